@@ -1,0 +1,180 @@
+// What is said over the broker: schemas of every message, both ways. Bulk goes by HTTPS (worker-api.ts).
+import { z } from 'zod';
+import { limits } from './limits.js';
+import { runTypeSchema, stageSchema, toolSchema } from './runs.js';
+import { ulidSchema } from './topics.js';
+
+export const protocolVersion = 1;
+
+const text = (max: number) => z.string().max(max);
+const attempt = z.int().min(1).max(1_000_000);
+const milliseconds = z.int().min(0);
+const sessionSchema = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits');
+
+/** The run a worker holds, or null when it is idle. */
+export const heldRunSchema = z.object({ run: ulidSchema, attempt, begun: z.boolean() }).nullable();
+export type HeldRun = z.infer<typeof heldRunSchema>;
+
+const up = { v: z.literal(protocolVersion), session: sessionSchema, at: milliseconds };
+
+/** Sent after each connect, before anything else. */
+export const registerSchema = z.object({
+  ...up,
+  type: z.literal('register'),
+  metadata: z
+    .record(z.string().min(1).max(limits.metadataKey), text(limits.metadataValue))
+    .refine((entries) => Object.keys(entries).length <= limits.metadataEntries, {
+      message: `expected at most ${String(limits.metadataEntries)} entries`,
+    }),
+  /** Version of the launcher: content hash of its bundle. */
+  version: text(128),
+  /** What it runs phases in. */
+  executor: z.enum(['docker', 'host', 'pod']),
+  held: heldRunSchema,
+  /** True when the worker is told by its own machine to take nothing new (SIGTERM, instance notice). */
+  leaving: z.boolean(),
+});
+
+/** Sent every `rhythm.heartbeat` and whenever `held` or `leaving` changes. */
+export const heartbeatSchema = z.object({
+  ...up,
+  type: z.literal('heartbeat'),
+  held: heldRunSchema,
+  leaving: z.boolean(),
+});
+
+/** The last will, and the last word of an orderly end. */
+export const goneSchema = z.object({
+  ...up,
+  type: z.literal('gone'),
+  /** False: the connection broke. True: the launcher ends in order and holds no run. */
+  orderly: z.boolean(),
+  reason: text(1024),
+});
+
+export const upMessageSchema = z.discriminatedUnion('type', [registerSchema, heartbeatSchema, goneSchema]);
+export type UpMessage = z.infer<typeof upMessageSchema>;
+
+/** Every message from the control plane is bound to one worker's one session and has an end. */
+const down = {
+  v: z.literal(protocolVersion),
+  id: ulidSchema,
+  pool: ulidSchema,
+  worker: ulidSchema,
+  session: sessionSchema,
+  issuedAt: milliseconds,
+  expiresAt: milliseconds,
+};
+
+/** Answer to `register`. `issuedAt` also tells the launcher the control plane's clock. */
+export const registeredSchema = z.object({
+  ...down,
+  type: z.literal('registered'),
+  drained: z.boolean(),
+});
+
+const shellCommands = z.array(text(16 * 1024)).max(100);
+
+export const hooksSchema = z.object({
+  beforeInit: shellCommands,
+  afterInit: shellCommands,
+  beforePlan: shellCommands,
+  afterPlan: shellCommands,
+  beforeApply: shellCommands,
+  afterApply: shellCommands,
+  beforePerform: shellCommands,
+  afterPerform: shellCommands,
+});
+export type Hooks = z.infer<typeof hooksSchema>;
+
+/** A variable of the run: in clear, or sealed to the pool (base64 of sealing.ts, context `variable/<stack>/<name>`). */
+export const variableSchema = z.object({
+  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/),
+  value: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('plain'), text: text(64 * 1024) }),
+    z.object({ kind: z.literal('sealed'), data: text(128 * 1024) }),
+  ]),
+});
+export type Variable = z.infer<typeof variableSchema>;
+
+/** Where the files of a run come from. Objects are fetched by id through the worker API. */
+export const sourceSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('git'),
+    repository: text(2048),
+    branch: text(512),
+    /** Full commit id; null means the tip of the branch, which the launcher reports back. */
+    commit: z
+      .string()
+      .regex(/^[0-9a-f]{40,64}$/)
+      .nullable(),
+  }),
+  /** A tar.gz that a user uploaded, sealed to the pool with context `archive/<object>`. */
+  z.object({ kind: z.literal('archive'), object: ulidSchema }),
+  z.object({ kind: z.literal('none') }),
+]);
+export type Source = z.infer<typeof sourceSchema>;
+
+/** One stage of one run for one worker. The worker accepts it by the worker API or lets it expire. */
+export const assignmentSchema = z.object({
+  ...down,
+  type: z.literal('assignment'),
+  run: ulidSchema,
+  attempt,
+  stack: text(256),
+  runType: runTypeSchema,
+  stage: stageSchema,
+  tool: toolSchema,
+  runnerImage: text(1024).nullable(),
+  projectRoot: text(1024).nullable(),
+  source: sourceSchema,
+  /** The sealed workspace that the stage before left (context `workspace/<run>`); null for a first stage. */
+  workspace: ulidSchema.nullable(),
+  hooks: hooksSchema,
+  /** The plan, apply and destroy commands of the tool `commands`. Empty for other tools. */
+  commands: z.object({ plan: shellCommands, apply: shellCommands, destroy: shellCommands }),
+  /** Command of a task, otherwise null. */
+  task: text(16 * 1024).nullable(),
+  environment: z.array(variableSchema).max(500),
+  bulk: z.object({ endpoint: z.url(), token: text(4096) }),
+});
+export type Assignment = z.infer<typeof assignmentSchema>;
+
+/** Ends a run that the worker holds. The launcher's last record is then `result` with outcome `stopped`. */
+export const stopRunSchema = z.object({
+  ...down,
+  type: z.literal('stop'),
+  run: ulidSchema,
+  attempt,
+  /** `stop`: a person asked. `stale`: the attempt no longer counts; nothing of it is reported. */
+  kind: z.enum(['stop', 'stale']),
+  reason: text(1024),
+});
+
+/** Tells the worker whether it is drained, for its status and log; the control plane enforces it. */
+export const drainSchema = z.object({ ...down, type: z.literal('drain'), drained: z.boolean() });
+
+/** Tells the launcher to end: after its run, or now when `immediate`. */
+export const leaveSchema = z.object({
+  ...down,
+  type: z.literal('leave'),
+  immediate: z.boolean(),
+  reason: text(1024),
+});
+
+export const downMessageSchema = z.discriminatedUnion('type', [
+  registeredSchema,
+  assignmentSchema,
+  stopRunSchema,
+  drainSchema,
+  leaveSchema,
+]);
+export type DownMessage = z.infer<typeof downMessageSchema>;
+
+/** What is on the wire downwards: the exact text that was signed, and an Ed25519 signature over its UTF-8 bytes. */
+export const signedSchema = z.object({
+  payload: text(limits.message),
+  /** base64 */
+  signature: text(128),
+});
+export type Signed = z.infer<typeof signedSchema>;
