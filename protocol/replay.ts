@@ -1,0 +1,107 @@
+// What a launcher checks of a signed message beyond its signature: addressee, session, time, repetition.
+import { PoolwrightError } from './errors.js';
+import type { DownMessage } from './messages.js';
+
+export interface ReplayGuardOptions {
+  /** Pool and worker that messages must be meant for. */
+  readonly pool: string;
+  readonly worker: string;
+  /** Milliseconds from any origin. A monotonic clock is best: a step of it makes messages look late. */
+  readonly clock: () => number;
+  /** How many message ids are remembered at most. Default 4096. */
+  readonly capacity?: number;
+}
+
+export interface ReplayGuard {
+  /** Starts a session (one connection): forgets the ids and the control plane's clock. */
+  begin(session: string): void;
+  /**
+   * Lets a message through once or throws: MESSAGE_REPLAYED (another pool, worker or session, or seen
+   * before), MESSAGE_EXPIRED (after its time; connecting again with a new session learns the clock anew),
+   * INVALID_MESSAGE (before the session's first `registered`).
+   */
+  check(message: DownMessage): void;
+  /** Unix milliseconds by the control plane's clock, or undefined before the session's first `registered`. */
+  now(): number | undefined;
+}
+
+/**
+ * The control plane's time is `issuedAt` of `registered` plus what the own clock has counted since it came.
+ * That is never ahead of the real one, so a message in time is not refused because two clocks differ. In one
+ * session it only moves forward: a `registered` that was held back cannot make old messages count again.
+ */
+export function createReplayGuard(options: ReplayGuardOptions): ReplayGuard {
+  const capacity = options.capacity ?? 4096;
+  let session: string | undefined;
+  let offset: number | undefined;
+  /** Everything that expires up to here is refused; stands in for the ids that were forgotten. */
+  let floor = 0;
+  /** Message id to its end, by the control plane's clock. */
+  const seen = new Map<string, number>();
+
+  const now = () => (offset === undefined ? undefined : options.clock() + offset);
+
+  function remember(id: string, expiresAt: number, time: number): void {
+    seen.set(id, expiresAt);
+    if (seen.size <= capacity) return;
+    let earliest = Infinity;
+    for (const [other, end] of seen) {
+      if (end <= time) seen.delete(other);
+      else if (end < earliest) earliest = end;
+    }
+    floor = Math.max(floor, time);
+    if (seen.size <= capacity) return;
+    // Full of ids that still count: what expires first is forgotten, and nothing that ends with it is let in again.
+    floor = Math.max(floor, earliest);
+    for (const [other, end] of seen) if (end <= floor) seen.delete(other);
+  }
+
+  return {
+    now,
+    begin(next) {
+      session = next;
+      offset = undefined;
+      floor = 0;
+      seen.clear();
+    },
+    check(message) {
+      assertAddressed(message, options.pool, options.worker);
+      if (session === undefined || message.session !== session) {
+        throw refused(message, 'belongs to another session of this worker');
+      }
+      if (seen.has(message.id)) throw refused(message, 'was received before');
+      const known = now();
+      if (known === undefined && message.type !== 'registered') {
+        throw new PoolwrightError(
+          'INVALID_MESSAGE',
+          `The message ${named(message)} came before the answer to "register" and was refused.`,
+        );
+      }
+      const time = known ?? message.issuedAt;
+      const late = Math.max(time, floor) - message.expiresAt;
+      if (late >= 0) {
+        throw new PoolwrightError(
+          'MESSAGE_EXPIRED',
+          `The message ${named(message)} came ${String(Math.round(late))} ms after its end and was refused.`,
+        );
+      }
+      if (message.type === 'registered') {
+        offset = Math.max(offset ?? -Infinity, message.issuedAt - options.clock());
+      }
+      remember(message.id, message.expiresAt, time);
+    },
+  };
+}
+
+function assertAddressed(message: DownMessage, pool: string, worker: string): void {
+  if (message.pool !== pool) throw refused(message, `is for pool ${message.pool}, not for ${pool}`);
+  if (message.worker !== worker) throw refused(message, `is for worker ${message.worker}, not for ${worker}`);
+}
+
+function refused(message: DownMessage, reason: string): PoolwrightError {
+  return new PoolwrightError('MESSAGE_REPLAYED', `The message ${named(message)} ${reason} and was refused.`);
+}
+
+function named(message: DownMessage): string {
+  return `"${message.type}" ${message.id}`;
+}
