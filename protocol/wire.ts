@@ -15,9 +15,9 @@ export function parseJson(wire: Uint8Array | string, what: string): unknown {
   try {
     const value: unknown = JSON.parse(typeof wire === 'string' ? wire : utf8.decode(wire));
     return value;
-  } catch (cause) {
-    // The cause may quote the input, which may hold a secret: it is kept for debugging and not shown.
-    throw invalid(what, 'it is not JSON in UTF-8', cause);
+  } catch {
+    // The parser's own error quotes the input, which may hold a secret, and tells no more than this.
+    throw invalid(what, 'it is not JSON in UTF-8');
   }
 }
 
