@@ -102,11 +102,11 @@ function pemOf(text: string): string {
   const compact = text.replaceAll(/\s/g, '');
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(compact)) throw refused('is neither PEM nor base64 of PEM');
   const decoded = Buffer.from(compact, 'base64').toString('latin1');
-  if (decoded.includes('-----')) return decoded;
-  if (decoded.startsWith('LS0t')) throw refused('was encoded in base64 twice; encode it once');
   if (decoded.trimStart().startsWith('{')) {
     throw refused('is JSON in base64, as the worker pool token is. The token belongs into SPACELIFT_TOKEN');
   }
+  if (decoded.includes('-----')) return decoded;
+  if (decoded.startsWith('LS0t')) throw refused('was encoded in base64 twice; encode it once');
   throw refused('is not base64 of a whole PEM file. Make it with: base64 -w 0 < pool.key');
 }
 

@@ -1,6 +1,6 @@
 // Keys and certificates for tests, made once for each test file. 2048 bits: the rules are the same, the wait is not.
 import 'reflect-metadata';
-import { generateKeyPairSync, webcrypto } from 'node:crypto';
+import { generateKeyPairSync, KeyObject, webcrypto } from 'node:crypto';
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import { createAuthority, issuePoolCertificate, type Authority } from '../../../protocol/certificates.js';
 import { createSigningKey } from '../../../protocol/signing.js';
@@ -24,11 +24,22 @@ export function rsaPair(modulusLength = 2048): RsaPair {
   });
 }
 
-/** A request, signed in a way of choice, for a key that is generated with it. */
-export async function request(
-  algorithm: { name: string; hash?: string; namedCurve?: string },
+export interface SigningChoice {
+  readonly name: string;
+  readonly hash?: string;
+  readonly namedCurve?: string;
+}
+
+/** A request (PEM), signed in a way of choice. */
+export async function request(algorithm: SigningChoice, bits = 2048): Promise<string> {
+  return (await keyAndRequest(algorithm, bits)).csr;
+}
+
+/** The same with its private key (PEM). */
+export async function keyAndRequest(
+  algorithm: SigningChoice,
   bits = 2048,
-): Promise<string> {
+): Promise<{ csr: string; privateKey: string }> {
   const parameters = {
     hash: 'SHA-256',
     namedCurve: 'P-256',
@@ -42,7 +53,8 @@ export async function request(
     { name: 'CN=x', keys, signingAlgorithm },
     webcrypto,
   );
-  return created.toString('pem');
+  const privateKey = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { csr: created.toString('pem'), privateKey };
 }
 
 export const rsaSha256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
