@@ -1,0 +1,131 @@
+// dist/launcher-x86_64 and dist/launcher-aarch64: the launcher with its own Node, so that a machine needs nothing else.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import postject from 'postject';
+
+const run = promisify(execFile);
+
+/** Marks where the runtime looks for an embedded program; fixed by Node (documentation, "Single executable applications"). */
+const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** Programs that strip symbols, by architecture, best first. Debian: binutils, binutils-aarch64-linux-gnu. */
+const strippers = {
+  x86_64: ['x86_64-linux-gnu-strip', 'llvm-strip', ...(process.arch === 'x64' ? ['strip'] : [])],
+  aarch64: ['aarch64-linux-gnu-strip', 'llvm-strip', ...(process.arch === 'arm64' ? ['strip'] : [])],
+};
+
+/** @typedef {keyof typeof strippers} Architecture */
+const own = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+
+/** @type {import('./index.mjs').Step} */
+export const executables = {
+  what: 'launcher executables',
+  inputs: [],
+  files: ['dist/launcher.version', 'scripts/steps/node-runtimes.json'],
+  outputs: ['dist/launcher-x86_64', 'dist/launcher-aarch64'],
+  needs: ['launcher'],
+  async run() {
+    /** @type {Record<Architecture, { package: string, integrity: string }>} */
+    const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
+    const folder = await mkdtemp(join(tmpdir(), 'launcher-'));
+    const notes = [];
+    try {
+      for (const architecture of /** @type {const} */ (['x86_64', 'aarch64'])) {
+        notes.push(await make(architecture, runtimes, folder));
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    return notes.join(', ');
+  },
+};
+
+/**
+ * @param {Architecture} architecture
+ * @param {Record<Architecture, { package: string, integrity: string }>} runtimes
+ * @param {string} folder
+ */
+async function make(architecture, runtimes, folder) {
+  const node = join(folder, `node-${architecture}`);
+  await cp(await runtime(runtimes[architecture]), node);
+  await chmod(node, 0o755);
+  const stripped = await strip(architecture, node);
+  // The code cache only fits the machine that made it, and the blob is made by a Node of the same version.
+  const blob = await makeBlob(folder, await runtime(runtimes[own]), architecture === own);
+  await postject.inject(node, 'NODE_SEA_BLOB', await readFile(blob), { sentinelFuse: fuse });
+  const target = `dist/launcher-${architecture}`;
+  await cp(node, `${target}.new`);
+  await rename(`${target}.new`, target);
+  const { size } = await stat(target);
+  return `${architecture} ${(size / 1024 / 1024).toFixed(0)} MB${stripped ? '' : ' (not stripped: no strip program for it here)'}`;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} node
+ * @param {boolean} useCodeCache
+ */
+async function makeBlob(folder, node, useCodeCache) {
+  const output = join(folder, `blob-${String(useCodeCache)}`);
+  const config = join(folder, 'sea.json');
+  await writeFile(
+    config,
+    JSON.stringify({
+      main: resolve('dist/launcher.cjs'),
+      output,
+      disableExperimentalSEAWarning: true,
+      useCodeCache,
+    }),
+  );
+  await run(node, ['--experimental-sea-config', config]);
+  return output;
+}
+
+/**
+ * The `node` program of a runtime package, fetched once and kept in the user's cache.
+ * @param {{ package: string, integrity: string }} wanted
+ */
+async function runtime({ package: name, integrity }) {
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'poolwright', name);
+  const node = join(cache, 'package', 'bin', 'node');
+  const complete = join(cache, 'complete');
+  if ((await readFile(complete, 'utf8').catch(() => '')) === integrity) return node;
+  process.stderr.write(`  fetching ${name} …\n`);
+  await rm(cache, { recursive: true, force: true });
+  await mkdir(cache, { recursive: true });
+  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', cache, name]);
+  const archive = join(cache, stdout.trim().split('\n').at(-1) ?? '');
+  const hash = createHash('sha512')
+    .update(await readFile(archive))
+    .digest('base64');
+  if (`sha512-${hash}` !== integrity) {
+    await rm(cache, { recursive: true, force: true });
+    throw new Error(
+      `${name} has not the content that scripts/steps/node-runtimes.json pins; it was not used`,
+    );
+  }
+  await run('tar', ['-xzf', archive, '-C', cache]);
+  await rm(archive);
+  await writeFile(complete, integrity);
+  return node;
+}
+
+/**
+ * @param {Architecture} architecture
+ * @param {string} file
+ */
+async function strip(architecture, file) {
+  for (const program of strippers[architecture]) {
+    try {
+      await run(program, [file]);
+      return true;
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+    }
+  }
+  return false;
+}
