@@ -1,0 +1,98 @@
+// poolwright serve: the control plane, in this process.
+import { InvalidArgumentError, type Command } from 'commander';
+import { z } from 'zod';
+import { UsageError } from '../exit.js';
+import { act, withExample } from '../invocation.js';
+import { address } from '../parse.js';
+import { aborted, takeStopSignals } from '../stop-signals.js';
+import type { Terminal } from '../terminal.js';
+
+const addressSchema = z.object({ host: z.string(), port: z.number() });
+
+function webUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidArgumentError('Expected a URL such as https://poolwright.example.com.');
+  }
+  return text.replace(/\/+$/, '');
+}
+
+const shape = {
+  dataDir: z.string(),
+  listen: addressSchema,
+  brokerListen: addressSchema,
+  brokerEndpoint: addressSchema.optional(),
+  publicUrl: z.string().optional(),
+  tlsCert: z.string().optional(),
+  tlsKey: z.string().optional(),
+  behindProxy: z.boolean().default(false),
+};
+
+function tlsOf(certFile: string | undefined, keyFile: string | undefined) {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new UsageError('--tls-cert and --tls-key belong together: expected both or neither.');
+  }
+  return { certFile, keyFile };
+}
+
+/** Adds the `serve` command. */
+export function addServeCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('serve')
+    .description('Run the control plane: API, pages, broker and queue in one process')
+    .requiredOption('--data-dir <dir>', 'folder for everything it keeps; made when it is not there')
+    .option('--listen <host:port>', 'address of API and pages', address, { host: '127.0.0.1', port: 4280 })
+    .option('--broker-listen <host:port>', 'address for launchers', address, {
+      host: '127.0.0.1',
+      port: 8883,
+    })
+    .option('--broker-endpoint <host:port>', 'how launchers reach the broker, when not there', address)
+    .option('--public-url <url>', 'how browsers and launchers reach the API, when not at --listen', webUrl)
+    .option('--tls-cert <file>', 'certificate of the API (PEM); without it, one of the own authority')
+    .option('--tls-key <file>', 'key of that certificate (PEM)')
+    .option('--behind-proxy', 'speak plain HTTP at --listen: a proxy in front speaks TLS');
+  act(command, terminal, shape, async ({ options, output }) => {
+    const tls = tlsOf(options.tlsCert, options.tlsKey);
+    const { serve } = await import('../../serve.js');
+    const stop = takeStopSignals(() => {
+      terminal.note('Ended at once.');
+    });
+    const controlPlane = await serve({
+      dataDirectory: options.dataDir,
+      listen: options.listen,
+      brokerListen: options.brokerListen,
+      brokerEndpoint: options.brokerEndpoint,
+      publicUrl: options.publicUrl,
+      tls,
+      behindProxy: options.behindProxy,
+      onProgress: (line) => {
+        terminal.note(line);
+      },
+    });
+    try {
+      const { apiUrl, brokerAddress, administrator } = controlPlane;
+      // The secret is shown at the first start only; afterwards it is in its file.
+      const key = administrator.created ? { id: administrator.id, secret: administrator.secret } : null;
+      output.answer({ apiUrl, brokerAddress, administrator: key }, () => [
+        `API and pages  ${apiUrl}`,
+        `Broker         ${brokerAddress}`,
+        ...(key === null
+          ? []
+          : [
+              '',
+              "Administrator's API key, shown this once and kept in administrator.json of the data folder:",
+              `  id      ${key.id}`,
+              `  secret  ${key.secret}`,
+            ]),
+        '',
+        'Ctrl-C stops it in order, a second Ctrl-C at once.',
+      ]);
+      await aborted(stop.signal);
+      terminal.note('Stopping …');
+    } finally {
+      await controlPlane.close();
+      stop.release();
+    }
+  });
+  withExample(command, 'poolwright serve --data-dir /var/lib/poolwright');
+}
