@@ -1,0 +1,65 @@
+// What a launcher was told by its environment, checked and in the types that the other rooms use.
+import type { KeyObject } from 'node:crypto';
+import type { PoolToken } from '../../protocol/token.js';
+
+export interface Mount {
+  /** Absolute. */
+  readonly hostPath: string;
+  /** Absolute. */
+  readonly containerPath: string;
+}
+
+/** In which runs something is there: in all, only in those that change nothing, only in those that do. */
+export type RunKind = 'all' | 'read' | 'write';
+
+/** A variable that a run gets from the launcher's own environment. */
+export interface PassedVariable {
+  readonly name: string;
+  readonly runs: RunKind;
+}
+
+/** The address at which this worker reaches the Git hosts of a VCS agent pool. */
+export interface VcsMapping {
+  /** Name of the VCS agent pool. */
+  readonly name: string;
+  /** With protocol, without a slash at its end, such as `https://git.internal`. */
+  readonly baseEndpoint: string;
+}
+
+export type ExecutorChoice = 'docker' | 'host' | 'auto';
+
+export interface Settings {
+  readonly token: PoolToken;
+  /** The pool's key, parsed once. */
+  readonly privateKey: KeyObject;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly executor: ExecutorChoice;
+  /** Absolute. Holds the log spools and workspaces of runs. */
+  readonly stateDirectory: string;
+  readonly logFormat: 'json' | 'pretty';
+  /** End when standard input ends: the parent process is gone. */
+  readonly endWithParent: boolean;
+  /** Print the exact commands of a run into its log. */
+  readonly debug: boolean;
+  /** Run logs also on standard output, as JSON lines. */
+  readonly runLogsOnStandardOutput: boolean;
+  /** Milliseconds. */
+  readonly timeouts: { readonly run: number; readonly silence: number };
+  readonly passedVariables: readonly PassedVariable[];
+  /** Names of variables whose values are masked in logs. */
+  readonly maskedVariables: readonly string[];
+  readonly containers: ContainerSettings;
+  readonly vcsMappings: readonly VcsMapping[];
+}
+
+export interface ContainerSettings {
+  /** Image when the stack names none. */
+  readonly defaultImage: string;
+  /** Name or id of the network. */
+  readonly network: string;
+  /** OCI runtime, or null for the engine's own. */
+  readonly runtime: string | null;
+  readonly mounts: readonly (Mount & { readonly runs: RunKind })[];
+  /** Folder with registry credentials (`config.json`), or null. */
+  readonly dockerConfigDirectory: string | null;
+}
