@@ -70,7 +70,7 @@ export async function issueServerCertificate(options: {
   );
   const issued = await issue(options.authority, {
     commonName: first.slice(0, 64),
-    publicKey: keys.pair.publicKey,
+    publicKey: new x509.PublicKey(keys.spki),
     ...period(options.now, lifetimes.server),
     purpose: x509.ExtendedKeyUsage.serverAuth,
     extensions: [new x509.SubjectAlternativeNameExtension(names)],
@@ -110,7 +110,7 @@ export async function issuePoolCertificate(options: {
 
 interface Leaf {
   readonly commonName: string;
-  readonly publicKey: x509.PublicKeyType;
+  readonly publicKey: x509.PublicKey;
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly purpose: x509.ExtendedKeyUsageType;
@@ -168,7 +168,7 @@ async function openAuthority(
   }
 }
 
-async function ecKeys(): Promise<{ pair: webcrypto.CryptoKeyPair; privateKey: string }> {
+async function ecKeys(): Promise<{ pair: webcrypto.CryptoKeyPair; spki: Buffer; privateKey: string }> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   return {
@@ -176,6 +176,7 @@ async function ecKeys(): Promise<{ pair: webcrypto.CryptoKeyPair; privateKey: st
       privateKey: await importSigning(privateKey),
       publicKey: await webcrypto.subtle.importKey('spki', spki, ecdsa, true, ['verify']),
     },
+    spki,
     privateKey: toPem('PRIVATE KEY', privateKey.export({ type: 'pkcs8', format: 'der' })),
   };
 }

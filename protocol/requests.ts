@@ -3,12 +3,14 @@ import 'reflect-metadata';
 import { createPublicKey, generateKeyPair, webcrypto, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { z } from 'zod';
 import { PoolwrightError } from './errors.js';
 import { assertRsa } from './keys.js';
 import { onlyBlock, toPem } from './pem.js';
 
 const what = 'The certificate signing request';
 const signing = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
+const algorithmSchema = z.object({ hash: z.object({ name: z.string() }) });
 const acceptedHashes = new Set(['SHA-256', 'SHA-384', 'SHA-512']);
 
 export interface KeyAndRequest {
@@ -80,8 +82,7 @@ function parse(der: Buffer): { request: Pkcs10CertificateRequest; publicKey: Key
 
 function hashOf(request: Pkcs10CertificateRequest): string | undefined {
   try {
-    const { hash } = request.signatureAlgorithm;
-    return typeof hash === 'string' ? hash : hash.name;
+    return algorithmSchema.parse(request.signatureAlgorithm).hash.name;
   } catch {
     // The library throws for algorithms that it does not know; which one it was helps nobody.
     return undefined;

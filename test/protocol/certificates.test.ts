@@ -77,7 +77,8 @@ describe('mutual TLS', () => {
       rejectUnauthorized: true,
     });
     server.on('secureConnection', (socket) => {
-      socket.end(`${socket.getPeerCertificate().subject.CN} ${socket.getPeerCertificate().serialNumber}`);
+      const { subject, serialNumber } = socket.getPeerCertificate();
+      socket.end(`${String(subject.CN)} ${serialNumber}`);
     });
     // A refused client is an event here, not a failure of the server.
     server.on('tlsClientError', () => undefined);

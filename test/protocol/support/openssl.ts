@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** True when there is an openssl; prints why tests are skipped when there is none. */
 export function hasOpenssl(suite: string): boolean {
   const found = spawnSync('openssl', ['version']).status === 0;
-  if (!found) console.info(`skipped: ${suite}, because there is no openssl on the PATH`);
+  if (!found) process.stdout.write(`skipped: ${suite}, because there is no openssl on the PATH\n`);
   return found;
 }
 
