@@ -1,0 +1,39 @@
+// What has changed, told inside the process after the change is committed: wakes the scheduler and live views.
+// An event is a hint to look again, never the only record of a change.
+import type { RunState } from '../protocol/runs.js';
+
+export type ControlPlaneEvent =
+  /** A run was made or changed state, position or cause. */
+  | { readonly kind: 'run'; readonly run: string; readonly stack: string; readonly pool: string; readonly state: RunState }
+  /** New log records of a run are stored. */
+  | { readonly kind: 'log'; readonly run: string }
+  /** A worker came, went, changed status or took a run. */
+  | { readonly kind: 'worker'; readonly pool: string; readonly worker: string }
+  | { readonly kind: 'pool'; readonly pool: string }
+  | { readonly kind: 'stack'; readonly stack: string };
+
+export interface Events {
+  emit(event: ControlPlaneEvent): void;
+  /** Calls back for every event until the returned function is called. */
+  subscribe(listener: (event: ControlPlaneEvent) => void): () => void;
+}
+
+/** `onFault` gets what a listener throws: one broken view must not stop the others, nor the change it looks at. */
+export function createEvents(onFault: (error: unknown) => void): Events {
+  const listeners = new Set<(event: ControlPlaneEvent) => void>();
+  return {
+    emit(event) {
+      for (const listener of [...listeners]) {
+        try {
+          listener(event);
+        } catch (error) {
+          onFault(error);
+        }
+      }
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// The tables as TypeScript sees them. Times are Unix milliseconds, ids ULIDs, jsonb columns checked when written.
+import type { ColumnType, Selectable } from 'kysely';
+import type { Hooks } from '../../protocol/messages.js';
+import type { RunState, RunType, Stage, Tool } from '../../protocol/runs.js';
+import type { Changes } from '../../protocol/worker-api.js';
+
+/** jsonb: read as a value, written as JSON text. */
+type Json<T> = ColumnType<T, string, string>;
+
+export interface ApiKeysTable {
+  id: string;
+  name: string;
+  /** Hash of the secret, see access/api-keys.ts. */
+  secret_hash: string;
+  role: 'administrator' | 'operator' | 'reader';
+  created_at: number;
+  revoked_at: number | null;
+}
+
+export interface WorkerPoolsTable {
+  id: string;
+  name: string;
+  description: string;
+  labels: Json<readonly string[]>;
+  space: string;
+  drift_detection_run_limit: number | null;
+  managed_by_k8s_controller: boolean;
+  /** PEM of the certificate in force, its serial number (hexadecimal) and the public key in it (PEM, SPKI). */
+  certificate: string;
+  certificate_serial: string;
+  public_key: string;
+  created_at: number;
+  updated_at: number;
+  deleted_at: number | null;
+}
+
+export interface WorkersTable {
+  id: string;
+  pool_id: string;
+  /** Of the last registration; messages to the worker carry it. */
+  session: string;
+  /** Of the certificate the worker registered with; null when the broker does not tell. */
+  certificate_serial: string | null;
+  metadata: Json<Readonly<Record<string, string>>>;
+  version: string;
+  executor: 'docker' | 'host' | 'pod';
+  connected: boolean;
+  leaving: boolean;
+  drained: boolean;
+  /** The run it holds: assigned, preparing or working. One row, one run: this column is the lock. */
+  run_id: string | null;
+  created_at: number;
+  /** Since when it has had nothing to do. */
+  available_at: number;
+  last_contact_at: number;
+  /** Out of contact: when it counts as lost. */
+  lost_at: number | null;
+}
+
+export interface StacksTable {
+  id: string;
+  name: string;
+  description: string;
+  labels: Json<readonly string[]>;
+  space: string;
+  pool_id: string | null;
+  tool: Tool;
+  repository: string | null;
+  branch: string;
+  project_root: string | null;
+  runner_image: string | null;
+  autodeploy: boolean;
+  administrative: boolean;
+  disabled: boolean;
+  locked_by: string | null;
+  hooks: Json<Hooks>;
+  /** Only for the tool `commands`. */
+  commands: Json<StackCommands>;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface StackCommands {
+  readonly plan: string[];
+  readonly apply: string[];
+  readonly destroy: string[];
+}
+
+export interface StackVariablesTable {
+  stack_id: string;
+  name: string;
+  kind: 'plain' | 'sealed';
+  /** Text, or base64 of sealed bytes. */
+  value: string;
+  /** Public key (PEM) that a sealed value is for; when the pool has another one, it must be entered anew. */
+  sealed_for: string | null;
+  created_at: number;
+}
+
+export interface RunsTable {
+  id: string;
+  stack_id: string;
+  pool_id: string;
+  type: RunType;
+  state: RunState;
+  /** What is asked of the next worker. */
+  stage: Stage;
+  /** Of the last assignment; 0 before the first. */
+  attempt: number;
+  /** The worker that holds it, as long as one does. */
+  worker_id: string | null;
+  /** Granted to the worker of this attempt: commands may have run. */
+  begun: boolean;
+  /** How many assignments in a row ended before the run began. */
+  unbegun_attempts: number;
+  title: string;
+  created_at: number;
+  updated_at: number;
+  /** Since when it has waited for a worker; orders the queue within a priority. */
+  queued_at: number;
+  /** When the state ends by itself, see runs/transitions.ts. */
+  deadline_at: number | null;
+  priority: number;
+  branch: string | null;
+  commit_sha: string | null;
+  task: string | null;
+  /** The uploaded archive it runs, sealed. */
+  archive_object: string | null;
+  /** What the stage before left, sealed. */
+  workspace_object: string | null;
+  /** Number of the last record of this attempt that changed the run. */
+  applied_number: number;
+  changes: Json<Changes> | null;
+  failure_code: string | null;
+  failure_message: string | null;
+  requested_by: string;
+  stop_requested_at: number | null;
+  stop_note: string | null;
+  runtime_config: Json<RuntimeConfig>;
+}
+
+/** What a trigger may override for one run. */
+export interface RuntimeConfig {
+  readonly runnerImage?: string | undefined;
+  readonly projectRoot?: string | undefined;
+  readonly environment?: readonly { readonly name: string; readonly value: string }[] | undefined;
+}
+
+export interface RunTransitionsTable {
+  run_id: string;
+  /** 1, 2, … within the run. */
+  number: number;
+  state: RunState;
+  at: number;
+  note: string | null;
+  username: string | null;
+  worker_id: string | null;
+}
+
+export interface UploadsTable {
+  id: string;
+  stack_id: string;
+  requested_by: string;
+  created_at: number;
+  /** When the bytes were complete; the sealed object has the upload's id. */
+  completed_at: number | null;
+}
+
+export interface Database {
+  api_keys: ApiKeysTable;
+  worker_pools: WorkerPoolsTable;
+  workers: WorkersTable;
+  stacks: StacksTable;
+  stack_variables: StackVariablesTable;
+  runs: RunsTable;
+  run_transitions: RunTransitionsTable;
+  uploads: UploadsTable;
+  schema_migrations: { number: number; applied_at: number };
+}
+
+export type PoolRow = Selectable<WorkerPoolsTable>;
+export type WorkerRow = Selectable<WorkersTable>;
+export type StackRow = Selectable<StacksTable>;
+export type VariableRow = Selectable<StackVariablesTable>;
+export type RunRow = Selectable<RunsTable>;
+export type TransitionRow = Selectable<RunTransitionsTable>;
