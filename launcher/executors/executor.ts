@@ -58,8 +58,16 @@ export interface Executor {
   /** Throws ENGINE_UNAVAILABLE (the worker's fault) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */
   open(request: WorldRequest): Promise<RunWorld>;
   /**
-   * Removes what an earlier life of this launcher (same state folder) left behind; gives their number.
-   * Called before the first run when runs of an earlier life are found on disk.
+   * Ends and removes what launchers that are no more left behind; gives the number of worlds.
+   * Called at start, before any `open`, when the state folder of a dead launcher process was found.
    */
-  sweep(): Promise<number>;
+  sweep(dead: readonly LauncherLife[]): Promise<number>;
+}
+
+/** One launcher process and the folder it keeps its state in. Two launchers never share one. */
+export interface LauncherLife {
+  /** ULID, new for each process; also the worker's id. What an executor makes is labelled with it. */
+  readonly id: string;
+  /** Absolute. The executor may keep notes of what it started in here. */
+  readonly folder: string;
 }
