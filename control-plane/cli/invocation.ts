@@ -61,11 +61,12 @@ export function act<Shape extends z.ZodRawShape>(
 /** The flags that say which control plane and which key; README and docs/cli.md explain the order. */
 export function connectionOptions(command: Command): Command {
   return command
+    .optionsGroup('Control plane:')
     .option('--endpoint <url>', 'address of the control plane (POOLWRIGHT_ENDPOINT)')
     .option('--api-key-id <id>', 'API key (POOLWRIGHT_API_KEY_ID)')
     .option(
       '--api-key-secret-file <file>',
-      "file with the key's secret, - for stdin (or the variable POOLWRIGHT_API_KEY_SECRET)",
+      "file with the key's secret, - for stdin (or the secret in POOLWRIGHT_API_KEY_SECRET)",
     )
     .option('--ca-file <file>', "PEM of the endpoint's own certificate authority (POOLWRIGHT_CA_FILE)")
     .option('--profile <file>', 'profile that `poolwright login` wrote (POOLWRIGHT_PROFILE)');

@@ -16,9 +16,8 @@ function width(text: string): number {
 
 function cut(text: string, room: number): string {
   if (width(text) <= room) return text;
-  return `${characters(text)
-    .slice(0, Math.max(room - 1, 0))
-    .join('')}…`;
+  const kept = characters(text).slice(0, Math.max(room - 1, 0));
+  return `${kept.join('').trimEnd()}…`;
 }
 
 /**
