@@ -3,8 +3,11 @@
 
 /** Sizes in bytes. */
 export const limits = {
-  /** A message on a broker topic, envelope included. */
-  message: 256 * 1024,
+  /**
+   * A message on a broker topic, envelope included. An assignment with the most variables that one may have,
+   * each sealed (about 900 bytes with an RSA-4096 key), needs half of it.
+   */
+  message: 1024 * 1024,
   /** Text of one log record. Longer output is cut into several records at a character border. */
   logRecordText: 64 * 1024,
   /** One request that carries log records. */

@@ -1,5 +1,6 @@
 // The HTTPS side: paths, log records and answers. All calls carry the assignment's bulk token as bearer.
 import { z } from 'zod';
+import type { ErrorCode } from './errors.js';
 import { limits } from './limits.js';
 import { workStateSchema } from './runs.js';
 import { ulidSchema } from './topics.js';
@@ -74,6 +75,19 @@ export type LogRecord = z.infer<typeof logRecordSchema>;
 export const spoolAnswerSchema = z.object({ acknowledged: z.int().min(0) });
 
 export const workspaceAnswerSchema = z.object({ object: ulidSchema });
+
+/** The status of an answer that is not a success, by the code in its body. */
+export const workerApiStatus = {
+  INVALID_MESSAGE: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  STALE_ATTEMPT: 409,
+  OUT_OF_SEQUENCE: 409,
+  TOO_LARGE: 413,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+} as const satisfies Partial<Record<ErrorCode, number>>;
 
 /** Body of every answer that is not a success. */
 export const workerApiErrorSchema = z.object({ code: z.string(), message: z.string() });

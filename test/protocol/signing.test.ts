@@ -3,7 +3,7 @@ import { sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../protocol/limits.js';
-import { signedSchema } from '../../protocol/messages.js';
+import { signedSchema, type Variable } from '../../protocol/messages.js';
 import { createSigningKey, encodeDown, signMessage, verifyMessage } from '../../protocol/signing.js';
 import { assignment, down, leave, registered, run } from './support/messages.js';
 import { codeOf, refusal } from './support/refusals.js';
@@ -70,15 +70,24 @@ describe('a signed message', () => {
     expect(tryVerify(JSON.stringify(leave))).toBe('INVALID_MESSAGE');
   });
 
+  it('has room for the most variables that a run may have, each sealed', () => {
+    const many = { ...assignment, environment: variables(500, 'sealed', 900) };
+    expect(encodeDown(many, privateKey).length).toBeLessThan(limits.message);
+  });
+
   it('is never sent when it is larger than the bound', () => {
-    const variable = (name: string) =>
-      ({ name, value: { kind: 'plain', text: 'x'.repeat(64 * 1024) } }) as const;
-    const large = { ...assignment, environment: ['A', 'B', 'C', 'D'].map(variable) };
+    const large = { ...assignment, environment: variables(20, 'plain', 64 * 1024) };
     const { code, message } = refusal(() => encodeDown(large, privateKey));
     expect(code).toBe('INVALID_MESSAGE');
     expect(message).toContain(String(limits.message));
   });
 });
+
+function variables(count: number, kind: 'plain' | 'sealed', length: number): Variable[] {
+  const content = 'x'.repeat(length);
+  const value = kind === 'plain' ? { kind, text: content } : { kind, data: content };
+  return Array.from({ length: count }, (_, number) => ({ name: `NAME_${String(number)}`, value }));
+}
 
 function signText(payload: string): { payload: string; signature: string } {
   // Signs a text that signMessage would not produce, as a later version of the control plane may.
