@@ -1,6 +1,6 @@
 // What every rule needs from outside.
 import type { KeyObject } from 'node:crypto';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
 import type { DownMessage } from '../protocol/messages.js';
 import type { Clock, Ids } from './clock.js';
@@ -69,5 +69,9 @@ export interface Context {
   readonly connections: ConnectionCutter;
   readonly logs: LastLines;
   readonly bulk: BulkAccess;
+  readonly seal: Seal;
   readonly log: Logger;
 }
+
+/** A transaction: rules that take one are part of a larger change. */
+export type Tx = Transaction<Database>;

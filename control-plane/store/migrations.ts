@@ -121,7 +121,8 @@ const migrations: readonly Migration[] = [
         where worker_id is null and state in ('QUEUED', 'CONFIRMED')`,
       'create index runs_deadline on runs (deadline_at) where deadline_at is not null',
       'create index runs_stack on runs (stack_id, id desc)',
-      `create index runs_stack_active on runs (stack_id)
+      // Holds what the queue also checks: of one stack, one run at a time may change things.
+      `create unique index runs_one_write_per_stack on runs (stack_id)
         where type in ('TRACKED', 'DESTROY', 'TASK')
           and state not in ('QUEUED', 'FINISHED', 'FAILED', 'STOPPED', 'CANCELED', 'DISCARDED')`,
       `create table run_transitions (

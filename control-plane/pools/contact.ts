@@ -1,0 +1,197 @@
+// What workers say of themselves: they register, report, and go. Compares what a worker holds with what the
+// database says it holds, both ways, and settles every difference.
+import { PoolwrightError } from '../../protocol/errors.js';
+import { rhythm } from '../../protocol/limits.js';
+import type { HeldRun, UpMessage } from '../../protocol/messages.js';
+import type { Context, Tx } from '../context.js';
+import { sendAssignment } from '../queue/assignment.js';
+import type { Match } from '../queue/assign.js';
+import { lockRun } from '../runs/change.js';
+import type { RunRow, WorkerRow } from '../store/schema.js';
+import { endRunOf } from './loss.js';
+import { getPool } from './pools.js';
+
+type Register = Extract<UpMessage, { type: 'register' }>;
+type Heartbeat = Extract<UpMessage, { type: 'heartbeat' }>;
+type Gone = Extract<UpMessage, { type: 'gone' }>;
+
+/** Where a message came from, as the broker knows it. */
+export interface Sender {
+  readonly pool: string;
+  readonly worker: string;
+  /** Of the client certificate; null when the broker does not tell. */
+  readonly certificateSerial: string | null;
+}
+
+/** What has to be said to a worker after its report was compared with the database. */
+interface Settlement {
+  readonly worker: WorkerRow;
+  /** The attempt the worker holds and must drop. */
+  readonly stale: HeldRun;
+  /** An assignment that it has not accepted yet and may not have received. */
+  readonly resend: Match | undefined;
+}
+
+/**
+ * A worker is there, for the first time or again. Throws NOT_FOUND for an unknown pool, UNAUTHORIZED for a
+ * certificate that is not the pool's current one.
+ */
+export async function registerWorker(context: Context, sender: Sender, message: Register): Promise<void> {
+  const pool = await getPool(context, sender.pool);
+  if (sender.certificateSerial !== null && sender.certificateSerial !== pool.certificate_serial) {
+    throw new PoolwrightError(
+      'UNAUTHORIZED',
+      `Worker ${sender.worker} uses a certificate that pool ${pool.id} no longer has. Give it the pool's new token and key.`,
+    );
+  }
+  const settlement = await context.db.transaction().execute(async (tx) => {
+    const before = await lockWorker(tx, sender.worker);
+    if (before !== undefined && before.pool_id !== sender.pool) {
+      throw new PoolwrightError('FORBIDDEN', `Worker ${sender.worker} belongs to another pool than ${sender.pool}.`);
+    }
+    const worker = await saveRegistration(tx, context, sender, message, before);
+    return settle(tx, context, worker, message.held, 'register');
+  });
+  const { worker } = settlement;
+  context.outbox.send(
+    { pool: worker.pool_id, worker: worker.id, session: worker.session },
+    { type: 'registered', drained: worker.drained },
+  );
+  await carryOut(context, settlement);
+}
+
+/** A sign of life. A report of another session than the last registered one is ignored: that process is gone. */
+export async function heartbeat(context: Context, sender: Sender, message: Heartbeat): Promise<void> {
+  const settlement = await context.db.transaction().execute(async (tx) => {
+    const before = await lockWorker(tx, sender.worker);
+    if (before?.session !== message.session) return undefined;
+    const worker = await tx
+      .updateTable('workers')
+      .set({
+        connected: true,
+        lost_at: null,
+        last_contact_at: context.clock.now(),
+        leaving: before.leaving || message.leaving,
+      })
+      .where('id', '=', sender.worker)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    return settle(tx, context, worker, message.held, 'heartbeat');
+  });
+  if (settlement !== undefined) await carryOut(context, settlement);
+}
+
+/** In order: the worker leaves at once. Broken: it has `rhythm.lostAfter` to come back. */
+export async function workerGone(context: Context, sender: Sender, message: Gone): Promise<void> {
+  const now = context.clock.now();
+  const found = await context.db
+    .updateTable('workers')
+    .set({ connected: false, lost_at: message.orderly ? now : now + rhythm.lostAfter })
+    .where('id', '=', sender.worker)
+    .where('pool_id', '=', sender.pool)
+    .where('session', '=', message.session)
+    .returning('id')
+    .executeTakeFirst();
+  if (found === undefined) return;
+  if (message.orderly) await endRunOf(context, sender.worker, message.reason);
+  context.events.emit({ kind: 'worker', pool: sender.pool, worker: sender.worker });
+}
+
+function lockWorker(tx: Tx, worker: string): Promise<WorkerRow | undefined> {
+  return tx.selectFrom('workers').selectAll().where('id', '=', worker).forUpdate().executeTakeFirst();
+}
+
+function saveRegistration(
+  tx: Tx,
+  context: Context,
+  sender: Sender,
+  message: Register,
+  before: WorkerRow | undefined,
+): Promise<WorkerRow> {
+  const now = context.clock.now();
+  const said = {
+    session: message.session,
+    certificate_serial: sender.certificateSerial,
+    metadata: JSON.stringify(message.metadata),
+    version: message.version,
+    executor: message.executor,
+    connected: true,
+    // Told to leave once, it stays so until it is gone, whatever the launcher has heard of it.
+    leaving: message.leaving || before?.leaving === true,
+    last_contact_at: now,
+    lost_at: null,
+  };
+  return tx
+    .insertInto('workers')
+    .values({
+      id: sender.worker,
+      pool_id: sender.pool,
+      ...said,
+      drained: false,
+      run_id: null,
+      created_at: now,
+      available_at: now,
+    })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(said))
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+async function settle(
+  tx: Tx,
+  context: Context,
+  worker: WorkerRow,
+  held: HeldRun,
+  by: 'register' | 'heartbeat',
+): Promise<Settlement> {
+  const run = worker.run_id === null ? undefined : await lockRun(tx, worker.run_id).catch(ignoreMissing);
+  const holds = run !== undefined && run.worker_id === worker.id;
+  const stale = held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
+  if (holds) {
+    if (held?.run === run.id && held.attempt === run.attempt) return { worker, stale, resend: undefined };
+    return { worker, stale, resend: resendable(context, run, worker, by) };
+  }
+  if (worker.run_id === null || held !== null) return { worker, stale, resend: undefined };
+  // The run has ended or moved on, and the worker says that its hands are empty: it may have the next one.
+  const freed = await tx
+    .updateTable('workers')
+    .set({ run_id: null, available_at: context.clock.now() })
+    .where('id', '=', worker.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return { worker: freed, stale, resend: undefined };
+}
+
+/**
+ * The database says that the worker has a run, the worker says that it has not. An assignment that was sent a
+ * moment ago may have crossed the report on its way, so only a registration asks for it again; what is lost all
+ * the same, the deadlines of the reconciler end.
+ */
+function resendable(context: Context, run: RunRow, worker: WorkerRow, by: 'register' | 'heartbeat'): Match | undefined {
+  const inTime = run.deadline_at !== null && run.deadline_at > context.clock.now();
+  const unaccepted = run.state === 'READY' || (run.state === 'CONFIRMED' && !run.begun);
+  return by === 'register' && unaccepted && inTime ? { run, worker } : undefined;
+}
+
+async function carryOut(context: Context, { worker, stale, resend }: Settlement): Promise<void> {
+  if (stale !== null) {
+    context.outbox.send(
+      { pool: worker.pool_id, worker: worker.id, session: worker.session },
+      {
+        type: 'stop',
+        run: stale.run,
+        attempt: stale.attempt,
+        kind: 'stale',
+        reason: 'the run has ended or is with another worker',
+      },
+    );
+  }
+  if (resend !== undefined) await sendAssignment(context, resend);
+  context.events.emit({ kind: 'worker', pool: worker.pool_id, worker: worker.id });
+}
+
+function ignoreMissing(error: unknown): undefined {
+  // The run was deleted with its stack; the worker is free of it.
+  if (error instanceof PoolwrightError && error.code === 'NOT_FOUND') return undefined;
+  throw error;
+}

@@ -1,0 +1,67 @@
+// A worker is gone: its row is removed, and its run goes back to the queue or fails with what is known.
+import type { Context, Tx } from '../context.js';
+import { requeue } from '../runs/attempts.js';
+import { changeRun, lockRun, tell } from '../runs/change.js';
+import type { RunRow, WorkerRow } from '../store/schema.js';
+
+/**
+ * Removes a worker whose `lost_at` has passed. Checked again under the lock: a worker that came back in the
+ * meantime stays. Answers whether it was removed.
+ */
+export async function endRunOf(context: Context, worker: string, cause: string): Promise<boolean> {
+  const lastLine = await lastLineOf(context, worker);
+  const outcome = await context.db.transaction().execute(async (tx) => {
+    const row = await tx.selectFrom('workers').selectAll().where('id', '=', worker).forUpdate().executeTakeFirst();
+    if (row?.lost_at == null || row.lost_at > context.clock.now()) return undefined;
+    await tx.deleteFrom('workers').where('id', '=', worker).execute();
+    const run = row.run_id === null ? undefined : await release(tx, context, row, row.run_id, cause, lastLine);
+    return { row, run };
+  });
+  if (outcome === undefined) return false;
+  const { row, run } = outcome;
+  context.log.warn({ worker, pool: row.pool_id, run: row.run_id, cause }, 'worker is gone');
+  if (run !== undefined) tell(context, run);
+  context.events.emit({ kind: 'worker', pool: row.pool_id, worker });
+  return true;
+}
+
+async function release(
+  tx: Tx,
+  context: Context,
+  worker: WorkerRow,
+  runId: string,
+  cause: string,
+  lastLine: string | null,
+): Promise<RunRow | undefined> {
+  const run = await lockRun(tx, runId);
+  if (run.worker_id !== worker.id) return undefined;
+  if (!run.begun) return requeue(tx, context, run, `worker ${worker.id} is gone: ${cause}`);
+  const message = lossMessage(worker, run, cause, lastLine);
+  if (run.stop_requested_at !== null) {
+    return changeRun(tx, context, run, {
+      state: 'STOPPED',
+      note: `${run.stop_note ?? 'stopped'}; ${message}`,
+      set: { worker_id: null, begun: false },
+    });
+  }
+  return changeRun(tx, context, run, {
+    state: 'FAILED',
+    note: message,
+    set: { worker_id: null, begun: false, failure_code: 'WORKER_LOST', failure_message: message },
+  });
+}
+
+/** Worker, instance, last contact, last log line, cause: what a person needs to start looking. */
+function lossMessage(worker: WorkerRow, run: RunRow, cause: string, lastLine: string | null): string {
+  const instance = worker.metadata['instance_id'] ?? worker.metadata['gcp_instance_id'];
+  return (
+    `Worker ${worker.id}${instance === undefined ? '' : ` on instance ${instance}`} was lost while the run was ${run.state}: ` +
+    `${cause}. Last contact ${new Date(worker.last_contact_at).toISOString()}. ` +
+    (lastLine === null ? 'It had sent no log line.' : `Last log line: ${lastLine}`)
+  );
+}
+
+async function lastLineOf(context: Context, worker: string): Promise<string | null> {
+  const row = await context.db.selectFrom('workers').select('run_id').where('id', '=', worker).executeTakeFirst();
+  return row?.run_id == null ? null : context.logs.lastLine(row.run_id);
+}

@@ -1,0 +1,197 @@
+// Worker pools: made from a certificate signing request, given a new certificate, deleted.
+import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
+import type { Context, Tx } from '../context.js';
+import type { PoolRow } from '../store/schema.js';
+import { tellPoolToLeave } from './leave.js';
+
+export interface PoolFields {
+  readonly name: string;
+  readonly description?: string | null;
+  readonly labels?: readonly string[] | null;
+  /** Default: `root`. */
+  readonly space?: string | null;
+  /** Not given: no limit. */
+  readonly driftDetectionRunLimit?: number | null;
+}
+
+export interface PoolWithToken {
+  readonly pool: PoolRow;
+  /** What goes into SPACELIFT_TOKEN. */
+  readonly token: string;
+}
+
+/** Throws INVALID_ARGUMENT, INVALID_CSR, CONFLICT when another pool has the name. */
+export async function createPool(
+  context: Context,
+  request: PoolFields & { readonly certificateSigningRequest: string },
+): Promise<PoolWithToken> {
+  const fields = checked(request);
+  await assertNameIsFree(context, fields.name, null);
+  const id = context.ids.next();
+  const now = context.clock.now();
+  const issued = await context.authority.issue({ csr: request.certificateSigningRequest, pool: id, now });
+  const pool = await context.db
+    .insertInto('worker_pools')
+    .values({
+      id,
+      ...fields,
+      managed_by_k8s_controller: false,
+      certificate: issued.certificate,
+      certificate_serial: issued.serial,
+      public_key: issued.publicKey,
+      created_at: now,
+      updated_at: now,
+      deleted_at: null,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  context.events.emit({ kind: 'pool', pool: id });
+  return { pool, token: tokenOf(context, pool) };
+}
+
+/** The token of a pool. It holds no secret, but with the pool's private key it lets a worker in. */
+export function tokenOf(context: Pick<Context, 'authority'>, pool: PoolRow): string {
+  return context.authority.token(pool.id, pool.certificate);
+}
+
+export function listPools(context: Pick<Context, 'db'>): Promise<PoolRow[]> {
+  return context.db
+    .selectFrom('worker_pools')
+    .selectAll()
+    .where('deleted_at', 'is', null)
+    .orderBy('name')
+    .execute();
+}
+
+export function findPool(context: Pick<Context, 'db'>, id: string): Promise<PoolRow | undefined> {
+  return context.db
+    .selectFrom('worker_pools')
+    .selectAll()
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+}
+
+/** Throws NOT_FOUND. */
+export async function getPool(context: Pick<Context, 'db'>, id: string): Promise<PoolRow> {
+  const pool = await findPool(context, id);
+  if (pool === undefined) throw poolNotFound(id);
+  return pool;
+}
+
+/** Fields that are not given go back to their defaults, as in the public API. Throws NOT_FOUND, CONFLICT. */
+export async function updatePool(context: Context, id: string, request: PoolFields): Promise<PoolRow> {
+  const fields = checked(request);
+  await assertNameIsFree(context, fields.name, id);
+  const pool = await context.db
+    .updateTable('worker_pools')
+    .set({ ...fields, updated_at: context.clock.now() })
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+  if (pool === undefined) throw poolNotFound(id);
+  context.events.emit({ kind: 'pool', pool: id });
+  return pool;
+}
+
+/**
+ * Gives the pool a new certificate. Workers with the old one are told why and cut off at once; values sealed for
+ * the old key have to be entered anew. Throws NOT_FOUND, INVALID_CSR.
+ */
+export async function resetPool(context: Context, id: string, csr: string): Promise<PoolWithToken> {
+  await getPool(context, id);
+  const now = context.clock.now();
+  const issued = await context.authority.issue({ csr, pool: id, now });
+  const pool = await context.db
+    .updateTable('worker_pools')
+    .set({
+      certificate: issued.certificate,
+      certificate_serial: issued.serial,
+      public_key: issued.publicKey,
+      updated_at: now,
+    })
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+  if (pool === undefined) throw poolNotFound(id);
+  await tellPoolToLeave(context, id, { immediate: true, reason: 'the worker pool was reset; this token is no longer valid' });
+  context.connections.cutPool(id, issued.serial);
+  context.events.emit({ kind: 'pool', pool: id });
+  return { pool, token: tokenOf(context, pool) };
+}
+
+/** Every worker is told to end: an idle one now, a busy one after its run. Throws NOT_FOUND. */
+export async function cyclePool(context: Context, id: string): Promise<void> {
+  await getPool(context, id);
+  await tellPoolToLeave(context, id, { immediate: false, reason: 'the worker pool is cycled' });
+}
+
+/** Throws NOT_FOUND; CONFLICT, listing them, while stacks use the pool. */
+export async function deletePool(context: Context, id: string): Promise<PoolRow> {
+  const pool = await context.db.transaction().execute(async (tx) => {
+    const found = await tx
+      .selectFrom('worker_pools')
+      .selectAll()
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+      .forUpdate()
+      .executeTakeFirst();
+    if (found === undefined) throw poolNotFound(id);
+    await assertUnused(tx, found);
+    return tx
+      .updateTable('worker_pools')
+      .set({ deleted_at: context.clock.now(), updated_at: context.clock.now() })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  });
+  await tellPoolToLeave(context, id, { immediate: true, reason: 'the worker pool was deleted' });
+  context.connections.cutPool(id, null);
+  context.events.emit({ kind: 'pool', pool: id });
+  return pool;
+}
+
+async function assertUnused(tx: Tx, pool: PoolRow): Promise<void> {
+  const stacks = await tx.selectFrom('stacks').select('id').where('pool_id', '=', pool.id).orderBy('id').execute();
+  if (stacks.length === 0) return;
+  const names = stacks.slice(0, 20).map(({ id }) => id);
+  const more = stacks.length > names.length ? ` and ${String(stacks.length - names.length)} more` : '';
+  throw new PoolwrightError(
+    'CONFLICT',
+    `The worker pool ${pool.name} cannot be deleted while stacks use it: ${names.join(', ')}${more}. ` +
+      'Give them another pool or delete them first.',
+  );
+}
+
+function checked(fields: PoolFields) {
+  const faults: Fault[] = [];
+  const name = fields.name.trim();
+  if (name === '' || name.length > 255) faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
+  const limit = fields.driftDetectionRunLimit ?? null;
+  if (limit !== null && limit < 0) faults.push({ path: 'driftDetectionRunLimit', reason: 'expected 0 or more' });
+  if (faults.length > 0) throw faultsError('INVALID_ARGUMENT', 'The worker pool', faults);
+  return {
+    name,
+    description: fields.description ?? '',
+    labels: JSON.stringify(fields.labels ?? []),
+    space: fields.space ?? 'root',
+    drift_detection_run_limit: limit,
+  };
+}
+
+async function assertNameIsFree(context: Context, name: string, except: string | null): Promise<void> {
+  const other = await context.db
+    .selectFrom('worker_pools')
+    .select('id')
+    .where('name', '=', name)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst();
+  if (other === undefined || other.id === except) return;
+  throw new PoolwrightError('CONFLICT', `A worker pool named "${name}" exists already (${other.id}). Choose another name.`);
+}
+
+function poolNotFound(id: string): PoolwrightError {
+  return new PoolwrightError('NOT_FOUND', `There is no worker pool ${id}.`);
+}

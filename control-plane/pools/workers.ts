@@ -1,0 +1,77 @@
+// Workers as people see and steer them: list, status, drain.
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Context } from '../context.js';
+import type { WorkerRow } from '../store/schema.js';
+
+export type WorkerStatus = 'IDLE' | 'BUSY' | 'DRAINED';
+
+/** A drained worker that still has its last run counts as BUSY until that ends. */
+export function workerStatus(worker: WorkerRow): WorkerStatus {
+  if (worker.run_id !== null) return 'BUSY';
+  return worker.drained ? 'DRAINED' : 'IDLE';
+}
+
+/** Oldest first. Workers that are out of contact but not lost yet are among them. */
+export function listWorkers(context: Pick<Context, 'db'>, pool: string): Promise<WorkerRow[]> {
+  return context.db.selectFrom('workers').selectAll().where('pool_id', '=', pool).orderBy('id').execute();
+}
+
+export function findWorker(context: Pick<Context, 'db'>, worker: string): Promise<WorkerRow | undefined> {
+  return context.db.selectFrom('workers').selectAll().where('id', '=', worker).executeTakeFirst();
+}
+
+/**
+ * Drains or undrains a worker under the lock that an assignment takes: when the answer has no `run_id`, no run
+ * starts there until it is undrained. Throws NOT_FOUND.
+ */
+export async function setDrained(
+  context: Context,
+  pool: string,
+  worker: string,
+  drained: boolean,
+): Promise<WorkerRow> {
+  const row = await context.db.transaction().execute(async (tx) => {
+    const found = await tx
+      .selectFrom('workers')
+      .selectAll()
+      .where('id', '=', worker)
+      .where('pool_id', '=', pool)
+      .forUpdate()
+      .executeTakeFirst();
+    if (found === undefined) {
+      throw new PoolwrightError('NOT_FOUND', `The worker pool ${pool} has no worker ${worker}.`);
+    }
+    return tx.updateTable('workers').set({ drained }).where('id', '=', worker).returningAll().executeTakeFirstOrThrow();
+  });
+  context.outbox.send({ pool, worker, session: row.session }, { type: 'drain', drained });
+  context.events.emit({ kind: 'worker', pool, worker });
+  return row;
+}
+
+export interface PoolCounts {
+  readonly workers: number;
+  readonly busy: number;
+  readonly drained: number;
+  /** Runs that wait for a worker. */
+  readonly pendingRuns: number;
+}
+
+export async function poolCounts(context: Pick<Context, 'db'>, pool: string): Promise<PoolCounts> {
+  const workers = await context.db
+    .selectFrom('workers')
+    .select(({ fn }) => [
+      fn.countAll<number>().as('workers'),
+      fn.count<number>('run_id').as('busy'),
+      fn.countAll<number>().filterWhere('drained', '=', true).as('drained'),
+    ])
+    .where('pool_id', '=', pool)
+    .executeTakeFirstOrThrow();
+  const runs = await context.db
+    .selectFrom('runs')
+    .select(({ fn }) => fn.countAll<number>().as('pending'))
+    .where('pool_id', '=', pool)
+    .where('worker_id', 'is', null)
+    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .executeTakeFirstOrThrow();
+  return { ...workers, pendingRuns: runs.pending };
+}

@@ -1,0 +1,137 @@
+// Ends every wait whose time is over: workers that stay silent, runs past the deadline of their state.
+import { PoolwrightError } from '../../protocol/errors.js';
+import { rhythm } from '../../protocol/limits.js';
+import type { Context } from '../context.js';
+import { endRunOf } from '../pools/loss.js';
+import { requeue } from '../runs/attempts.js';
+import { changeRun, lockRun, tell, type RunChange } from '../runs/change.js';
+import { transitions } from '../runs/transitions.js';
+import type { RunRow } from '../store/schema.js';
+
+/** How often to look, in milliseconds. */
+const interval = 1000;
+
+/** One look over everything that waits, at the context's clock. Each entry is a change of its own. */
+export async function sweep(context: Context): Promise<void> {
+  await noticeSilence(context);
+  await removeLost(context);
+  await endOverdue(context);
+}
+
+/** A control plane that starts has heard of nobody: every worker has some time to come back. */
+export async function allowReturn(context: Context): Promise<void> {
+  const now = context.clock.now();
+  await context.db
+    .updateTable('workers')
+    .set({ connected: false, lost_at: now + rhythm.returnAfterRestart })
+    .execute();
+}
+
+/** The connection stands but nothing comes: treated like a broken one. */
+async function noticeSilence(context: Context): Promise<void> {
+  const now = context.clock.now();
+  const silent = await context.db
+    .updateTable('workers')
+    .set({ connected: false, lost_at: now + rhythm.lostAfter })
+    .where('connected', '=', true)
+    .where('last_contact_at', '<', now - rhythm.silence)
+    .returning(['id', 'pool_id'])
+    .execute();
+  for (const { id, pool_id } of silent) context.events.emit({ kind: 'worker', pool: pool_id, worker: id });
+}
+
+async function removeLost(context: Context): Promise<void> {
+  const lost = await context.db
+    .selectFrom('workers')
+    .select('id')
+    .where('lost_at', '<=', context.clock.now())
+    .execute();
+  for (const { id } of lost) await endRunOf(context, id, 'its connection broke and it did not come back in time');
+}
+
+async function endOverdue(context: Context): Promise<void> {
+  const overdue = await context.db
+    .selectFrom('runs')
+    .select('id')
+    .where('deadline_at', '<=', context.clock.now())
+    .execute();
+  for (const { id } of overdue) await endWait(context, id);
+}
+
+async function endWait(context: Context, run: string): Promise<void> {
+  const outcome = await context.db.transaction().execute(async (tx) => {
+    const before = await lockRun(tx, run);
+    if (before.deadline_at === null || before.deadline_at > context.clock.now()) return undefined;
+    const session =
+      before.worker_id === null
+        ? undefined
+        : await tx.selectFrom('workers').select('session').where('id', '=', before.worker_id).executeTakeFirst();
+    const after = isUnbegunAssignment(before)
+      ? await requeue(tx, context, before, `worker ${before.worker_id ?? ''} did not start it in time`)
+      : await changeRun(tx, context, before, overdueChange(before));
+    return { before, after, session: session?.session };
+  });
+  if (outcome === undefined) return;
+  const { before, after, session } = outcome;
+  tell(context, after);
+  if (before.worker_id === null || session === undefined) return;
+  context.outbox.send(
+    { pool: before.pool_id, worker: before.worker_id, session },
+    { type: 'stop', run, attempt: before.attempt, kind: 'stale', reason: 'the time for this state is over' },
+  );
+}
+
+function isUnbegunAssignment(row: RunRow): boolean {
+  return row.worker_id !== null && !row.begun;
+}
+
+function overdueChange(row: RunRow): RunChange {
+  const set = { worker_id: null, begun: false };
+  if (row.stop_requested_at !== null) {
+    const note = `${row.stop_note ?? 'stopped'}; the worker did not report the end in time`;
+    return { state: 'STOPPED', note, set };
+  }
+  const { then, because } = transitions[row.state];
+  if (then === null || then === 'requeue') {
+    throw new PoolwrightError('INTERNAL', `Run ${row.id} is ${row.state} without a worker and has a deadline.`);
+  }
+  if (then !== 'FAILED') return { state: then, note: because, set };
+  return {
+    state: then,
+    note: because,
+    set: { ...set, failure_code: 'RUN_TIMED_OUT', failure_message: `The run was ${row.state} for too long: ${because}.` },
+  };
+}
+
+export interface Reconciler {
+  /** Ends after the look under way. */
+  close(): Promise<void>;
+}
+
+/** Looks again and again. A look that fails is logged; the next one finds the same things. */
+export function startReconciler(context: Context): Reconciler {
+  let closed = false;
+  let current = Promise.resolve();
+  let timer: NodeJS.Timeout;
+
+  function plan(): void {
+    timer = setTimeout(() => {
+      current = sweep(context)
+        .catch((error: unknown) => {
+          context.log.error({ err: error }, 'looking for overdue runs and lost workers failed; it will be repeated');
+        })
+        .finally(() => {
+          if (!closed) plan();
+        });
+    }, interval);
+  }
+
+  plan();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// Keeps every pool's queue moving: a wake-up starts a pass, wake-ups during a pass lead to one more.
+import type { Context } from '../context.js';
+import { assignNext } from './assign.js';
+import { sendAssignment } from './assignment.js';
+
+export interface Scheduler {
+  /** Something has changed in a pool: look whether a run can start. Never throws. */
+  wake(pool: string): void;
+  /** Waits until no pass is under way and takes no more wake-ups. */
+  close(): Promise<void>;
+}
+
+/** How long a pool rests after a pass failed, in milliseconds. */
+const retryAfter = 1000;
+
+/** Wakes itself on events. A pass that fails is logged and done again: no wake-up is lost. */
+export function startScheduler(context: Context): Scheduler {
+  /** Pools with a pass under way → whether another one must follow. */
+  const passes = new Map<string, { again: boolean; done: Promise<void> }>();
+  const timers = new Set<NodeJS.Timeout>();
+  let closed = false;
+
+  function wake(pool: string): void {
+    if (closed) return;
+    const pass = passes.get(pool);
+    if (pass !== undefined) {
+      pass.again = true;
+      return;
+    }
+    const started = { again: false, done: Promise.resolve() };
+    passes.set(pool, started);
+    started.done = run(pool, started);
+  }
+
+  async function run(pool: string, pass: { again: boolean }): Promise<void> {
+    try {
+      do {
+        pass.again = false;
+        let match = await assignNext(context, pool);
+        while (match !== undefined) {
+          await sendAssignment(context, match);
+          match = await assignNext(context, pool);
+        }
+      } while (pass.again);
+    } catch (error) {
+      context.log.error({ err: error, pool }, 'a pass over the queue failed and will be repeated');
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        wake(pool);
+      }, retryAfter);
+      timers.add(timer);
+    } finally {
+      passes.delete(pool);
+    }
+  }
+
+  const unsubscribe = context.events.subscribe((event) => {
+    switch (event.kind) {
+      case 'worker':
+      case 'run':
+      case 'pool':
+        wake(event.pool);
+        return;
+      case 'log':
+      case 'stack':
+        return;
+    }
+  });
+
+  return {
+    wake,
+    async close() {
+      closed = true;
+      unsubscribe();
+      for (const timer of timers) clearTimeout(timer);
+      await Promise.all([...passes.values()].map(({ done }) => done));
+    },
+  };
+}

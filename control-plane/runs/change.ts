@@ -1,0 +1,96 @@
+// The one way a run's row changes: state, deadline and history together, in a transaction.
+import { sql, type Updateable } from 'kysely';
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { RunState } from '../../protocol/runs.js';
+import type { Context, Tx } from '../context.js';
+import type { RunRow, RunsTable } from '../store/schema.js';
+import { deadlineOf, mayFollow } from './transitions.js';
+
+export interface RunChange {
+  /** The state to enter; not given: the state stays. */
+  readonly state?: RunState;
+  /** Overrides the deadline that the table gives to the state. */
+  readonly deadline?: number | null;
+  /** For the history, together with a new state. */
+  readonly note?: string | null;
+  readonly username?: string | null;
+  /** The worker named in the history; default: the one that holds the run before the change. */
+  readonly worker?: string | null;
+  readonly set?: Updateable<RunsTable>;
+}
+
+/** Reads a run's row and keeps it from changing until the transaction ends. Throws NOT_FOUND. */
+export async function lockRun(tx: Tx, run: string): Promise<RunRow> {
+  const row = await tx.selectFrom('runs').selectAll().where('id', '=', run).forUpdate().executeTakeFirst();
+  if (row === undefined) throw runNotFound(run);
+  return row;
+}
+
+export function runNotFound(run: string): PoolwrightError {
+  return new PoolwrightError('NOT_FOUND', `There is no run ${run}.`);
+}
+
+/** Changes a run that the caller has locked. Throws INTERNAL for a transition that the table does not have. */
+export async function changeRun(
+  tx: Tx,
+  context: Pick<Context, 'clock'>,
+  row: RunRow,
+  change: RunChange,
+): Promise<RunRow> {
+  const now = context.clock.now();
+  const { state } = change;
+  if (state !== undefined && state !== row.state && !mayFollow(row.state, state)) {
+    throw new PoolwrightError(
+      'INTERNAL',
+      `Run ${row.id} would go from ${row.state} to ${state}, which the table of states does not allow.`,
+    );
+  }
+  const deadline =
+    change.deadline !== undefined
+      ? { deadline_at: change.deadline }
+      : state === undefined
+        ? {}
+        : { deadline_at: deadlineOf(state, now) };
+  const changed = await tx
+    .updateTable('runs')
+    .set({ ...change.set, ...deadline, ...(state === undefined ? {} : { state }), updated_at: now })
+    .where('id', '=', row.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  if (state !== undefined && state !== row.state) {
+    await record(tx, changed, change, change.worker === undefined ? row.worker_id : change.worker);
+  }
+  return changed;
+}
+
+/** Appends to the history of a run whose row the caller has locked or just made. */
+export async function record(
+  tx: Tx,
+  row: RunRow,
+  words: Pick<RunChange, 'note' | 'username'>,
+  worker: string | null,
+): Promise<void> {
+  await tx
+    .insertInto('run_transitions')
+    .values({
+      run_id: row.id,
+      number: sql<number>`(select coalesce(max(number), 0) + 1 from run_transitions where run_id = ${row.id})`,
+      state: row.state,
+      at: row.updated_at,
+      note: words.note ?? null,
+      username: words.username ?? null,
+      worker_id: worker,
+    })
+    .execute();
+}
+
+/** Tells the process that a run has changed; to be called after the transaction. */
+export function tell(context: Pick<Context, 'events'>, row: RunRow): void {
+  context.events.emit({
+    kind: 'run',
+    run: row.id,
+    stack: row.stack_id,
+    pool: row.pool_id,
+    state: row.state,
+  });
+}

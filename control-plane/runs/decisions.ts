@@ -1,0 +1,122 @@
+// What people decide about a run: confirm, discard, cancel, stop.
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Context, Tx } from '../context.js';
+import type { RunRow } from '../store/schema.js';
+import { changeRun, lockRun, tell, type RunChange } from './change.js';
+import { isEnd, stopWithin } from './transitions.js';
+
+export interface Decision {
+  readonly run: string;
+  /** Not given: the run may be of any stack. */
+  readonly stack?: string;
+  readonly username: string;
+  readonly note?: string | null;
+}
+
+/** A plan that waits is to be applied. Throws CONFLICT unless the run is UNCONFIRMED. */
+export function confirmRun(context: Context, decision: Decision): Promise<RunRow> {
+  return decide(context, decision, (row) => {
+    if (row.state !== 'UNCONFIRMED') throw cannot('confirmed', row, 'only a run that is UNCONFIRMED can be');
+    return confirmation(row, decision);
+  });
+}
+
+/** How a run enters CONFIRMED, by a person or by itself. It keeps its place in the queue from before the plan. */
+export function confirmation(
+  row: RunRow,
+  words: { readonly username: string | null; readonly note?: string | null },
+): RunChange {
+  return {
+    state: 'CONFIRMED',
+    username: words.username,
+    note: words.note ?? null,
+    set: { queued_at: row.created_at },
+  };
+}
+
+/** The plan is not to be applied. Throws CONFLICT once the apply has begun, and for a run without a plan. */
+export function discardRun(context: Context, decision: Decision): Promise<RunRow> {
+  return decide(context, decision, (row) => {
+    if (row.begun || (row.state !== 'UNCONFIRMED' && row.state !== 'CONFIRMED')) {
+      throw cannot('discarded', row, 'only a run with a plan that is not being applied can be');
+    }
+    return leave('DISCARDED', decision);
+  });
+}
+
+/** The run is not to start. Throws CONFLICT when it has begun or has a plan already. */
+export function cancelRun(context: Context, decision: Decision): Promise<RunRow> {
+  return decide(context, decision, (row) => {
+    if (row.begun || row.stage === 'APPLY') {
+      throw cannot('canceled', row, row.begun ? 'stop it instead' : 'discard it instead');
+    }
+    return leave('CANCELED', decision);
+  });
+}
+
+/**
+ * Ends a run, whatever it does: one that has begun is told to stop and has `stopWithin` to do so, one that has
+ * not is ended at once. Throws CONFLICT when it has ended.
+ */
+export function stopRun(context: Context, decision: Decision): Promise<RunRow> {
+  return decide(context, decision, (row) => {
+    if (row.begun) {
+      const now = context.clock.now();
+      return {
+        deadline: Math.min(row.deadline_at ?? Infinity, now + stopWithin),
+        set: {
+          stop_requested_at: row.stop_requested_at ?? now,
+          stop_note: decision.note ?? `stopped by ${decision.username}`,
+        },
+      };
+    }
+    return leave(row.stage === 'APPLY' ? 'DISCARDED' : 'CANCELED', decision);
+  });
+}
+
+function leave(state: 'CANCELED' | 'DISCARDED', { username, note }: Decision): RunChange {
+  return { state, username, note: note ?? null, set: { worker_id: null } };
+}
+
+async function decide(
+  context: Context,
+  decision: Decision,
+  choose: (row: RunRow) => RunChange,
+): Promise<RunRow> {
+  const { before, after, session } = await context.db.transaction().execute(async (tx) => {
+    const before = await lockRun(tx, decision.run);
+    if (decision.stack !== undefined && before.stack_id !== decision.stack) {
+      throw new PoolwrightError('NOT_FOUND', `The stack ${decision.stack} has no run ${decision.run}.`);
+    }
+    if (isEnd(before.state)) throw cannot('changed', before, 'it has ended');
+    const after = await changeRun(tx, context, before, choose(before));
+    return { before, after, session: await sessionOf(tx, before.worker_id) };
+  });
+  tell(context, after);
+  if (before.worker_id !== null && session !== undefined) {
+    const stillHeld = after.worker_id !== null;
+    if (!stillHeld || after.stop_requested_at !== null) {
+      context.outbox.send(
+        { pool: after.pool_id, worker: before.worker_id, session },
+        {
+          type: 'stop',
+          run: after.id,
+          attempt: after.attempt,
+          kind: stillHeld ? 'stop' : 'stale',
+          reason: (after.stop_note ?? decision.note ?? `the run was ended by ${decision.username}`).slice(0, 1024),
+        },
+      );
+    }
+  }
+  return after;
+}
+
+async function sessionOf(tx: Tx, worker: string | null): Promise<string | undefined> {
+  if (worker === null) return undefined;
+  const row = await tx.selectFrom('workers').select('session').where('id', '=', worker).executeTakeFirst();
+  return row?.session;
+}
+
+function cannot(what: string, row: RunRow, why: string): PoolwrightError {
+  return new PoolwrightError('CONFLICT', `Run ${row.id} is ${row.state} and cannot be ${what}: ${why}.`);
+}

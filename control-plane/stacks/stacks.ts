@@ -1,0 +1,216 @@
+// Stacks: what to run, with which tool, in which pool.
+import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
+import type { Hooks } from '../../protocol/messages.js';
+import type { Tool } from '../../protocol/runs.js';
+import type { Context } from '../context.js';
+import { getPool } from '../pools/pools.js';
+import { endStates } from '../runs/transitions.js';
+import type { StackCommands, StackRow } from '../store/schema.js';
+
+export interface StackFields {
+  readonly name: string;
+  readonly description: string;
+  readonly labels: readonly string[];
+  readonly space: string;
+  readonly poolId: string | null;
+  readonly tool: Tool;
+  readonly repository: string | null;
+  readonly branch: string;
+  readonly projectRoot: string | null;
+  readonly runnerImage: string | null;
+  readonly autodeploy: boolean;
+  readonly administrative: boolean;
+  readonly hooks: Hooks;
+  readonly commands: StackCommands;
+}
+
+const noHooks: Hooks = {
+  beforeInit: [],
+  afterInit: [],
+  beforePlan: [],
+  afterPlan: [],
+  beforeApply: [],
+  afterApply: [],
+  beforePerform: [],
+  afterPerform: [],
+};
+
+const defaults: Omit<StackFields, 'name'> = {
+  description: '',
+  labels: [],
+  space: 'root',
+  poolId: null,
+  tool: 'opentofu',
+  repository: null,
+  branch: 'main',
+  projectRoot: null,
+  runnerImage: null,
+  autodeploy: false,
+  administrative: false,
+  hooks: noHooks,
+  commands: { plan: [], apply: [], destroy: [] },
+};
+
+/**
+ * `id` is a slug; not given, it is made from the name. What is not given has its default: tool opentofu, branch
+ * main, space root. Throws INVALID_ARGUMENT with all faults, NOT_FOUND for the pool, CONFLICT for a taken id.
+ */
+export async function createStack(
+  context: Context,
+  request: Partial<StackFields> & { readonly id?: string; readonly name: string },
+): Promise<StackRow> {
+  const id = request.id ?? slugOf(request.name);
+  const fields = { ...defaults, ...withoutUndefined(request) };
+  await check(context, id, fields);
+  const now = context.clock.now();
+  const row = await context.db
+    .insertInto('stacks')
+    .values({
+      id,
+      ...columns(fields),
+      disabled: false,
+      locked_by: null,
+      created_at: now,
+      updated_at: now,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) {
+    throw new PoolwrightError('CONFLICT', `A stack ${id} exists already. Choose another name or give another id.`);
+  }
+  context.events.emit({ kind: 'stack', stack: id });
+  return row;
+}
+
+/** What is not given stays. Runs in the queue go to the stack's new pool. Throws as createStack. */
+export async function updateStack(context: Context, id: string, request: Partial<StackFields>): Promise<StackRow> {
+  const before = await getStack(context, id);
+  const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
+  await check(context, id, fields);
+  const row = await context.db.transaction().execute(async (tx) => {
+    const pool = fields.poolId;
+    if (pool !== null && pool !== before.pool_id) {
+      await tx
+        .updateTable('runs')
+        .set({ pool_id: pool })
+        .where('stack_id', '=', id)
+        .where('state', '=', 'QUEUED')
+        .where('worker_id', 'is', null)
+        .execute();
+    }
+    return tx
+      .updateTable('stacks')
+      .set({ ...columns(fields), updated_at: context.clock.now() })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+  });
+  context.events.emit({ kind: 'stack', stack: id });
+  if (row.pool_id !== null) context.events.emit({ kind: 'pool', pool: row.pool_id });
+  return row;
+}
+
+/** Removes a stack with its runs. What it manages stays as it is. Throws NOT_FOUND, CONFLICT while a run is open. */
+export async function deleteStack(context: Context, id: string): Promise<StackRow> {
+  const row = await context.db.transaction().execute(async (tx) => {
+    const stack = await tx.selectFrom('stacks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+    if (stack === undefined) throw stackNotFound(id);
+    const open = await tx
+      .selectFrom('runs')
+      .select(['id', 'state'])
+      .where('stack_id', '=', id)
+      .where('state', 'not in', endStates)
+      .executeTakeFirst();
+    if (open !== undefined) {
+      throw new PoolwrightError(
+        'CONFLICT',
+        `The stack ${id} cannot be deleted while its run ${open.id} is ${open.state}. End the run first.`,
+      );
+    }
+    await tx.deleteFrom('stacks').where('id', '=', id).execute();
+    return stack;
+  });
+  context.events.emit({ kind: 'stack', stack: id });
+  return row;
+}
+
+export function findStack(context: Pick<Context, 'db'>, id: string): Promise<StackRow | undefined> {
+  return context.db.selectFrom('stacks').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Throws NOT_FOUND. */
+export async function getStack(context: Pick<Context, 'db'>, id: string): Promise<StackRow> {
+  const stack = await findStack(context, id);
+  if (stack === undefined) throw stackNotFound(id);
+  return stack;
+}
+
+/** By id; all, or those of one pool. */
+export function listStacks(context: Pick<Context, 'db'>, filter: { readonly pool?: string } = {}): Promise<StackRow[]> {
+  let query = context.db.selectFrom('stacks').selectAll();
+  if (filter.pool !== undefined) query = query.where('pool_id', '=', filter.pool);
+  return query.orderBy('id').execute();
+}
+
+function stackNotFound(id: string): PoolwrightError {
+  return new PoolwrightError('NOT_FOUND', `There is no stack ${id}.`);
+}
+
+function slugOf(name: string): string {
+  return name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 100);
+}
+
+async function check(context: Context, id: string, fields: StackFields): Promise<void> {
+  const faults: Fault[] = [];
+  const name = fields.name.trim();
+  if (name === '' || name.length > 255) faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
+  if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(id)) {
+    faults.push({ path: 'id', reason: `expected lower-case letters, digits and hyphens, got ${JSON.stringify(id)}` });
+  }
+  if (fields.projectRoot?.split('/').includes('..') === true || fields.projectRoot?.startsWith('/') === true) {
+    faults.push({ path: 'projectRoot', reason: 'expected a path inside the repository' });
+  }
+  if (fields.tool === 'commands' && fields.commands.plan.length === 0) {
+    faults.push({ path: 'commands.plan', reason: 'expected at least one command for the tool "commands"' });
+  }
+  if (faults.length > 0) throw faultsError('INVALID_ARGUMENT', `The stack ${id}`, faults);
+  if (fields.poolId !== null) await getPool(context, fields.poolId);
+}
+
+function columns(fields: StackFields) {
+  return {
+    name: fields.name.trim(),
+    description: fields.description,
+    labels: JSON.stringify(fields.labels),
+    space: fields.space,
+    pool_id: fields.poolId,
+    tool: fields.tool,
+    repository: fields.repository,
+    branch: fields.branch,
+    project_root: fields.projectRoot,
+    runner_image: fields.runnerImage,
+    autodeploy: fields.autodeploy,
+    administrative: fields.administrative,
+    hooks: JSON.stringify(fields.hooks),
+    commands: JSON.stringify(fields.commands),
+  };
+}
+
+function fieldsOf(row: StackRow): StackFields {
+  return {
+    ...row,
+    poolId: row.pool_id,
+    projectRoot: row.project_root,
+    runnerImage: row.runner_image,
+  };
+}
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+}
