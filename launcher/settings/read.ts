@@ -1,0 +1,162 @@
+// Environment in, Settings out; or one error with every fault, so that a user mends them in one go.
+import { X509Certificate } from 'node:crypto';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { faultsError, messageOf, type Fault } from '../../protocol/errors.js';
+import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.js';
+import { readMetadata, readVcsMappings } from './families.js';
+import type { Mount, RunKind, Settings } from './settings.js';
+import { families, unsupportedReason, variables, type Variable } from './variables.js';
+
+export interface Machine {
+  /** Empty values count as absent. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** User id of this process, undefined where there are none. */
+  readonly userId: number | undefined;
+  readonly terminal: boolean;
+}
+
+export interface ReadSettings {
+  readonly settings: Settings;
+  /** What the user should know though it does not keep the launcher from working. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads and checks all settings. Throws INVALID_SETTINGS with all faults, or UNSUPPORTED when the only ones
+ * are wishes that this version cannot fulfil. No message holds the token, the key or another long value.
+ */
+export function readSettings(machine: Machine): ReadSettings {
+  const { environment } = machine;
+  const faults: Fault[] = [];
+  const required = <Value>(variable: Variable<Value>) => readVariable(variable, environment, faults);
+  const optional = <Value>(variable: Variable<Value>) =>
+    readVariable(variable, environment, faults) ?? variable.read(variable.default ?? '');
+
+  const token = required(variables.token);
+  const privateKey = required(variables.privateKey);
+  if (token !== undefined && privateKey !== undefined) {
+    collect(faults, variables.privateKey.name, () => {
+      assertKeyBelongs(privateKey, token.certificate);
+    });
+  }
+  const tooEarly = token !== undefined && machine.now < validFrom(token.certificate);
+  if (token !== undefined && !tooEarly) {
+    collect(faults, variables.token.name, () => {
+      assertCertificateCurrent(token.certificate, machine.now);
+    });
+  }
+  optional(variables.initializationPolicy);
+  const sensitiveOutputs = optional(variables.sensitiveOutputs);
+  const rest = {
+    metadata: readMetadata(environment, faults),
+    executor: optional(variables.executor),
+    stateDirectory: optional(variables.stateDirectory) ?? defaultStateDirectory(machine),
+    logFormat: optional(variables.logFormat) ?? (machine.terminal ? 'pretty' : 'json'),
+    endWithParent: optional(variables.endWithParent),
+    debug: optional(variables.debug),
+    runLogsOnStandardOutput: optional(variables.runLogsOnStandardOutput),
+    timeouts: { run: optional(variables.runTimeout), silence: optional(variables.silenceTimeout) },
+    passedVariables: optional(variables.passedVariables),
+    maskedVariables: optional(variables.maskedVariables),
+    containers: {
+      defaultImage: optional(variables.defaultImage),
+      network: optional(variables.network),
+      runtime: optional(variables.runtime),
+      mounts: [
+        ...marked(optional(variables.mounts), 'all'),
+        ...marked(optional(variables.readMounts), 'read'),
+        ...marked(optional(variables.writeMounts), 'write'),
+      ],
+      dockerConfigDirectory: optional(variables.dockerConfigDirectory),
+    },
+    vcsMappings: readVcsMappings(environment, faults),
+  } as const;
+  if (faults.length > 0 || token === undefined || privateKey === undefined) {
+    const unsupported = faults.every(({ reason }) => reason.startsWith(unsupportedReason));
+    throw faultsError(unsupported ? 'UNSUPPORTED' : 'INVALID_SETTINGS', "The launcher's environment", faults);
+  }
+  const settings = { token, privateKey, ...rest };
+  const warnings = [
+    ...(tooEarly ? [clockWarning] : []),
+    ...(sensitiveOutputs ? [sensitiveWarning] : []),
+    ...warningsOf(settings, environment),
+  ];
+  return { settings, warnings };
+}
+
+/** Undefined when it is required and missing, or has a fault, which is then in the list. */
+function readVariable<Value>(
+  variable: Variable<Value>,
+  environment: Machine['environment'],
+  faults: Fault[],
+): Value | undefined {
+  const given = environment[variable.name] ?? '';
+  if (given === '' && variable.default === undefined) {
+    faults.push({ path: variable.name, reason: `missing. ${variable.meaning}` });
+    return undefined;
+  }
+  return collect(faults, variable.name, () => variable.read(given === '' ? (variable.default ?? '') : given));
+}
+
+function collect<Value>(faults: Fault[], path: string, read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    faults.push({ path, reason: messageOf(error) });
+    return undefined;
+  }
+}
+
+function marked(mounts: readonly Mount[], runs: RunKind): readonly (Mount & { runs: RunKind })[] {
+  return mounts.map((mount) => ({ ...mount, runs }));
+}
+
+function defaultStateDirectory({ environment, userId }: Machine): string {
+  if (userId === 0) return '/var/lib/poolwright';
+  const state = environment['XDG_STATE_HOME'];
+  if (state?.startsWith('/') === true) return join(state, 'poolwright');
+  return join(environment['HOME'] ?? homedir(), '.local', 'state', 'poolwright');
+}
+
+const sensitiveWarning = `${variables.sensitiveOutputs.name} has no effect: this version does not upload outputs.`;
+
+/** No fault: a machine that has just booted may not have its time yet, and soon will. */
+const clockWarning =
+  "By this machine's clock the pool's certificate is not valid yet. Connecting will fail until the clock is right.";
+
+function validFrom(certificate: string): number {
+  return Date.parse(new X509Certificate(certificate).validFrom);
+}
+
+const known = new Set(Object.values(variables).map(({ name }) => name));
+const familyPrefixes = Object.values(families).map(({ name }) => name.slice(0, name.indexOf('<')));
+/** Under these prefixes nobody else has variables, so an unknown name is a slip of the pen. */
+const ownPrefixes = [
+  'SPACELIFT_WORKER_',
+  'SPACELIFT_LAUNCHER_',
+  'SPACELIFT_PRIVATEVCS_',
+  'SPACELIFT_POOL_',
+  'SPACELIFT_MASK',
+  'SPACELIFT_WHITELIST',
+];
+
+function warningsOf(settings: Settings, environment: Machine['environment']): readonly string[] {
+  const unknown = Object.keys(environment).filter(
+    (name) =>
+      ownPrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !familyPrefixes.some((prefix) => name.startsWith(prefix)) &&
+      !known.has(name),
+  );
+  const absent = settings.passedVariables.filter(({ name }) => environment[name] === undefined);
+  return [
+    ...unknown.map(
+      (name) => `${name} is not a variable of the launcher and has no effect (see launcher --help).`,
+    ),
+    ...absent.map(
+      ({ name }) => `${variables.passedVariables.name} names ${name}, which is not set: runs do not get it.`,
+    ),
+  ];
+}

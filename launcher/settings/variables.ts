@@ -1,0 +1,197 @@
+// The one table of the variables that the launcher reads. The reader and `launcher --help` are made from it.
+import { loadPrivateKey } from '../../protocol/keys.js';
+import { decodeToken } from '../../protocol/token.js';
+import { parseTimeout } from './duration.js';
+import {
+  readBoolean,
+  readMounts,
+  readName,
+  readNames,
+  readOptionalName,
+  readPassedVariables,
+  readPath,
+  readWord,
+  wrongValue,
+} from './values.js';
+
+export interface Variable<Value> {
+  readonly name: string;
+  /** For people: one or two sentences. */
+  readonly meaning: string;
+  /** What counts when the variable is absent or empty, in the form that users write. Undefined: required. */
+  readonly default: string | undefined;
+  /** Said in the place of an empty default. */
+  readonly noDefault?: string;
+  /** Throws a PoolwrightError whose message is the reason. */
+  readonly read: (text: string) => Value;
+}
+
+/** Variables whose names have a part that the user chooses; settings/families.ts reads them. */
+export interface VariableFamily {
+  readonly name: string;
+  readonly meaning: string;
+}
+
+export const variables = {
+  token: define({
+    name: 'SPACELIFT_TOKEN',
+    meaning: 'The worker pool token, as shown when the pool was created or reset.',
+    default: undefined,
+    read: decodeToken,
+  }),
+  privateKey: define({
+    name: 'SPACELIFT_POOL_PRIVATE_KEY',
+    meaning: "The pool's private key: base64 on one line of the whole PEM file.",
+    default: undefined,
+    read: loadPrivateKey,
+  }),
+  dockerConfigDirectory: define({
+    name: 'SPACELIFT_DOCKER_CONFIG_DIR',
+    meaning: 'Folder with the Docker configuration that holds registry credentials.',
+    default: '',
+    read: readPath,
+  }),
+  maskedVariables: define({
+    name: 'SPACELIFT_MASK_ENVS',
+    meaning: 'Comma list of variables whose values never appear in logs.',
+    default: '',
+    read: readNames,
+  }),
+  sensitiveOutputs: define({
+    name: 'SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED',
+    meaning: 'Upload sensitive outputs of runs. Not offered by this version: a warning says so.',
+    default: 'false',
+    read: readBoolean,
+  }),
+  runLogsOnStandardOutput: define({
+    name: 'SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED',
+    meaning: 'Write run logs to standard output too, as JSON lines with run_ulid, stack_id, ts and msg.',
+    default: 'false',
+    read: readBoolean,
+  }),
+  network: define({
+    name: 'SPACELIFT_WORKER_NETWORK',
+    meaning: 'Docker network of run containers, by name or id.',
+    default: 'bridge',
+    read: readName,
+  }),
+  mounts: define({
+    name: 'SPACELIFT_WORKER_EXTRA_MOUNTS',
+    meaning: 'Comma list of /host/path:/container/path for the containers of all runs.',
+    default: '',
+    read: readMounts,
+  }),
+  readMounts: define({
+    name: 'SPACELIFT_WORKER_RO_EXTRA_MOUNTS',
+    meaning: 'The same, only in read runs (proposed and testing runs).',
+    default: '',
+    read: readMounts,
+  }),
+  writeMounts: define({
+    name: 'SPACELIFT_WORKER_WO_EXTRA_MOUNTS',
+    meaning: 'The same, only in write runs (tracked runs, tasks, destroying runs).',
+    default: '',
+    read: readMounts,
+  }),
+  runtime: define({
+    name: 'SPACELIFT_WORKER_RUNTIME',
+    meaning: 'OCI runtime of run containers, such as runsc.',
+    default: '',
+    noDefault: "the engine's own",
+    read: readOptionalName,
+  }),
+  passedVariables: define({
+    name: 'SPACELIFT_WHITELIST_ENVS',
+    meaning:
+      "Comma list of variables that runs get from the launcher's environment. ro_NAME passes NAME to read runs only, wo_NAME to write runs only.",
+    default: '',
+    read: readPassedVariables,
+  }),
+  silenceTimeout: define({
+    name: 'SPACELIFT_LAUNCHER_LOGS_TIMEOUT',
+    meaning: 'A run that prints nothing for this long is killed (duration, such as 7m or 1h30m).',
+    default: '7m',
+    read: parseTimeout,
+  }),
+  runTimeout: define({
+    name: 'SPACELIFT_LAUNCHER_RUN_TIMEOUT',
+    meaning: 'A run that takes longer than this is killed (duration).',
+    default: '70m',
+    read: parseTimeout,
+  }),
+  initializationPolicy: define({
+    name: 'SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY',
+    meaning: 'Path of a Rego policy. This version cannot enforce one and refuses to start with it.',
+    default: '',
+    read: refusePolicy,
+  }),
+  defaultImage: define({
+    name: 'SPACELIFT_DEFAULT_RUNNER_IMAGE',
+    meaning: 'Image of run containers when the stack names none.',
+    default: 'public.ecr.aws/spacelift/runner-terraform:latest',
+    read: readName,
+  }),
+  debug: define({
+    name: 'SPACELIFT_DEBUG',
+    meaning: 'Write the exact commands of a run into its log.',
+    default: 'false',
+    read: readBoolean,
+  }),
+  executor: define({
+    name: 'POOLWRIGHT_EXECUTOR',
+    meaning:
+      'Where runs are executed: docker, host (processes of this machine, without isolation), or auto (docker, or host when no engine answers at start).',
+    default: 'docker',
+    read: readWord(['docker', 'host', 'auto'] as const),
+  }),
+  stateDirectory: define({
+    name: 'POOLWRIGHT_STATE_DIR',
+    meaning: 'Folder for log spools and workspaces of runs. Several launchers may share one.',
+    default: '',
+    noDefault: '/var/lib/poolwright for root, otherwise $XDG_STATE_HOME/poolwright',
+    read: readPath,
+  }),
+  logFormat: define({
+    name: 'POOLWRIGHT_LOG_FORMAT',
+    meaning: "The launcher's own log: json or pretty.",
+    default: '',
+    noDefault: 'pretty on a terminal, otherwise json',
+    read: (text) => (text === '' ? null : readWord(['json', 'pretty'] as const)(text)),
+  }),
+  endWithParent: define({
+    name: 'POOLWRIGHT_END_WITH_PARENT',
+    meaning: 'End, and stop the run, when standard input ends: for programs that start launchers.',
+    default: 'false',
+    read: readBoolean,
+  }),
+} as const;
+
+export const families = {
+  metadata: {
+    name: 'SPACELIFT_METADATA_<key>',
+    meaning: 'Tag <key> that the worker registers with, such as SPACELIFT_METADATA_instance_id.',
+  },
+  vcsName: {
+    name: 'SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n>',
+    meaning: 'Name of a VCS agent pool, n = 0, 1, … without gaps.',
+  },
+  vcsEndpoint: {
+    name: 'SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_<n>',
+    meaning: 'Address, with protocol, at which this worker reaches the Git hosts of that pool.',
+  },
+} as const satisfies Record<string, VariableFamily>;
+
+/** Code of a fault that is not the user's mistake but a lack of this version. */
+export const unsupportedReason = 'this version cannot enforce run initialization policies';
+
+function refusePolicy(text: string): null {
+  if (text === '') return null;
+  throw wrongValue(
+    `${unsupportedReason}, and a policy that is not enforced protects nothing. ` +
+      'Unset the variable, or use a launcher that has them',
+  );
+}
+
+function define<Value>(variable: Variable<Value>): Variable<Value> {
+  return variable;
+}
