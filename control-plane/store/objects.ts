@@ -1,0 +1,78 @@
+// Sealed workspaces and archives, by id. What is stored is complete and durable, or it is not there.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PoolwrightError } from '../../protocol/errors.js';
+import { ulidSchema } from '../../protocol/topics.js';
+
+export interface ObjectStore {
+  /** Stores a stream whole. Throws TOO_LARGE beyond `maximum` bytes; nothing is kept then, nor when the source fails. */
+  put(id: string, source: AsyncIterable<Uint8Array>, maximum: number): Promise<{ size: number }>;
+  /** Throws NOT_FOUND. */
+  get(id: string): Promise<{ size: number; stream: Readable }>;
+  delete(id: string): Promise<void>;
+}
+
+/** Objects as files below a folder, written beside, made durable and then renamed. */
+export function createFileObjectStore(folder: string): ObjectStore {
+  function pathOf(id: string): string {
+    if (!ulidSchema.safeParse(id).success) throw notFound(id);
+    return join(folder, id);
+  }
+
+  return {
+    async put(id, source, maximum) {
+      const path = pathOf(id);
+      const unfinished = `${path}.part`;
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      let size = 0;
+      const bound = new Transform({
+        transform(chunk: Uint8Array, _encoding, done) {
+          size += chunk.byteLength;
+          if (size > maximum) done(tooLarge(maximum));
+          else done(null, chunk);
+        },
+      });
+      try {
+        await pipeline(source, bound, createWriteStream(unfinished, { mode: 0o600, flush: true }));
+        await rename(unfinished, path);
+        await syncFolder(folder);
+      } catch (error) {
+        await rm(unfinished, { force: true });
+        throw error;
+      }
+      return { size };
+    },
+    async get(id) {
+      const path = pathOf(id);
+      const { size } = await stat(path).catch((error: unknown) => {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') throw notFound(id);
+        throw error;
+      });
+      return { size, stream: createReadStream(path) };
+    },
+    async delete(id) {
+      await rm(pathOf(id), { force: true });
+    },
+  };
+}
+
+/** A rename is durable only when the folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function notFound(id: string): PoolwrightError {
+  return new PoolwrightError('NOT_FOUND', `There is no object ${id.slice(0, 26)}.`);
+}
+
+function tooLarge(maximum: number): PoolwrightError {
+  return new PoolwrightError('TOO_LARGE', `Expected at most ${String(maximum)} bytes.`);
+}
