@@ -1,7 +1,13 @@
 // Keys and certificates for tests, made once for each test file. 2048 bits: the rules are the same, the wait is not.
 import 'reflect-metadata';
-import { generateKeyPairSync, KeyObject, webcrypto } from 'node:crypto';
-import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { createPrivateKey, generateKeyPairSync, KeyObject, webcrypto } from 'node:crypto';
+import {
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  Pkcs10CertificateRequestGenerator,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509';
 import { createAuthority, issuePoolCertificate, type Authority } from '../../../protocol/certificates.js';
 import { createSigningKey } from '../../../protocol/signing.js';
 import type { PoolToken } from '../../../protocol/token.js';
@@ -58,6 +64,32 @@ export async function keyAndRequest(
 }
 
 export const rsaSha256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
+
+/** A client of a broker that is no pool, such as the control plane itself: certificate and key as PEM. */
+export async function clientIdentity(
+  authority: Authority,
+  name: string,
+  time: number,
+): Promise<{ certificate: string; privateKey: string }> {
+  const ecdsa = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const { publicKey, privateKey } = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
+  const issuerKey = createPrivateKey(authority.privateKey).export({ type: 'pkcs8', format: 'der' });
+  const certificate = await X509CertificateGenerator.create(
+    {
+      subject: `CN=${name}`,
+      issuer: new X509Certificate(authority.certificate).subject,
+      notBefore: new Date(time - 60_000),
+      notAfter: new Date(time + 3_600_000),
+      publicKey,
+      signingKey: await webcrypto.subtle.importKey('pkcs8', issuerKey, ecdsa, false, ['sign']),
+      signingAlgorithm: ecdsa,
+      extensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])],
+    },
+    webcrypto,
+  );
+  const key = KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { certificate: certificate.toString('pem'), privateKey: key };
+}
 
 export interface PoolFixture {
   readonly authority: Authority;
