@@ -50,6 +50,7 @@ describe('a private key', () => {
     ['the token', () => base64(JSON.stringify(fixture.token)), 'SPACELIFT_TOKEN'],
     ['a key without its end', () => pair.privateKey.slice(0, 800), 'cut'],
     ['base64 of a key without its end', () => base64(pair.privateKey).slice(0, 800), 'cut'],
+    ['a key whose parts do not fit together', () => mixed(), 'what it signs cannot be verified'],
     ['nothing', () => ' \n', 'is empty'],
     ['a word', () => 'secret!', 'neither PEM nor base64'],
     ['other base64', () => base64('secret'), 'not base64 of a whole PEM file'],
@@ -148,6 +149,14 @@ function other(kind: 'ec' | 'ed25519' | 'rsa-pss' | 'rsa-3'): string {
     'rsa-3': () => generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }),
   }[kind];
   return generate().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** The modulus of one key with the exponents of another. */
+function mixed(): string {
+  const { d, dp, dq } = createPrivateKey(rsaPair().privateKey).export({ format: 'jwk' });
+  const own = createPrivateKey(pair.privateKey).export({ format: 'jwk' });
+  const key = createPrivateKey({ key: { ...own, d: d!, dp: dp!, dq: dq! }, format: 'jwk' });
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 function encrypted(type: 'pkcs1' | 'pkcs8'): string {

@@ -97,6 +97,15 @@ describe('the replay guard', () => {
     );
   });
 
+  it('forgets the earliest end when it is full, and lets nothing in that ends no later', () => {
+    guard.check(registered);
+    const ending = (id: number, end: number) => ({ ...leave, id: ulid(id), expiresAt: start + end });
+    for (let id = 10; id < 20; id += 1) guard.check(ending(id, 20_000 + id));
+    expect(check(ending(30, 20_010))).toBe('MESSAGE_EXPIRED');
+    expect(check(ending(31, 20_019))).toBeUndefined();
+    expect(check(ending(19, 20_019))).toBe('MESSAGE_REPLAYED');
+  });
+
   it('forgets ids whose time is over, so that a long session goes on', () => {
     guard.check(registered);
     for (let number = 2; number < 500; number += 1) {

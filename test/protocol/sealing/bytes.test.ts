@@ -1,7 +1,9 @@
 // Sealed bytes open to what was sealed, for the one key and the one purpose, and not at all when touched.
 import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { archiveContext, variableContext, workspaceContext } from '../../../protocol/sealing/contexts.js';
 import { openBytes } from '../../../protocol/sealing/open.js';
 import { sealBytes } from '../../../protocol/sealing/seal.js';
@@ -42,6 +44,15 @@ describe('sealed bytes', () => {
         expect(open(sealed).equals(plaintext)).toBe(true);
       }
     }
+  });
+
+  it('of another implementation open as well', () => {
+    const vector = z
+      .object({ context: z.string(), plaintext: z.string(), privateKey: z.string(), sealed: z.base64() })
+      .parse(JSON.parse(readFileSync(new URL('vector.json', import.meta.url), 'utf8')));
+    const key = createPrivateKey(vector.privateKey);
+    const opened = openBytes(Buffer.from(vector.sealed, 'base64'), key, vector.context);
+    expect(opened.toString()).toBe(vector.plaintext);
   });
 
   it('differ each time', () => {
