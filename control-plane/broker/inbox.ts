@@ -1,0 +1,56 @@
+// What comes from workers by the broker, checked and handed to the rules. Messages of one worker are dealt with
+// one after the other, in the order in which they came.
+import { PoolwrightError } from '../../protocol/errors.js';
+import { parseTopic } from '../../protocol/topics.js';
+import { decodeUp } from '../../protocol/wire.js';
+import type { Context } from '../context.js';
+import { heartbeat, registerWorker, workerGone, type Sender } from '../pools/contact.js';
+import type { IncomingMessage } from './broker.js';
+
+export interface Inbox {
+  /** Never throws: a message that is wrong is logged with its code and dropped. */
+  receive(message: IncomingMessage): void;
+  /** Waits for what is being dealt with. */
+  close(): Promise<void>;
+}
+
+export function createInbox(context: Context): Inbox {
+  const queues = new Map<string, Promise<void>>();
+
+  async function handle(sender: Sender, payload: Uint8Array): Promise<void> {
+    const message = decodeUp(payload);
+    switch (message.type) {
+      case 'register':
+        return registerWorker(context, sender, message);
+      case 'heartbeat':
+        return heartbeat(context, sender, message);
+      case 'gone':
+        return workerGone(context, sender, message);
+    }
+  }
+
+  return {
+    receive({ topic, payload, certificateSerial }) {
+      const place = parseTopic(topic);
+      if (place?.direction !== 'up') return;
+      const { pool, worker } = place;
+      const before = queues.get(worker) ?? Promise.resolve();
+      const done = before
+        .then(() => handle({ pool, worker, certificateSerial }, payload))
+        .catch((error: unknown) => {
+          if (error instanceof PoolwrightError) {
+            context.log.warn({ pool, worker, code: error.code }, `a message was dropped: ${error.message}`);
+          } else {
+            context.log.error({ err: error, pool, worker }, 'a message could not be dealt with');
+          }
+        })
+        .finally(() => {
+          if (queues.get(worker) === done) queues.delete(worker);
+        });
+      queues.set(worker, done);
+    },
+    async close() {
+      await Promise.all(queues.values());
+    },
+  };
+}
