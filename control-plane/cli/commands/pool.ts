@@ -153,8 +153,16 @@ export function addPoolCommands(program: Command, terminal: Terminal): void {
   settingsOptions(update);
   actWithApi(update, terminal, { ...settingsShape, name: z.string().optional() }, async (call) => {
     const found = await findPool(call.client, call.args[0] ?? '');
-    const name = call.options.name ?? found.name;
-    const changed = await updatePool(call.client, { id: found.id, name, ...settingsOf(call.options) });
+    const said = settingsOf(call.options);
+    // The API puts what it is not given back to defaults, so everything is given.
+    const changed = await updatePool(call.client, {
+      id: found.id,
+      name: call.options.name ?? found.name,
+      description: said.description ?? found.description ?? undefined,
+      labels: said.labels ?? found.labels,
+      space: said.space ?? found.space,
+      driftDetectionRunLimit: said.driftDetectionRunLimit ?? found.driftDetectionRunLimit ?? undefined,
+    });
     call.output.answer(changed, () => poolLines(call.output, changed));
   });
   withExample(update, 'poolwright pool update production --label eu --label arm64');

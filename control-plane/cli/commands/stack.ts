@@ -33,7 +33,7 @@ function stackLines(output: Output, stack: Stack): string[] {
     ['name', stack.name],
     ['id', stack.id],
     ['tool', stack.tool],
-    ['pool', stack.workerPool?.name ?? '(none: its runs wait until it has one)'],
+    ['pool', stack.workerPool?.name ?? '(none: it cannot run)'],
     ['state', stack.state ?? '(no run yet)'],
     ['autodeploy', stack.autodeploy ? 'yes' : 'no'],
     ['labels', stack.labels.join(', ')],
