@@ -1,5 +1,5 @@
 // What is said over the broker: schemas of every message, both ways. Bulk goes by HTTPS (worker-api.ts).
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from './limits.js';
 import { runTypeSchema, stageSchema, toolSchema } from './runs.js';
 import { ulidSchema } from './topics.js';

@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { createPublicKey, generateKeyPair, webcrypto, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PoolwrightError } from './errors.js';
 import { assertRsa } from './keys.js';
 import { onlyBlock, toPem } from './pem.js';

@@ -1,5 +1,5 @@
 // The words for runs that both sides share: states, types, stages, tools and the kinds of end.
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Run states of the public API (docs/protocol.md, "Runs"). */
 export const runStates = [

@@ -1,7 +1,7 @@
 // The worker pool token: base64 of a JSON object with all that a launcher needs besides its private key.
 // It holds no secret: without the pool's private key nobody can connect with it.
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatBrokerEndpoint, parseBrokerEndpoint } from './endpoint.js';
 import { faultsError, messageOf, PoolwrightError, type Fault } from './errors.js';
 import { article, onlyBlock } from './pem.js';

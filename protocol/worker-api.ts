@@ -1,5 +1,5 @@
 // The HTTPS side: paths, log records and answers. All calls carry the assignment's bulk token as bearer.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ErrorCode } from './errors.js';
 import { limits } from './limits.js';
 import { workStateSchema } from './runs.js';
