@@ -4,7 +4,13 @@ import type { RunState } from '../protocol/runs.js';
 
 export type ControlPlaneEvent =
   /** A run was made or changed state, position or cause. */
-  | { readonly kind: 'run'; readonly run: string; readonly stack: string; readonly pool: string; readonly state: RunState }
+  | {
+      readonly kind: 'run';
+      readonly run: string;
+      readonly stack: string;
+      readonly pool: string;
+      readonly state: RunState;
+    }
   /** New log records of a run are stored. */
   | { readonly kind: 'log'; readonly run: string }
   /** A worker came, went, changed status or took a run. */

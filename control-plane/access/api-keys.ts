@@ -42,7 +42,11 @@ export async function createApiKey(
 }
 
 /** Throws UNAUTHORIZED for an unknown id, a wrong secret and a revoked key alike. */
-export async function checkApiKey(context: Pick<Context, 'db'>, id: string, secret: string): Promise<Identity> {
+export async function checkApiKey(
+  context: Pick<Context, 'db'>,
+  id: string,
+  secret: string,
+): Promise<Identity> {
   const row = await context.db.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
   // Compared also when there is no such key, so that the time of the answer does not tell.
   const matches = sameSecret(hashSecret(secret), row?.secret_hash ?? '');
@@ -80,8 +84,13 @@ export async function ensureAdministrator(
   const existing = await readAdministrator(path);
   const key = existing ?? { id: context.ids.next(), secret: randomSecret() };
   if (existing === undefined) await writeSecretFile(path, `${JSON.stringify(key, null, 2)}\n`);
-  const known = await context.db.selectFrom('api_keys').select('id').where('id', '=', key.id).executeTakeFirst();
-  if (known === undefined) await createApiKey(context, { name: 'administrator', role: 'administrator', ...key });
+  const known = await context.db
+    .selectFrom('api_keys')
+    .select('id')
+    .where('id', '=', key.id)
+    .executeTakeFirst();
+  if (known === undefined)
+    await createApiKey(context, { name: 'administrator', role: 'administrator', ...key });
   return { ...key, created: existing === undefined };
 }
 

@@ -1,8 +1,13 @@
 // The embedded broker: MQTT over mutual TLS. A client is known by its certificate (common name = pool), may write
 // to its own `up` topic and read its own `down` topic, and nothing else.
-import { createServer, type TLSSocket } from 'node:tls';
+import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
-import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
+import {
+  Aedes,
+  type AedesPublishPacket,
+  type AuthenticateError,
+  type Client,
+} from 'aedes';
 import type { Logger } from 'pino';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import { limits, rhythm } from '../../protocol/limits.js';
@@ -88,7 +93,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   });
   for (const event of ['clientError', 'connectionError'] as const) {
     aedes.on(event, (client, error) => {
-      log.debug({ worker: client.id, reason: error.message }, 'a connection to the broker ended with a fault');
+      log.debug(
+        { worker: client.id, reason: error.message },
+        'a connection to the broker ended with a fault',
+      );
     });
   }
   await new Promise<void>((resolve) => {
@@ -121,7 +129,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     },
   );
   server.on('tlsClientError', (error, socket) => {
-    log.info({ from: socket.remoteAddress, reason: messageOf(error) }, 'a connection to the broker was refused');
+    log.info(
+      { from: socket.remoteAddress, reason: messageOf(error) },
+      'a connection to the broker was refused',
+    );
   });
   await listen(server, options.host, options.port);
   const { address, family, port } = server.address() as AddressInfo;
@@ -133,8 +144,8 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
         aedes.publish(
           { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, dup: false, retain: false },
           (error) => {
-            if (error === undefined || error === null) resolve();
-            else reject(error);
+            if (error) reject(error);
+            else resolve();
           },
         );
       });
@@ -143,12 +154,21 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       for (const client of clients.values()) {
         const identity = identities.get(client);
         // The farewell that was just published goes out first: the end of the stream comes after it.
-        if (identity?.pool === pool && identity.serial !== exceptSerial) setImmediate(() => client.close());
+        if (identity?.pool === pool && identity.serial !== exceptSerial)
+          setImmediate(() => {
+            client.close();
+          });
       }
     },
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await new Promise<void>((resolve) => aedes.close(resolve));
+      const closed = new Promise<void>((resolve) =>
+        server.close(() => {
+          resolve();
+        }),
+      );
+      await new Promise<void>((resolve) => {
+        aedes.close(resolve);
+      });
       await closed;
     },
   };
@@ -156,9 +176,15 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
 
 /** Common name and serial of the client's certificate, which TLS has checked against the authority. */
 function identityOf(socket: TLSSocket): Identity | undefined {
-  const certificate = socket.getPeerCertificate();
+  // Empty when the connection has ended in the meantime.
+  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
   const pool = certificate.subject?.CN;
-  if (typeof pool !== 'string' || !ulidSchema.safeParse(pool).success) return undefined;
+  if (
+    certificate.serialNumber === undefined ||
+    typeof pool !== 'string' ||
+    !ulidSchema.safeParse(pool).success
+  )
+    return undefined;
   return { pool, serial: certificate.serialNumber };
 }
 
@@ -173,7 +199,9 @@ function serialOf(
 }
 
 function notAuthorized(reason: string): AuthenticateError {
-  return Object.assign(new Error(reason), { returnCode: 5 });
+  // MQTT 3.1.1, 3.2.2.3: not authorised. The library names it in a const enum, which cannot be imported.
+  const returnCode: unknown = 5;
+  return Object.assign(new Error(reason), { returnCode }) as AuthenticateError;
 }
 
 function listen(server: ReturnType<typeof createServer>, host: string, port: number): Promise<void> {
@@ -188,6 +216,8 @@ function listen(server: ReturnType<typeof createServer>, host: string, port: num
           : error,
       );
     });
-    server.listen(port, host, () => resolve());
+    server.listen(port, host, () => {
+      resolve();
+    });
   });
 }

@@ -26,7 +26,10 @@ export function createOutbox(options: {
       const issuedAt = clock.now();
       const lasts = body.type === 'assignment' ? validity.assignment : validity.other;
       const failed = (error: unknown) => {
-        log.error({ err: error, pool: to.pool, worker: to.worker, type: body.type }, 'a message could not be sent');
+        log.error(
+          { err: error, pool: to.pool, worker: to.worker, type: body.type },
+          'a message could not be sent',
+        );
       };
       try {
         const message = {

@@ -47,7 +47,10 @@ export async function registerWorker(context: Context, sender: Sender, message: 
   const settlement = await context.db.transaction().execute(async (tx) => {
     const before = await lockWorker(tx, sender.worker);
     if (before !== undefined && before.pool_id !== sender.pool) {
-      throw new PoolwrightError('FORBIDDEN', `Worker ${sender.worker} belongs to another pool than ${sender.pool}.`);
+      throw new PoolwrightError(
+        'FORBIDDEN',
+        `Worker ${sender.worker} belongs to another pool than ${sender.pool}.`,
+      );
     }
     const worker = await saveRegistration(tx, context, sender, message, before);
     return settle(tx, context, worker, message.held, 'register');
@@ -146,7 +149,8 @@ async function settle(
 ): Promise<Settlement> {
   const run = worker.run_id === null ? undefined : await lockRun(tx, worker.run_id).catch(ignoreMissing);
   const holds = run !== undefined && run.worker_id === worker.id;
-  const stale = held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
+  const stale =
+    held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
   if (holds) {
     if (held?.run === run.id && held.attempt === run.attempt) return { worker, stale, resend: undefined };
     return { worker, stale, resend: resendable(context, run, worker, by) };
@@ -167,7 +171,12 @@ async function settle(
  * moment ago may have crossed the report on its way, so only a registration asks for it again; what is lost all
  * the same, the deadlines of the reconciler end.
  */
-function resendable(context: Context, run: RunRow, worker: WorkerRow, by: 'register' | 'heartbeat'): Match | undefined {
+function resendable(
+  context: Context,
+  run: RunRow,
+  worker: WorkerRow,
+  by: 'register' | 'heartbeat',
+): Match | undefined {
   const inTime = run.deadline_at !== null && run.deadline_at > context.clock.now();
   const unaccepted = run.state === 'READY' || (run.state === 'CONFIRMED' && !run.begun);
   return by === 'register' && unaccepted && inTime ? { run, worker } : undefined;

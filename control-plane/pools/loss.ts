@@ -11,10 +11,16 @@ import type { RunRow, WorkerRow } from '../store/schema.js';
 export async function endRunOf(context: Context, worker: string, cause: string): Promise<boolean> {
   const lastLine = await lastLineOf(context, worker);
   const outcome = await context.db.transaction().execute(async (tx) => {
-    const row = await tx.selectFrom('workers').selectAll().where('id', '=', worker).forUpdate().executeTakeFirst();
+    const row = await tx
+      .selectFrom('workers')
+      .selectAll()
+      .where('id', '=', worker)
+      .forUpdate()
+      .executeTakeFirst();
     if (row?.lost_at == null || row.lost_at > context.clock.now()) return undefined;
     await tx.deleteFrom('workers').where('id', '=', worker).execute();
-    const run = row.run_id === null ? undefined : await release(tx, context, row, row.run_id, cause, lastLine);
+    const run =
+      row.run_id === null ? undefined : await release(tx, context, row, row.run_id, cause, lastLine);
     return { row, run };
   });
   if (outcome === undefined) return false;
@@ -62,6 +68,10 @@ function lossMessage(worker: WorkerRow, run: RunRow, cause: string, lastLine: st
 }
 
 async function lastLineOf(context: Context, worker: string): Promise<string | null> {
-  const row = await context.db.selectFrom('workers').select('run_id').where('id', '=', worker).executeTakeFirst();
+  const row = await context.db
+    .selectFrom('workers')
+    .select('run_id')
+    .where('id', '=', worker)
+    .executeTakeFirst();
   return row?.run_id == null ? null : context.logs.lastLine(row.run_id);
 }

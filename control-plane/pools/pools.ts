@@ -116,7 +116,10 @@ export async function resetPool(context: Context, id: string, csr: string): Prom
     .returningAll()
     .executeTakeFirst();
   if (pool === undefined) throw poolNotFound(id);
-  await tellPoolToLeave(context, id, { immediate: true, reason: 'the worker pool was reset; this token is no longer valid' });
+  await tellPoolToLeave(context, id, {
+    immediate: true,
+    reason: 'the worker pool was reset; this token is no longer valid',
+  });
   context.connections.cutPool(id, issued.serial);
   context.events.emit({ kind: 'pool', pool: id });
   return { pool, token: tokenOf(context, pool) };
@@ -154,7 +157,12 @@ export async function deletePool(context: Context, id: string): Promise<PoolRow>
 }
 
 async function assertUnused(tx: Tx, pool: PoolRow): Promise<void> {
-  const stacks = await tx.selectFrom('stacks').select('id').where('pool_id', '=', pool.id).orderBy('id').execute();
+  const stacks = await tx
+    .selectFrom('stacks')
+    .select('id')
+    .where('pool_id', '=', pool.id)
+    .orderBy('id')
+    .execute();
   if (stacks.length === 0) return;
   const names = stacks.slice(0, 20).map(({ id }) => id);
   const more = stacks.length > names.length ? ` and ${String(stacks.length - names.length)} more` : '';
@@ -170,7 +178,8 @@ function checked(fields: PoolFields) {
   const name = fields.name.trim();
   if (name === '' || name.length > 255) faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
   const limit = fields.driftDetectionRunLimit ?? null;
-  if (limit !== null && limit < 0) faults.push({ path: 'driftDetectionRunLimit', reason: 'expected 0 or more' });
+  if (limit !== null && limit < 0)
+    faults.push({ path: 'driftDetectionRunLimit', reason: 'expected 0 or more' });
   if (faults.length > 0) throw faultsError('INVALID_ARGUMENT', 'The worker pool', faults);
   return {
     name,
@@ -189,7 +198,10 @@ async function assertNameIsFree(context: Context, name: string, except: string |
     .where('deleted_at', 'is', null)
     .executeTakeFirst();
   if (other === undefined || other.id === except) return;
-  throw new PoolwrightError('CONFLICT', `A worker pool named "${name}" exists already (${other.id}). Choose another name.`);
+  throw new PoolwrightError(
+    'CONFLICT',
+    `A worker pool named "${name}" exists already (${other.id}). Choose another name.`,
+  );
 }
 
 function poolNotFound(id: string): PoolwrightError {

@@ -41,7 +41,12 @@ export async function setDrained(
     if (found === undefined) {
       throw new PoolwrightError('NOT_FOUND', `The worker pool ${pool} has no worker ${worker}.`);
     }
-    return tx.updateTable('workers').set({ drained }).where('id', '=', worker).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('workers')
+      .set({ drained })
+      .where('id', '=', worker)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   });
   context.outbox.send({ pool, worker, session: row.session }, { type: 'drain', drained });
   context.events.emit({ kind: 'worker', pool, worker });

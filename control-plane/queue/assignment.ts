@@ -23,7 +23,12 @@ export async function sendAssignment(context: Context, { run, worker }: Match): 
   }
 }
 
-async function failUnsendable(context: Context, run: RunRow, worker: string, error: PoolwrightError): Promise<void> {
+async function failUnsendable(
+  context: Context,
+  run: RunRow,
+  worker: string,
+  error: PoolwrightError,
+): Promise<void> {
   const failed = await context.db.transaction().execute(async (tx) => {
     const current = await lockAttempt(tx, run.id, run.attempt, worker);
     await tx.updateTable('workers').set({ run_id: null }).where('id', '=', worker).execute();
@@ -80,7 +85,9 @@ function sourceOf(run: RunRow, stack: StackRow): AssignmentBody['source'] {
 
 /** The stack's variables and over them those of the run. Throws CONFLICT for values that no worker can open. */
 function environmentOf(run: RunRow, variables: readonly VariableRow[], publicKey: string): Variable[] {
-  const unreadable = variables.filter(({ kind, sealed_for }) => kind === 'sealed' && sealed_for !== publicKey);
+  const unreadable = variables.filter(
+    ({ kind, sealed_for }) => kind === 'sealed' && sealed_for !== publicKey,
+  );
   if (unreadable.length > 0) {
     throw faultsError(
       'CONFLICT',

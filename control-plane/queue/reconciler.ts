@@ -46,7 +46,8 @@ async function removeLost(context: Context): Promise<void> {
     .select('id')
     .where('lost_at', '<=', context.clock.now())
     .execute();
-  for (const { id } of lost) await endRunOf(context, id, 'its connection broke and it did not come back in time');
+  for (const { id } of lost)
+    await endRunOf(context, id, 'its connection broke and it did not come back in time');
 }
 
 async function endOverdue(context: Context): Promise<void> {
@@ -65,7 +66,11 @@ async function endWait(context: Context, run: string): Promise<void> {
     const session =
       before.worker_id === null
         ? undefined
-        : await tx.selectFrom('workers').select('session').where('id', '=', before.worker_id).executeTakeFirst();
+        : await tx
+            .selectFrom('workers')
+            .select('session')
+            .where('id', '=', before.worker_id)
+            .executeTakeFirst();
     const after = isUnbegunAssignment(before)
       ? await requeue(tx, context, before, `worker ${before.worker_id ?? ''} did not start it in time`)
       : await changeRun(tx, context, before, overdueChange(before));
@@ -93,13 +98,20 @@ function overdueChange(row: RunRow): RunChange {
   }
   const { then, because } = transitions[row.state];
   if (then === null || then === 'requeue') {
-    throw new PoolwrightError('INTERNAL', `Run ${row.id} is ${row.state} without a worker and has a deadline.`);
+    throw new PoolwrightError(
+      'INTERNAL',
+      `Run ${row.id} is ${row.state} without a worker and has a deadline.`,
+    );
   }
   if (then !== 'FAILED') return { state: then, note: because, set };
   return {
     state: then,
     note: because,
-    set: { ...set, failure_code: 'RUN_TIMED_OUT', failure_message: `The run was ${row.state} for too long: ${because}.` },
+    set: {
+      ...set,
+      failure_code: 'RUN_TIMED_OUT',
+      failure_message: `The run was ${row.state} for too long: ${because}.`,
+    },
   };
 }
 
@@ -118,7 +130,10 @@ export function startReconciler(context: Context): Reconciler {
     timer = setTimeout(() => {
       current = sweep(context)
         .catch((error: unknown) => {
-          context.log.error({ err: error }, 'looking for overdue runs and lost workers failed; it will be repeated');
+          context.log.error(
+            { err: error },
+            'looking for overdue runs and lost workers failed; it will be repeated',
+          );
         })
         .finally(() => {
           if (!closed) plan();

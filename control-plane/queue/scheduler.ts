@@ -10,13 +10,19 @@ export interface Scheduler {
   close(): Promise<void>;
 }
 
+interface Pass {
+  /** A wake-up came while it was under way. */
+  again: boolean;
+  done: Promise<void>;
+}
+
 /** How long a pool rests after a pass failed, in milliseconds. */
 const retryAfter = 1000;
 
 /** Wakes itself on events. A pass that fails is logged and done again: no wake-up is lost. */
 export function startScheduler(context: Context): Scheduler {
   /** Pools with a pass under way → whether another one must follow. */
-  const passes = new Map<string, { again: boolean; done: Promise<void> }>();
+  const passes = new Map<string, Pass>();
   const timers = new Set<NodeJS.Timeout>();
   let closed = false;
 
@@ -32,16 +38,16 @@ export function startScheduler(context: Context): Scheduler {
     started.done = run(pool, started);
   }
 
-  async function run(pool: string, pass: { again: boolean }): Promise<void> {
+  async function run(pool: string, pass: Pass): Promise<void> {
     try {
-      do {
+      for (let first = true; first || pass.again; first = false) {
         pass.again = false;
         let match = await assignNext(context, pool);
         while (match !== undefined) {
           await sendAssignment(context, match);
           match = await assignNext(context, pool);
         }
-      } while (pass.again);
+      }
     } catch (error) {
       context.log.error({ err: error, pool }, 'a pass over the queue failed and will be repeated');
       const timer = setTimeout(() => {

@@ -21,7 +21,10 @@ export async function queuePosition(context: Pick<Context, 'db'>, run: RunRow): 
 }
 
 /** A sentence for people; null for a run that works or has ended. */
-export async function waitReason(context: Pick<Context, 'db' | 'clock'>, run: RunRow): Promise<string | null> {
+export async function waitReason(
+  context: Pick<Context, 'db' | 'clock'>,
+  run: RunRow,
+): Promise<string | null> {
   if (run.state === 'UNCONFIRMED') return 'waits for someone to confirm or discard the plan';
   if (run.state === 'READY') return `assigned to worker ${run.worker_id ?? ''}, which has not answered yet`;
   if (!waitsForWorker(run)) return null;
@@ -66,4 +69,19 @@ async function poolReason(context: Pick<Context, 'db' | 'clock'>, run: RunRow): 
   const counted = parts.filter(([count]) => count > 0).map(([count, word]) => `${String(count)} ${word}`);
   if (busy + drained + leaving + away < total) return 'a worker is idle; it is about to start';
   return `no idle worker: of ${String(total)}, ${counted.join(', ')}`;
+}
+
+/** Runs that wait for a worker of the pool, the next one first. */
+export function queuedRuns(context: Pick<Context, 'db'>, pool: string): Promise<RunRow[]> {
+  return context.db
+    .selectFrom('runs')
+    .selectAll()
+    .where('pool_id', '=', pool)
+    .where('worker_id', 'is', null)
+    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .orderBy('priority', 'desc')
+    .orderBy('queued_at')
+    .orderBy('id')
+    .limit(1000)
+    .execute();
 }

@@ -3,7 +3,7 @@
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
-import { changeRun, lockRun, tell } from './change.js';
+import { changeRun, lockRun, runNotFound, tell } from './change.js';
 import { deadlineOf, begunState, isEnd, requeuedState, unbegunAttemptsAllowed } from './transitions.js';
 
 /** Locks a run for the worker that holds this attempt. Throws STALE_ATTEMPT when it no longer does. */
@@ -22,7 +22,12 @@ function stale(row: RunRow, attempt: number): PoolwrightError {
 }
 
 /** The worker takes the run and starts to prepare it. Saying it twice changes nothing. Throws STALE_ATTEMPT. */
-export async function acceptRun(context: Context, run: string, attempt: number, worker: string): Promise<void> {
+export async function acceptRun(
+  context: Context,
+  run: string,
+  attempt: number,
+  worker: string,
+): Promise<void> {
   const row = await context.db.transaction().execute(async (tx) => {
     const current = await lockAttempt(tx, run, attempt, worker);
     if (current.begun || current.state === 'PREPARING') return current;
@@ -45,7 +50,10 @@ export async function rejectRun(
   const row = await context.db.transaction().execute(async (tx) => {
     const current = await lockAttempt(tx, run, attempt, worker);
     if (current.begun) {
-      throw new PoolwrightError('CONFLICT', `Run ${run} has begun and cannot be given back. Report its result.`);
+      throw new PoolwrightError(
+        'CONFLICT',
+        `Run ${run} has begun and cannot be given back. Report its result.`,
+      );
     }
     const freed = await tx
       .updateTable('workers')
@@ -55,7 +63,12 @@ export async function rejectRun(
       .returning('pool_id')
       .execute();
     context.log.warn({ run, worker, attempt, ...reason, freed: freed.length }, 'worker rejected a run');
-    return requeue(tx, context, current, `worker ${worker} could not take it (${reason.code}): ${reason.message}`);
+    return requeue(
+      tx,
+      context,
+      current,
+      `worker ${worker} could not take it (${reason.code}): ${reason.message}`,
+    );
   });
   tell(context, row);
   context.events.emit({ kind: 'worker', pool: row.pool_id, worker });
@@ -65,7 +78,12 @@ export async function rejectRun(
  * The worker asks to run the first command. After the answer the run never goes to another worker.
  * Saying it twice changes nothing. Throws STALE_ATTEMPT.
  */
-export async function beginRun(context: Context, run: string, attempt: number, worker: string): Promise<void> {
+export async function beginRun(
+  context: Context,
+  run: string,
+  attempt: number,
+  worker: string,
+): Promise<void> {
   const row = await context.db.transaction().execute(async (tx) => {
     const current = await lockAttempt(tx, run, attempt, worker);
     if (current.begun) return current;
@@ -100,4 +118,21 @@ export async function requeue(tx: Tx, context: Context, row: RunRow, note: strin
     note,
     set: { worker_id: null, unbegun_attempts: unbegun },
   });
+}
+
+/**
+ * Whether a worker may still report on its attempt: it holds the run, or it sends again what is known already,
+ * because the answer to its result got lost. `last`: highest number it sends, 0 for none. Throws STALE_ATTEMPT.
+ */
+export async function assertReporting(
+  context: Pick<Context, 'db'>,
+  grant: { readonly run: string; readonly attempt: number; readonly worker: string },
+  last: number,
+): Promise<RunRow> {
+  const row = await context.db.selectFrom('runs').selectAll().where('id', '=', grant.run).executeTakeFirst();
+  if (row === undefined) throw runNotFound(grant.run);
+  const holds = row.attempt === grant.attempt && row.worker_id === grant.worker;
+  const repeats = row.attempt === grant.attempt && row.worker_id === null && last <= row.applied_number;
+  if (!holds && !repeats) throw stale(row, grant.attempt);
+  return row;
 }

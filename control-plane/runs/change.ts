@@ -80,6 +80,7 @@ export async function record(
       note: words.note ?? null,
       username: words.username ?? null,
       worker_id: worker,
+      attempt: row.attempt,
     })
     .execute();
 }

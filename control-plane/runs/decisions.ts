@@ -103,7 +103,10 @@ async function decide(
           run: after.id,
           attempt: after.attempt,
           kind: stillHeld ? 'stop' : 'stale',
-          reason: (after.stop_note ?? decision.note ?? `the run was ended by ${decision.username}`).slice(0, 1024),
+          reason: (after.stop_note ?? decision.note ?? `the run was ended by ${decision.username}`).slice(
+            0,
+            1024,
+          ),
         },
       );
     }

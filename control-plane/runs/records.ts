@@ -48,7 +48,12 @@ async function confirmAlone(tx: Tx, context: Context, row: RunRow): Promise<RunR
     .where('id', '=', row.stack_id)
     .executeTakeFirstOrThrow();
   if (!stack.autodeploy) return row;
-  return changeRun(tx, context, row, confirmation(row, { username: null, note: 'the stack deploys by itself' }));
+  return changeRun(
+    tx,
+    context,
+    row,
+    confirmation(row, { username: null, note: 'the stack deploys by itself' }),
+  );
 }
 
 /** The answer to a result can be lost; then it comes again after the attempt has ended. */
@@ -99,7 +104,10 @@ function ended(row: RunRow, result: ResultRecord): RunChange {
       return stopped(row, result, set);
     case 'finished':
       if (!row.begun) {
-        throw new PoolwrightError('CONFLICT', `Run ${row.id} has not begun; its worker reports that it finished.`);
+        throw new PoolwrightError(
+          'CONFLICT',
+          `Run ${row.id} has not begun; its worker reports that it finished.`,
+        );
       }
       return finished(row, result, set);
   }

@@ -30,7 +30,10 @@ export async function triggerRun(context: Context, trigger: Trigger): Promise<Ru
     throw conflict(trigger.stack, `it is locked by ${stack.locked_by}; unlock it first`);
   }
   if ((trigger.type === 'TASK') !== (typeof trigger.task === 'string' && trigger.task.trim() !== '')) {
-    throw new PoolwrightError('INVALID_ARGUMENT', 'Expected a command for a run of type TASK, and only for that.');
+    throw new PoolwrightError(
+      'INVALID_ARGUMENT',
+      'Expected a command for a run of type TASK, and only for that.',
+    );
   }
   if (trigger.archive != null) await assertUploaded(context, trigger.stack, trigger.archive);
   const now = context.clock.now();
@@ -93,16 +96,24 @@ async function assertUploaded(context: Context, stack: string, archive: string):
     throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no uploaded workspace ${archive}.`);
   }
   if (upload.completed_at === null) {
-    throw new PoolwrightError('CONFLICT', `The workspace ${archive} is not uploaded yet. Upload it to its address first.`);
+    throw new PoolwrightError(
+      'CONFLICT',
+      `The workspace ${archive} is not uploaded yet. Upload it to its address first.`,
+    );
   }
 }
 
 function defaultTitle({ type, task, archive }: Trigger): string {
   if (typeof task === 'string') return task.split('\n', 1)[0]?.slice(0, 200) ?? 'Task';
-  if (archive != null) return type === 'PROPOSED' ? 'Preview of a local workspace' : 'Run of an uploaded workspace';
-  return { PROPOSED: 'Proposed run', TRACKED: 'Triggered run', TESTING: 'Test run', DESTROY: 'Destroy', TASK: 'Task' }[
-    type
-  ];
+  if (archive != null)
+    return type === 'PROPOSED' ? 'Preview of a local workspace' : 'Run of an uploaded workspace';
+  return {
+    PROPOSED: 'Proposed run',
+    TRACKED: 'Triggered run',
+    TESTING: 'Test run',
+    DESTROY: 'Destroy',
+    TASK: 'Task',
+  }[type];
 }
 
 /** Throws NOT_FOUND. */

@@ -77,14 +77,21 @@ export async function createStack(
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) {
-    throw new PoolwrightError('CONFLICT', `A stack ${id} exists already. Choose another name or give another id.`);
+    throw new PoolwrightError(
+      'CONFLICT',
+      `A stack ${id} exists already. Choose another name or give another id.`,
+    );
   }
   context.events.emit({ kind: 'stack', stack: id });
   return row;
 }
 
 /** What is not given stays. Runs in the queue go to the stack's new pool. Throws as createStack. */
-export async function updateStack(context: Context, id: string, request: Partial<StackFields>): Promise<StackRow> {
+export async function updateStack(
+  context: Context,
+  id: string,
+  request: Partial<StackFields>,
+): Promise<StackRow> {
   const before = await getStack(context, id);
   const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
   await check(context, id, fields);
@@ -114,7 +121,12 @@ export async function updateStack(context: Context, id: string, request: Partial
 /** Removes a stack with its runs. What it manages stays as it is. Throws NOT_FOUND, CONFLICT while a run is open. */
 export async function deleteStack(context: Context, id: string): Promise<StackRow> {
   const row = await context.db.transaction().execute(async (tx) => {
-    const stack = await tx.selectFrom('stacks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+    const stack = await tx
+      .selectFrom('stacks')
+      .selectAll()
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
     if (stack === undefined) throw stackNotFound(id);
     const open = await tx
       .selectFrom('runs')
@@ -147,7 +159,10 @@ export async function getStack(context: Pick<Context, 'db'>, id: string): Promis
 }
 
 /** By id; all, or those of one pool. */
-export function listStacks(context: Pick<Context, 'db'>, filter: { readonly pool?: string } = {}): Promise<StackRow[]> {
+export function listStacks(
+  context: Pick<Context, 'db'>,
+  filter: { readonly pool?: string } = {},
+): Promise<StackRow[]> {
   let query = context.db.selectFrom('stacks').selectAll();
   if (filter.pool !== undefined) query = query.where('pool_id', '=', filter.pool);
   return query.orderBy('id').execute();
@@ -171,9 +186,15 @@ async function check(context: Context, id: string, fields: StackFields): Promise
   const name = fields.name.trim();
   if (name === '' || name.length > 255) faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
   if (!/^[a-z0-9][a-z0-9-]{0,99}$/.test(id)) {
-    faults.push({ path: 'id', reason: `expected lower-case letters, digits and hyphens, got ${JSON.stringify(id)}` });
+    faults.push({
+      path: 'id',
+      reason: `expected lower-case letters, digits and hyphens, got ${JSON.stringify(id)}`,
+    });
   }
-  if (fields.projectRoot?.split('/').includes('..') === true || fields.projectRoot?.startsWith('/') === true) {
+  if (
+    fields.projectRoot?.split('/').includes('..') === true ||
+    fields.projectRoot?.startsWith('/') === true
+  ) {
     faults.push({ path: 'projectRoot', reason: 'expected a path inside the repository' });
   }
   if (fields.tool === 'commands' && fields.commands.plan.length === 0) {

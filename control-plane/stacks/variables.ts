@@ -28,7 +28,9 @@ export async function setVariable(context: Context, fields: VariableFields): Pro
     );
   }
   const row = await getStack(context, stack);
-  const stored = writeOnly ? await sealed(context, row.pool_id, fields) : { kind: 'plain' as const, value, sealed_for: null };
+  const stored = writeOnly
+    ? await sealed(context, row.pool_id, fields)
+    : { kind: 'plain' as const, value, sealed_for: null };
   const saved = await context.db
     .insertInto('stack_variables')
     .values({ stack_id: stack, name, ...stored, created_at: context.clock.now() })
@@ -62,7 +64,8 @@ export async function deleteVariable(context: Context, stack: string, name: stri
     .where('name', '=', name)
     .returningAll()
     .executeTakeFirst();
-  if (row === undefined) throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no variable ${name}.`);
+  if (row === undefined)
+    throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no variable ${name}.`);
   context.events.emit({ kind: 'stack', stack });
   return row;
 }

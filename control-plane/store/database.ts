@@ -58,7 +58,9 @@ async function create(
 ): Promise<void> {
   const unfinished = `${folder}.new`;
   await rm(unfinished, { recursive: true, force: true });
-  onProgress?.(template === undefined ? 'creating the database (some seconds, once)' : 'creating the database');
+  onProgress?.(
+    template === undefined ? 'creating the database (some seconds, once)' : 'creating the database',
+  );
   const database = await PGlite.create({
     dataDir: unfinished,
     ...(template === undefined ? {} : { loadDataDir: await blob(template) }),

@@ -40,7 +40,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   } finally {
     await rm(candidate, { force: true });
   }
-  throw new PoolwrightError('DATA_DIR_UNUSABLE', `The data folder ${folder} is being taken by another process.`);
+  throw new PoolwrightError(
+    'DATA_DIR_UNUSABLE',
+    `The data folder ${folder} is being taken by another process.`,
+  );
 }
 
 /** Linking either makes the whole lock at once or finds another's: no half-written lock can be seen. */

@@ -70,7 +70,9 @@ export function createFileLogStore(folder: string): LogStore {
     const path = join(folderOf(run), `${String(attempt)}.ndjson`);
     let entry = open.get(path);
     if (entry === undefined) {
-      const file = mkdir(folderOf(run), { recursive: true, mode: 0o700 }).then(() => LogFile.open(path, 'write'));
+      const file = mkdir(folderOf(run), { recursive: true, mode: 0o700 }).then(() =>
+        LogFile.open(path, 'write'),
+      );
       // A file that cannot be opened now may be later.
       file.catch(() => open.delete(path));
       entry = { file, queue: file, used: 0 };
@@ -100,7 +102,11 @@ export function createFileLogStore(folder: string): LogStore {
   }
 
   /** The open file when there is one, so that its index serves; otherwise one that is closed after use. */
-  async function withFile<T>(run: string, attempt: number, use: (file: LogFile) => T): Promise<{ value: T; done: () => Promise<void> }> {
+  async function withFile<T>(
+    run: string,
+    attempt: number,
+    use: (file: LogFile) => T,
+  ): Promise<{ value: T; done: () => Promise<void> }> {
     const path = join(folderOf(run), `${String(attempt)}.ndjson`);
     const entry = open.get(path);
     if (entry !== undefined) {

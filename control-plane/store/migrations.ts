@@ -133,6 +133,7 @@ const migrations: readonly Migration[] = [
         note text,
         username text,
         worker_id text,
+        attempt integer not null,
         primary key (run_id, number)
       )`,
       `create table uploads (

@@ -155,6 +155,8 @@ export interface RunTransitionsTable {
   note: string | null;
   username: string | null;
   worker_id: string | null;
+  /** Of the run when it entered the state: tells which log records belong to this visit. */
+  attempt: number;
 }
 
 export interface UploadsTable {

@@ -1,0 +1,140 @@
+// Runs: starting them, deciding on them, reading their logs.
+import { PoolwrightError } from '../../../protocol/errors.js';
+import type { RunState, RunType } from '../../../protocol/runs.js';
+import { createUpload } from '../../http/uploads.js';
+import { queuePosition, waitReason } from '../../queue/waiting.js';
+import { cancelRun, confirmRun, discardRun, stopRun, type Decision } from '../../runs/decisions.js';
+import { triggerRun } from '../../runs/runs.js';
+import { isEnd } from '../../runs/transitions.js';
+import { hasLog, readVisit, runVisits, type Visit } from '../../runs/visits.js';
+import type { RunRow, RuntimeConfig } from '../../store/schema.js';
+import { operator, seconds, type ApiRequest } from '../request.js';
+
+interface RuntimeConfigInput {
+  readonly runnerImage?: string | null;
+  readonly projectRoot?: string | null;
+  readonly environment?: readonly { readonly key: string; readonly value: string }[] | null;
+}
+
+interface TriggerArguments {
+  readonly stack: string;
+  readonly commitSha?: string | null;
+  readonly runType?: RunType | null;
+  readonly runtimeConfig?: RuntimeConfigInput | null;
+  readonly workspace?: string | null;
+}
+
+interface RunReference {
+  readonly stack: string;
+  readonly run: string;
+  readonly note?: string | null;
+}
+
+function runtimeConfig(input: RuntimeConfigInput | null | undefined): RuntimeConfig {
+  return {
+    runnerImage: input?.runnerImage ?? undefined,
+    projectRoot: input?.projectRoot ?? undefined,
+    environment: input?.environment?.map(({ key, value }) => ({ name: key, value })),
+  };
+}
+
+const decision =
+  (decide: (context: ApiRequest['context'], decision: Decision) => Promise<RunRow>) =>
+  (_: unknown, { stack, run, note }: RunReference, request: ApiRequest) =>
+    decide(request.context, { stack, run, username: operator(request).name, note: note ?? null });
+
+export const runResolvers = {
+  Mutation: {
+    runTrigger: (_: unknown, args: TriggerArguments, request: ApiRequest) => {
+      const type = args.runType ?? 'TRACKED';
+      if (type === 'TASK') {
+        throw new PoolwrightError('INVALID_ARGUMENT', 'A task needs a command: use taskCreate.');
+      }
+      return triggerRun(request.context, {
+        stack: args.stack,
+        type,
+        commitSha: args.commitSha ?? null,
+        archive: args.workspace ?? null,
+        runtimeConfig: runtimeConfig(args.runtimeConfig),
+        requestedBy: operator(request).name,
+      });
+    },
+    taskCreate: (_: unknown, { stack, command }: { stack: string; command: string }, request: ApiRequest) =>
+      triggerRun(request.context, {
+        stack,
+        type: 'TASK',
+        task: command,
+        requestedBy: operator(request).name,
+      }),
+    runProposeLocalWorkspace: (
+      _: unknown,
+      args: {
+        stack: string;
+        workspace: string;
+        environmentVarsOverrides?: RuntimeConfigInput['environment'];
+      },
+      request: ApiRequest,
+    ) =>
+      triggerRun(request.context, {
+        stack: args.stack,
+        type: 'PROPOSED',
+        archive: args.workspace,
+        runtimeConfig: runtimeConfig({ environment: args.environmentVarsOverrides ?? null }),
+        requestedBy: operator(request).name,
+      }),
+    runConfirm: decision(confirmRun),
+    runDiscard: decision(discardRun),
+    runCancel: decision(cancelRun),
+    runStop: decision(stopRun),
+    uploadLocalWorkspace: async (_: unknown, { stack }: { stack: string }, request: ApiRequest) => {
+      const { name } = operator(request);
+      const { id, path, headers } = await createUpload(request.context, request.tokens, {
+        stack,
+        requestedBy: name,
+      });
+      const entries = Object.entries(headers).map(([key, value]) => ({ key, value }));
+      return { id, uploadUrl: `${request.publicUrl()}${path}`, uploadHeaders: { entries } };
+    },
+  },
+  Run: {
+    createdAt: ({ created_at }: RunRow) => seconds(created_at),
+    finished: ({ state }: RunRow) => isEnd(state),
+    worker: ({ worker_id }: RunRow) => worker_id,
+    commitSha: ({ commit_sha }: RunRow) => commit_sha,
+    note: async ({ id }: RunRow, _: unknown, { context }: ApiRequest) =>
+      (await runVisits(context, id)).at(-1)?.transition.note ?? null,
+    position: (run: RunRow, _: unknown, { context }: ApiRequest) => queuePosition(context, run),
+    waitReason: (run: RunRow, _: unknown, { context }: ApiRequest) => waitReason(context, run),
+    failure: ({ failure_code, failure_message }: RunRow) =>
+      failure_code === null ? null : { code: failure_code, message: failure_message ?? '' },
+    history: async ({ id }: RunRow, _: unknown, { context }: ApiRequest) =>
+      (await runVisits(context, id)).toReversed(),
+    logs: async (
+      run: RunRow,
+      {
+        state,
+        token,
+        stateVersion,
+      }: { state: RunState; token?: string | null; stateVersion?: number | null },
+      { context, logs }: ApiRequest,
+    ) => {
+      const log = await readVisit(context, logs, run, {
+        state,
+        token: token ?? null,
+        version: stateVersion ?? null,
+      });
+      const { exists, finished, hasMore, next, records } = log;
+      const messages = records.map(({ m, t }) => ({ message: m, timestamp: seconds(t) }));
+      return { exists, finished, hasMore, nextToken: next, messages };
+    },
+  },
+  RunTransition: {
+    state: ({ transition }: Visit) => transition.state,
+    stateVersion: ({ version }: Visit) => version,
+    timestamp: ({ transition }: Visit) => seconds(transition.at),
+    terminal: ({ transition }: Visit) => isEnd(transition.state),
+    hasLogs: ({ transition }: Visit) => hasLog(transition.state),
+    note: ({ transition }: Visit) => transition.note,
+    username: ({ transition }: Visit) => transition.username,
+  },
+};

@@ -1,0 +1,175 @@
+// Stacks and their environment.
+import { PoolwrightError } from '../../../protocol/errors.js';
+import { hooksSchema, type Hooks } from '../../../protocol/messages.js';
+import { toolSchema, type RunState } from '../../../protocol/runs.js';
+import { findPool } from '../../pools/pools.js';
+import { findRun, listRuns } from '../../runs/runs.js';
+import {
+  createStack,
+  deleteStack,
+  findStack,
+  listStacks,
+  updateStack,
+  type StackFields,
+} from '../../stacks/stacks.js';
+import { deleteVariable, listVariables, setVariable } from '../../stacks/variables.js';
+import type { StackCommands, StackRow, VariableRow } from '../../store/schema.js';
+import { pageOf, type SearchInput } from '../pages.js';
+import { operator, reader, seconds, type ApiRequest } from '../request.js';
+
+type Nullable<T> = { readonly [Key in keyof T]?: T[Key] | null };
+
+interface StackInput
+  extends Nullable<Omit<StackFields, 'poolId' | 'hooks' | 'commands' | 'tool'>>, Nullable<Hooks> {
+  readonly id?: string | null;
+  readonly workerPool?: string | null;
+  readonly tool?: string | null;
+  readonly planCommands?: readonly string[] | null;
+  readonly applyCommands?: readonly string[] | null;
+  readonly destroyCommands?: readonly string[] | null;
+}
+
+const hookNames = Object.keys(hooksSchema.shape) as (keyof Hooks)[];
+
+/** The rules' fields: what is not in the input is not there; null is the field's own way of being empty. */
+function fieldsOf(input: StackInput, before: StackRow | undefined): Partial<StackFields> {
+  const hooks = Object.fromEntries(
+    hookNames.map((name) => [
+      name,
+      input[name] === undefined ? (before?.hooks[name] ?? []) : (input[name] ?? []),
+    ]),
+  ) as Hooks;
+  const commands: StackCommands = {
+    plan: listOf(input.planCommands, before?.commands.plan),
+    apply: listOf(input.applyCommands, before?.commands.apply),
+    destroy: listOf(input.destroyCommands, before?.commands.destroy),
+  };
+  return {
+    ...given('name', input.name, ''),
+    ...given('description', input.description, ''),
+    ...given('labels', input.labels, []),
+    ...given('space', input.space, 'root'),
+    ...given('branch', input.branch, 'main'),
+    ...given('autodeploy', input.autodeploy, false),
+    ...given('administrative', input.administrative, false),
+    ...given('repository', input.repository, null),
+    ...given('projectRoot', input.projectRoot, null),
+    ...given('runnerImage', input.runnerImage, null),
+    ...given('poolId', input.workerPool, null),
+    ...(input.tool == null ? {} : { tool: toolSchema.parse(input.tool.toLowerCase()) }),
+    hooks,
+    commands,
+  };
+}
+
+function listOf(value: readonly string[] | null | undefined, before: string[] | undefined): string[] {
+  return value === undefined ? (before ?? []) : [...(value ?? [])];
+}
+
+function given<Key extends keyof StackFields>(
+  key: Key,
+  value: StackFields[Key] | null | undefined,
+  empty: StackFields[Key],
+): Partial<StackFields> {
+  return value === undefined ? {} : { [key]: value ?? empty };
+}
+
+function matches(stack: StackRow, words: string | null | undefined): boolean {
+  const text = `${stack.id} ${stack.name} ${stack.description} ${stack.labels.join(' ')}`.toLowerCase();
+  return (words ?? '')
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+interface Id {
+  readonly id: string;
+}
+
+interface Before {
+  readonly before?: string | null;
+}
+
+export const stackResolvers = {
+  Query: {
+    stack: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      reader(request);
+      return (await findStack(request.context, id)) ?? null;
+    },
+    searchStacks: async (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) => {
+      reader(request);
+      const stacks = await listStacks(request.context);
+      return pageOf(
+        stacks.filter((stack) => matches(stack, input.fullTextSearch)),
+        ({ id }) => id,
+        input,
+      );
+    },
+  },
+  Mutation: {
+    stackCreate: (_: unknown, { input }: { input: StackInput }, request: ApiRequest) => {
+      operator(request);
+      if (input.name == null)
+        throw new PoolwrightError('INVALID_ARGUMENT', 'Expected a name for the new stack.');
+      const id = input.id == null ? {} : { id: input.id };
+      return createStack(request.context, { ...fieldsOf(input, undefined), ...id, name: input.name });
+    },
+    stackUpdate: async (_: unknown, { id, input }: Id & { input: StackInput }, request: ApiRequest) => {
+      operator(request);
+      const before = await findStack(request.context, id);
+      return updateStack(request.context, id, fieldsOf(input, before));
+    },
+    stackDelete: (_: unknown, { id }: Id, request: ApiRequest) => {
+      operator(request);
+      return deleteStack(request.context, id);
+    },
+    stackConfigAdd: (
+      _: unknown,
+      { stack, config }: { stack: string; config: { id: string; value: string; writeOnly: boolean } },
+      request: ApiRequest,
+    ) => {
+      operator(request);
+      const { id, value, writeOnly } = config;
+      return setVariable(request.context, { stack, name: id, value, writeOnly });
+    },
+    stackConfigDelete: (_: unknown, { stack, id }: Id & { stack: string }, request: ApiRequest) => {
+      operator(request);
+      return deleteVariable(request.context, stack, id);
+    },
+  },
+  Stack: {
+    spaceDetails: ({ space }: StackRow) => ({ id: space, name: space }),
+    tool: ({ tool }: StackRow) => tool.toUpperCase(),
+    projectRoot: (stack: StackRow) => stack.project_root,
+    runnerImage: (stack: StackRow) => stack.runner_image,
+    lockedBy: (stack: StackRow) => stack.locked_by,
+    createdAt: (stack: StackRow) => seconds(stack.created_at),
+    updatedAt: (stack: StackRow) => seconds(stack.updated_at),
+    state: async ({ id }: StackRow, _: unknown, { context }: ApiRequest): Promise<RunState | null> =>
+      (await listRuns(context, { stack: id, limit: 1 }))[0]?.state ?? null,
+    workerPool: async ({ pool_id }: StackRow, _: unknown, { context }: ApiRequest) =>
+      pool_id === null ? null : ((await findPool(context, pool_id)) ?? null),
+    ...Object.fromEntries(hookNames.map((name) => [name, ({ hooks }: StackRow) => hooks[name]])),
+    planCommands: ({ commands }: StackRow) => commands.plan,
+    applyCommands: ({ commands }: StackRow) => commands.apply,
+    destroyCommands: ({ commands }: StackRow) => commands.destroy,
+    config: ({ id }: StackRow, _: unknown, { context }: ApiRequest) => listVariables(context, id),
+    run: async ({ id: stack }: StackRow, { id }: Id, { context }: ApiRequest) => {
+      const run = await findRun(context, id);
+      return run?.stack_id === stack ? run : null;
+    },
+    runs: ({ id }: StackRow, { before }: Before, { context }: ApiRequest) =>
+      listRuns(context, { stack: id, types: ['TRACKED', 'DESTROY', 'TESTING'], before: before ?? null }),
+    proposedRuns: ({ id }: StackRow, { before }: Before, { context }: ApiRequest) =>
+      listRuns(context, { stack: id, types: ['PROPOSED'], before: before ?? null }),
+    tasks: ({ id }: StackRow, { before }: Before, { context }: ApiRequest) =>
+      listRuns(context, { stack: id, types: ['TASK'], before: before ?? null }),
+  },
+  ConfigElement: {
+    id: ({ name }: VariableRow) => name,
+    type: () => 'ENVIRONMENT_VARIABLE',
+    value: ({ kind, value }: VariableRow) => (kind === 'plain' ? value : null),
+    writeOnly: ({ kind }: VariableRow) => kind === 'sealed',
+    createdAt: ({ created_at }: VariableRow) => seconds(created_at),
+  },
+};

@@ -1,0 +1,38 @@
+// All routes of the one listener, and what holds for every answer.
+import { Hono } from 'hono';
+import { graphqlRoutes } from '../api/graphql.js';
+import type { SignInLinks } from '../access/sign-in-links.js';
+import type { Tokens } from '../access/tokens.js';
+import type { Context } from '../context.js';
+import type { LogStore } from '../store/logs.js';
+import type { ObjectStore } from '../store/objects.js';
+import type { ServerEnvironment } from './body.js';
+import { answerError } from './errors.js';
+import { uploadRoutes } from './uploads.js';
+import { workerApiRoutes } from './worker-api.js';
+
+export interface AppDependencies {
+  readonly context: Context;
+  readonly tokens: Tokens;
+  readonly logs: LogStore;
+  readonly objects: ObjectStore;
+  readonly links: SignInLinks;
+  /** Known once the process listens; without a slash at its end. */
+  readonly publicUrl: () => string;
+}
+
+export function createApp(dependencies: AppDependencies): Hono<ServerEnvironment> {
+  const { context } = dependencies;
+  const app = new Hono<ServerEnvironment>();
+  app.onError((error, c) => answerError(c, error, context.log));
+  app.notFound((c) => c.json({ code: 'NOT_FOUND', message: `There is nothing at ${c.req.path}.` }, 404));
+  app.use(async (c, next) => {
+    await next();
+    c.header('X-Content-Type-Options', 'nosniff');
+  });
+  app.get('/healthz', (c) => c.text('ok'));
+  app.route('/', graphqlRoutes(dependencies));
+  app.route('/', uploadRoutes(dependencies));
+  app.route('/', workerApiRoutes(dependencies));
+  return app;
+}

@@ -1,0 +1,60 @@
+// The authority of this control plane: its certificates and keys are made at the first start and kept in files.
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createAuthority, issuePoolCertificate, type Authority } from '../../protocol/certificates.js';
+import { createSigningKey } from '../../protocol/signing.js';
+import { encodeToken } from '../../protocol/token.js';
+import { secretFile } from '../access/secrets.js';
+import type { PoolAuthority } from '../context.js';
+
+export interface AuthorityFiles {
+  readonly authority: Authority;
+  /** Signs what is said to workers. */
+  readonly signingKey: KeyObject;
+  /** Where the authority's certificate is, for clients that have to trust it. */
+  readonly certificateFile: string;
+}
+
+/** Opens the folder `authority/` of a data folder, or fills it. */
+export async function openAuthority(folder: string, now: number): Promise<AuthorityFiles> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Certificate and key in one file: a first start that is killed leaves both or neither.
+  const text = await secretFile(join(folder, 'authority.pem'), async () => {
+    const made = await createAuthority({ now });
+    return `${made.certificate.trim()}\n${made.privateKey.trim()}\n`;
+  });
+  const border = text.indexOf('-----BEGIN PRIVATE KEY-----');
+  const authority = { certificate: text.slice(0, border), privateKey: text.slice(border) };
+  const signingKey = await secretFile(join(folder, 'signing-key.pem'), () =>
+    createSigningKey().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+  const certificateFile = join(folder, 'certificate.pem');
+  await writeFile(certificateFile, authority.certificate);
+  return { authority, signingKey: createPrivateKey(signingKey), certificateFile };
+}
+
+/** `brokerEndpoint`: `ssl://host:port` as launchers reach it; known once the broker listens. */
+export function createPoolAuthority(files: AuthorityFiles, brokerEndpoint: () => string): PoolAuthority {
+  const signingKey = createPublicKey(files.signingKey).export({ type: 'spki', format: 'pem' }).toString();
+  return {
+    async issue({ csr, pool, now }) {
+      const { certificate, serial, publicKey } = await issuePoolCertificate({
+        authority: files.authority,
+        csr,
+        pool,
+        now,
+      });
+      return { certificate, serial, publicKey };
+    },
+    token: (pool, certificate) =>
+      encodeToken({
+        v: 1,
+        pool,
+        broker: { endpoint: brokerEndpoint() },
+        certificate,
+        authorities: [files.authority.certificate],
+        signingKey,
+      }),
+  };
+}

@@ -1,0 +1,304 @@
+// The control plane as one process: puts the rooms together, starts them in order and ends them in order.
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { pino, type Logger } from 'pino';
+import { issueServerCertificate } from '../protocol/certificates.js';
+import { formatBrokerEndpoint, type BrokerAddress } from '../protocol/endpoint.js';
+import { PoolwrightError, messageOf } from '../protocol/errors.js';
+import { publicKeyOf } from '../protocol/keys.js';
+import { sealBytes } from '../protocol/sealing/seal.js';
+import { ensureAdministrator, type ApiKey } from './access/api-keys.js';
+import { randomSecret, secretFile } from './access/secrets.js';
+import { createSignInLinks } from './access/sign-in-links.js';
+import { createTokens } from './access/tokens.js';
+import { startEmbeddedBroker } from './broker/embedded.js';
+import type { Broker } from './broker/broker.js';
+import { createInbox } from './broker/inbox.js';
+import { createOutbox } from './broker/outbox.js';
+import { packageFile } from './cli/package-file.js';
+import { randomIds, systemClock } from './clock.js';
+import type { Context } from './context.js';
+import { createEvents } from './events.js';
+import { createApp } from './http/app.js';
+import { startHttpServer, type HttpServer } from './http/server.js';
+import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools/authority.js';
+import { findPool } from './pools/pools.js';
+import { allowReturn, startReconciler } from './queue/reconciler.js';
+import { startScheduler } from './queue/scheduler.js';
+import { openDatabase } from './store/database.js';
+import { lockFolder } from './store/lock.js';
+import { createFileLogStore } from './store/logs.js';
+import { createFileObjectStore } from './store/objects.js';
+
+export interface ServeOptions {
+  /** Folder for everything that is kept; made when it is not there. */
+  readonly dataDirectory: string;
+  /** Address of API and pages. Port 0: any free one. */
+  readonly listen: BrokerAddress;
+  readonly brokerListen: BrokerAddress;
+  /** How launchers reach the broker, when not at `brokerListen`. */
+  readonly brokerEndpoint?: BrokerAddress | undefined;
+  /** How browsers and launchers reach the API, when not at `listen`; without a slash at its end. */
+  readonly publicUrl?: string | undefined;
+  /** PEM files. Without them an address that is not of this machine alone gets a certificate of the own authority. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Plain HTTP at `listen`, whatever the address. */
+  readonly behindProxy?: boolean;
+  /** JSON lines. Default: the file `control-plane.log` in the data folder. */
+  readonly log?: Logger;
+  /** Told what takes longer than a moment. */
+  readonly onProgress?: (line: string) => void;
+}
+
+export interface ControlPlane {
+  /** Where the API and the pages are, without a slash at the end. */
+  readonly apiUrl: string;
+  /** `host:port` as launchers reach it. */
+  readonly brokerAddress: string;
+  readonly administrator: ApiKey & { readonly created: boolean };
+  /** A link that signs one browser in, once. */
+  signInLink(): string;
+  /** Certificate (PEM) that clients have to trust; undefined when the API's certificate is not of the own authority. */
+  readonly caFile: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Starts everything. Throws DATA_DIR_UNUSABLE, PORT_IN_USE, INVALID_ARGUMENT; then nothing is left running. */
+export async function serve(options: ServeOptions): Promise<ControlPlane> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async () => {
+    for (const step of closers.splice(0).reverse()) await step();
+  };
+  try {
+    return { ...(await start(options, (step) => closers.push(step))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: ServeOptions,
+  onClose: (step: () => Promise<void> | void) => void,
+): Promise<Omit<ControlPlane, 'close'>> {
+  const folder = options.dataDirectory;
+  const lock = await lockFolder(folder);
+  onClose(() => lock.release());
+  const log = options.log ?? fileLog(folder, onClose);
+  const clock = systemClock;
+  const now = clock.now();
+  const logs = createFileLogStore(join(folder, 'logs'));
+  onClose(() => logs.close());
+  const objects = createFileObjectStore(join(folder, 'objects'));
+  const [db, files, tokenSecret] = await Promise.all([
+    openDatabase({
+      folder: join(folder, 'database'),
+      template: packageFile('dist', 'database-template.tar.gz'),
+      now,
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+    }).then((opened) => {
+      onClose(() => opened.destroy());
+      return opened;
+    }),
+    openAuthority(join(folder, 'authority'), now),
+    secretFile(join(folder, 'token-secret'), randomSecret),
+  ]);
+  const events = createEvents((error) => {
+    log.error({ err: error }, 'a listener of events failed');
+  });
+  const tokens = createTokens(tokenSecret, clock);
+  const addresses = addressesOf(options);
+
+  // The rules speak through the broker, and the broker brings what workers say to the rules.
+  const late: { broker?: Broker } = {};
+  const started = (): Broker => {
+    if (late.broker === undefined)
+      throw new PoolwrightError('INTERNAL', 'The broker was used before it was started.');
+    return late.broker;
+  };
+  const context: Context = {
+    db,
+    clock,
+    ids: randomIds,
+    events,
+    log,
+    logs,
+    outbox: createOutbox({
+      broker: { publish: (topic, payload) => started().publish(topic, payload) },
+      signingKey: files.signingKey,
+      clock,
+      ids: randomIds,
+      log,
+    }),
+    authority: createPoolAuthority(files, () => addresses.brokerEndpoint()),
+    connections: {
+      cutPool: (pool, except) => {
+        started().cutPool(pool, except);
+      },
+    },
+    bulk: {
+      grant: async (run, attempt, worker) => ({
+        endpoint: addresses.publicUrl(),
+        token: (await tokens.issueRun({ run, attempt, worker })).token,
+      }),
+    },
+    seal: (publicKey, sealContext, text) => {
+      const key = typeof publicKey === 'string' ? publicKeyOf(publicKey) : publicKey;
+      return sealBytes(Buffer.from(text), key, sealContext).toString('base64');
+    },
+  };
+  const administrator = await ensureAdministrator(context, join(folder, 'administrator.json'));
+  const links = createSignInLinks(clock);
+
+  const app = createApp({ context, tokens, logs, objects, links, publicUrl: () => addresses.publicUrl() });
+  const http = await startApi(options, files, now, app);
+  onClose(() => http.close());
+  addresses.apiPort = http.port;
+
+  await allowReturn(context);
+  const scheduler = startScheduler(context);
+  onClose(() => scheduler.close());
+  const reconciler = startReconciler(context);
+  onClose(() => reconciler.close());
+  const inbox = createInbox(context);
+  onClose(() => inbox.close());
+  const broker = await startBroker(options, files, {
+    context,
+    log,
+    now,
+    onMessage: (message) => {
+      inbox.receive(message);
+    },
+  });
+  onClose(() => broker.close());
+  late.broker = broker;
+  addresses.brokerPort = Number(broker.address.slice(broker.address.lastIndexOf(':') + 1));
+  await wakeQueues(context, scheduler);
+
+  const apiUrl = addresses.publicUrl();
+  log.info({ apiUrl, broker: addresses.brokerEndpoint() }, 'the control plane is ready');
+  const own = options.tls === undefined && options.behindProxy !== true && !isLoopback(options.listen.host);
+  return {
+    apiUrl,
+    brokerAddress: addresses.brokerEndpoint().replace('ssl://', ''),
+    administrator,
+    signInLink: () => `${apiUrl}/sign-in?code=${links.create(administrator.id)}`,
+    caFile: own ? files.certificateFile : undefined,
+  };
+}
+
+function fileLog(folder: string, onClose: (step: () => void) => void): Logger {
+  const destination = pino.destination({ dest: join(folder, 'control-plane.log'), sync: true, mode: 0o600 });
+  onClose(() => {
+    destination.end();
+  });
+  return pino({ level: 'info' }, destination);
+}
+
+interface Addresses {
+  apiPort: number;
+  brokerPort: number;
+  publicUrl(): string;
+  brokerEndpoint(): string;
+}
+
+/** How others reach this process. The ports are known once it listens. */
+function addressesOf(options: ServeOptions): Addresses {
+  const { listen, brokerListen, publicUrl, brokerEndpoint } = options;
+  const secure = options.tls !== undefined || (options.behindProxy !== true && !isLoopback(listen.host));
+  return {
+    apiPort: listen.port,
+    brokerPort: brokerListen.port,
+    publicUrl() {
+      if (publicUrl !== undefined) return publicUrl;
+      const host = reachable(listen.host);
+      return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${String(this.apiPort)}`;
+    },
+    brokerEndpoint() {
+      return formatBrokerEndpoint(
+        brokerEndpoint ?? { host: reachable(brokerListen.host), port: this.brokerPort },
+      );
+    },
+  };
+}
+
+/** An address that means "all of this machine" is no address for others; its name is. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? hostname() : host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function hostsOf(...hosts: readonly (string | undefined)[]): string[] {
+  return [
+    ...new Set(['localhost', '127.0.0.1', ...hosts.filter((host) => host !== undefined).map(reachable)]),
+  ];
+}
+
+async function startApi(
+  options: ServeOptions,
+  files: AuthorityFiles,
+  now: number,
+  app: ReturnType<typeof createApp>,
+): Promise<HttpServer> {
+  const { host, port } = options.listen;
+  if (options.tls !== undefined) return startHttpServer(app, { host, port, tls: await readTls(options.tls) });
+  if (options.behindProxy === true || isLoopback(host)) return startHttpServer(app, { host, port });
+  const publicHost = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).hostname;
+  const { certificate, privateKey } = await issueServerCertificate({
+    authority: files.authority,
+    hosts: hostsOf(host, publicHost),
+    now,
+  });
+  return startHttpServer(app, { host, port, tls: { certificate, key: privateKey } });
+}
+
+async function readTls({ certFile, keyFile }: NonNullable<ServeOptions['tls']>) {
+  const read = (file: string) =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      throw new PoolwrightError('INVALID_ARGUMENT', `The file ${file} cannot be read (${messageOf(error)}).`);
+    });
+  return { certificate: await read(certFile), key: await read(keyFile) };
+}
+
+async function startBroker(
+  options: ServeOptions,
+  files: AuthorityFiles,
+  rest: {
+    readonly context: Context;
+    readonly log: Logger;
+    readonly now: number;
+    readonly onMessage: Parameters<typeof startEmbeddedBroker>[0]['onMessage'];
+  },
+): Promise<Broker> {
+  const { host, port } = options.brokerListen;
+  // A new certificate at every start: it is never old.
+  const { certificate, privateKey } = await issueServerCertificate({
+    authority: files.authority,
+    hosts: hostsOf(host, options.brokerEndpoint?.host),
+    now: rest.now,
+  });
+  return startEmbeddedBroker({
+    host,
+    port,
+    certificate,
+    key: privateKey,
+    authority: files.authority.certificate,
+    currentSerial: async (pool) => (await findPool(rest.context, pool))?.certificate_serial,
+    onMessage: rest.onMessage,
+    log: rest.log,
+  });
+}
+
+/** What waited when the last process ended goes on without anything having to happen first. */
+async function wakeQueues(context: Context, scheduler: { wake(pool: string): void }): Promise<void> {
+  const pools = await context.db
+    .selectFrom('worker_pools')
+    .select('id')
+    .where('deleted_at', 'is', null)
+    .execute();
+  for (const { id } of pools) scheduler.wake(id);
+}
