@@ -1,0 +1,41 @@
+// Time comes in as an argument, so that tests of timeouts and waits do not sleep.
+
+export interface Clock {
+  /** Unix milliseconds. */
+  now(): number;
+  /** Milliseconds from any origin; never jumps. */
+  monotonic(): number;
+  /** Calls back once, later. Gives a function that prevents it. At most 24 days. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** What setTimeout can hold; more would fire at once. */
+const longest = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, Math.min(milliseconds, longest));
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** Resolves after the time, or at once when the signal is aborted. Never throws: the caller looks at the signal. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      resolve();
+      return;
+    }
+    const end = () => {
+      cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(milliseconds, end);
+    signal?.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,214 @@
+// The line to the control plane by MQTT 3.1.1 over TLS: connects, registers, reports, and connects again.
+import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { messageOf } from '../../protocol/errors.js';
+import { assertCertificateCurrent } from '../../protocol/keys.js';
+import { formatBrokerEndpoint, parseBrokerEndpoint } from '../../protocol/endpoint.js';
+import { rhythm } from '../../protocol/limits.js';
+import { protocolVersion, type UpMessage } from '../../protocol/messages.js';
+import { createReplayGuard } from '../../protocol/replay.js';
+import type { PoolToken } from '../../protocol/token.js';
+import { downTopic, upTopic } from '../../protocol/topics.js';
+import { encodeUp } from '../../protocol/wire.js';
+import { createBackoff } from '../backoff.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { Connection, ConnectionListener, WorkerIdentity, WorkerStatus } from './connection.js';
+import { readMessage } from './inbox.js';
+import { openSession, type Session } from './session.js';
+
+export interface MqttOptions {
+  readonly token: PoolToken;
+  readonly privateKey: KeyObject;
+  readonly identity: WorkerIdentity;
+  readonly status: () => WorkerStatus;
+  readonly listener: ConnectionListener;
+  readonly clock: Clock;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Milliseconds; default: the protocol's. */
+  readonly keepalive?: number;
+}
+
+/** Milliseconds. */
+const times = {
+  connectTimeout: 10_000,
+  reconnectBase: 500,
+  /** `gone` and the end of the connection may take this long each. */
+  farewell: 500,
+  /** The same reason for not being connected is said again after this long. */
+  repeatReason: 60_000,
+} as const;
+
+/** One connection at a time; a new session for each. */
+export function createMqttConnection(options: MqttOptions): Connection {
+  const { token, identity, clock, log, listener } = options;
+  const address = parseBrokerEndpoint(token.broker.endpoint);
+  const topics = { up: upTopic(token.pool, identity.worker), down: downTopic(token.pool, identity.worker) };
+  const signingKey = createPublicKey(token.signingKey);
+  const secureContext = createSecureContext({
+    cert: token.certificate,
+    key: options.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ca: [...token.authorities],
+    minVersion: 'TLSv1.2',
+  });
+  const guard = createReplayGuard({
+    pool: token.pool,
+    worker: identity.worker,
+    clock: () => clock.monotonic(),
+  });
+  const backoff = createBackoff({
+    base: times.reconnectBase,
+    ceiling: rhythm.reconnectCeiling,
+    random: options.random,
+  });
+
+  let session: Session | undefined;
+  let sessionId = '';
+  let registered = false;
+  /** The status that was last sent, to see whether another one is due. */
+  let said = '';
+  let ended = false;
+  let cancelBeat: () => void = () => undefined;
+  let cancelReconnect: () => void = () => undefined;
+  /** The control plane's clock minus the monotonic one, kept over sessions. */
+  let lastOffset: number | undefined;
+  let complaint: { readonly reason: string; readonly at: number } | undefined;
+
+  function stamp() {
+    return { v: protocolVersion, session: sessionId, at: clock.now() } as const;
+  }
+
+  async function publish(message: UpMessage): Promise<boolean> {
+    return (await session?.publish(encodeUp(message))) ?? false;
+  }
+
+  function connect(): void {
+    sessionId = randomBytes(16).toString('hex');
+    registered = false;
+    guard.begin(sessionId);
+    session = openSession({
+      address,
+      secureContext,
+      clientId: identity.worker,
+      upTopic: topics.up,
+      downTopic: topics.down,
+      will: encodeUp({ ...stamp(), type: 'gone', orderly: false, reason: 'the connection broke' }),
+      keepalive: options.keepalive ?? rhythm.keepalive,
+      connectTimeout: times.connectTimeout,
+      onReady: () => {
+        log.debug(`Connected to ${formatBrokerEndpoint(address)}`);
+        beat();
+      },
+      onMessage: receive,
+      onClosed: reconnect,
+    });
+  }
+
+  /** Registers until that is answered, and reports from then on. */
+  function beat(): void {
+    cancelBeat();
+    cancelBeat = clock.after(rhythm.heartbeat, beat);
+    void (registered ? sendHeartbeat() : sendRegister());
+  }
+
+  async function sendRegister(): Promise<void> {
+    const { metadata, version, executor } = identity;
+    const status = options.status();
+    said = JSON.stringify(status);
+    await publish({ ...stamp(), type: 'register', metadata, version, executor, ...status });
+  }
+
+  async function sendHeartbeat(): Promise<void> {
+    const status = options.status();
+    said = JSON.stringify(status);
+    await publish({ ...stamp(), type: 'heartbeat', ...status });
+  }
+
+  function receive(payload: Buffer): void {
+    if (ended) return;
+    const reading = readMessage(payload, signingKey, guard, log);
+    if ('dropped' in reading) {
+      // A new session learns the control plane's clock anew.
+      if (reading.dropped === 'MESSAGE_EXPIRED') session?.cut('a message of the control plane came too late');
+      return;
+    }
+    const time = guard.now();
+    if (time !== undefined) lastOffset = time - clock.monotonic();
+    if (reading.message.type === 'registered') onRegistered(reading.message.drained);
+    else listener.onOrder(reading.message);
+  }
+
+  function onRegistered(drained: boolean): void {
+    if (registered) return;
+    registered = true;
+    complaint = undefined;
+    backoff.reset();
+    log.info(
+      `Registered at ${formatBrokerEndpoint(address)} as worker ${identity.worker} of pool ${token.pool}`,
+      {
+        worker: identity.worker,
+        pool: token.pool,
+      },
+    );
+    listener.onRegistered(drained);
+    // The status may have changed while `register` was under way.
+    if (said !== JSON.stringify(options.status())) void sendHeartbeat();
+  }
+
+  function reconnect(reason: string): void {
+    session = undefined;
+    registered = false;
+    cancelBeat();
+    if (ended) return;
+    const wait = backoff.next();
+    complain(expiry() ?? reason);
+    log.debug(`Connecting again in ${String(Math.round(wait))} ms`);
+    cancelReconnect = clock.after(wait, connect);
+  }
+
+  /** A broker may refuse a certificate without saying why; that it has expired can be seen from here. */
+  function expiry(): string | undefined {
+    try {
+      assertCertificateCurrent(token.certificate, clock.now());
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  function complain(reason: string): void {
+    const now = clock.monotonic();
+    if (complaint?.reason === reason && now - complaint.at < times.repeatReason) return;
+    complaint = { reason, at: now };
+    log.warn(
+      `Not connected: ${reason}. Trying again until it works.`.replace(/([.?])\. Trying/, '$1 Trying'),
+    );
+  }
+
+  return {
+    start: connect,
+    report: () => (registered ? sendHeartbeat() : Promise.resolve()),
+    now: () => (lastOffset === undefined ? clock.now() : clock.monotonic() + lastOffset),
+    async end(reason) {
+      ended = true;
+      cancelBeat();
+      cancelReconnect();
+      const last = session;
+      if (last === undefined) return;
+      await atMost(publish({ ...stamp(), type: 'gone', orderly: true, reason }));
+      await atMost(last.close());
+      last.cut(reason);
+    },
+  };
+
+  async function atMost(step: Promise<unknown>): Promise<void> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(times.farewell, resolve);
+    });
+    await Promise.race([step, late]);
+    cancel();
+  }
+}
