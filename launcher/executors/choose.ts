@@ -1,0 +1,46 @@
+// Which executor this launcher uses.
+import { messageOf } from '../../protocol/errors.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { Settings } from '../settings/settings.js';
+import { createDockerExecutor } from './docker.js';
+import type { Executor, LauncherLife } from './executor.js';
+import { createHostExecutor } from './host.js';
+
+const noIsolation =
+  "Runs are processes of this machine, with the launcher's rights and no container around them.";
+
+/** As the settings say; `auto` takes containers when an engine answers. Throws ENGINE_UNAVAILABLE. */
+export async function chooseExecutor(
+  settings: Pick<Settings, 'executor' | 'containers'>,
+  { life, clock, log }: { readonly life: LauncherLife; readonly clock: Clock; readonly log: Log },
+): Promise<Executor> {
+  const docker = createDockerExecutor({
+    life,
+    containers: settings.containers,
+    clock,
+    dockerHost: process.env['DOCKER_HOST'],
+    userId: process.getuid?.(),
+  });
+  const host = createHostExecutor({
+    life,
+    clock,
+    path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+  });
+  switch (settings.executor) {
+    case 'host':
+      log.warn(noIsolation);
+      return host;
+    case 'docker':
+      await docker.check();
+      return docker;
+    case 'auto':
+      try {
+        await docker.check();
+        return docker;
+      } catch (error) {
+        log.warn(`${messageOf(error)} ${noIsolation}`);
+        return host;
+      }
+  }
+}

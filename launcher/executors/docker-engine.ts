@@ -1,0 +1,71 @@
+// The container engine: whether it answers, and its client, which is loaded when the first run needs it.
+import http from 'node:http';
+import type Docker from 'dockerode';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+
+const usualSocket = '/var/run/docker.sock';
+/** Milliseconds. */
+const answerWithin = 5000;
+
+/** Asks the engine for a sign of life, without loading the client. `host`: DOCKER_HOST. Throws ENGINE_UNAVAILABLE. */
+export function pingEngine(host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => {
+      reject(unavailable(host, error));
+    };
+    let target: http.RequestOptions;
+    try {
+      target = targetOf(host);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    const request = http.get({ ...target, path: '/_ping', timeout: answerWithin }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve();
+      else fail(new Error(`HTTP status ${String(response.statusCode)}`));
+    });
+    request.on('timeout', () =>
+      request.destroy(new Error(`no answer within ${String(answerWithin / 1000)} s`)),
+    );
+    request.on('error', fail);
+  });
+}
+
+function targetOf(host: string | undefined): http.RequestOptions {
+  if (host === undefined || host === '') return { socketPath: usualSocket };
+  const url = new URL(host);
+  if (url.protocol === 'unix:') return { socketPath: url.pathname };
+  if (url.protocol === 'tcp:' || url.protocol === 'http:')
+    return { host: url.hostname, port: url.port || 2375 };
+  throw new Error(`DOCKER_HOST has the scheme ${url.protocol}, expected unix or tcp`);
+}
+
+export async function loadClient(): Promise<Docker> {
+  const { default: Client } = await import('dockerode');
+  return new Client();
+}
+
+/** What an engine that does not answer looks like, for people. */
+export function unavailable(host: string | undefined, error: unknown): PoolwrightError {
+  const where = host === undefined || host === '' ? usualSocket : host;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+  const advice =
+    code === 'EACCES'
+      ? 'Give this user the right to use the socket (group "docker").'
+      : 'Start the container engine, or set POOLWRIGHT_EXECUTOR=host to run without containers.';
+  return new PoolwrightError(
+    'ENGINE_UNAVAILABLE',
+    `The container engine at ${where} does not answer (${code}). ${advice}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Status of an answer of the engine; undefined when there was none. */
+export function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : undefined;
+}

@@ -1,0 +1,127 @@
+// The launcher's life: idle, one run at a time, and an end in order.
+import type { PoolwrightError } from '../protocol/errors.js';
+import { PoolwrightError as Fault } from '../protocol/errors.js';
+import type { Assignment } from '../protocol/messages.js';
+import type { Connection, ConnectionListener, Order, WorkerStatus } from './connection/connection.js';
+import type { Log } from './log.js';
+import type { Attempt, EndReason } from './run/attempt.js';
+
+export interface LauncherOptions {
+  /** Gives the line to the control plane; it is started here. */
+  readonly connect: (status: () => WorkerStatus, listener: ConnectionListener) => Connection;
+  /** Starts to work on an assignment. `onBegun` is called when its first command may run. */
+  readonly startAttempt: (assignment: Assignment, onBegun: () => void) => Attempt;
+  readonly log: Log;
+}
+
+export interface Launcher {
+  /** Takes nothing new and ends after the run it has. */
+  drain(reason: string): void;
+  /** Ends the run it has, too. */
+  stop(error: PoolwrightError): void;
+  /** Unix milliseconds by the control plane's clock. */
+  now(): number;
+  /** Resolves when the launcher has ended in order. */
+  readonly ended: Promise<void>;
+}
+
+export function startLauncher({ connect, startAttempt, log }: LauncherOptions): Launcher {
+  let current: Attempt | undefined;
+  let leaving: string | undefined;
+  let finish: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+
+  const connection = connect(
+    () => ({
+      held:
+        current === undefined ? null : { run: current.run, attempt: current.attempt, begun: current.begun },
+      leaving: leaving !== undefined,
+    }),
+    { onRegistered, onOrder },
+  );
+
+  function onRegistered(drained: boolean): void {
+    if (drained) log.info('This worker is drained: it gets no run until it is undrained.');
+  }
+
+  function onOrder(order: Order): void {
+    switch (order.type) {
+      case 'assignment':
+        assign(order);
+        return;
+      case 'stop':
+        endAttempt(
+          order.run,
+          order.attempt,
+          order.kind === 'stale'
+            ? { kind: 'stale' }
+            : { kind: 'stop', error: new Fault('RUN_STOPPED', `The run was stopped: ${order.reason}`) },
+        );
+        return;
+      case 'drain':
+        log.info(order.drained ? 'Drained: no new run until undrained.' : 'Undrained: ready for runs.');
+        return;
+      case 'leave':
+        if (order.immediate)
+          stop(new Fault('LAUNCHER_STOPPED', `The launcher was told to end at once: ${order.reason}.`));
+        else drain(order.reason);
+        return;
+    }
+  }
+
+  function assign(assignment: Assignment): void {
+    const same = current?.run === assignment.run && current.attempt === assignment.attempt;
+    // Sent again because the control plane did not know that it came: it is being accepted.
+    if (same) return;
+    if (current !== undefined || leaving !== undefined) {
+      // Nothing is said: the assignment is not accepted, so it goes back to the queue by its deadline. The
+      // report below tells the control plane what is really going on here.
+      log.warn(`Run ${assignment.run} was assigned to this worker, which cannot take it now.`, {
+        run: assignment.run,
+      });
+      void connection.report();
+      return;
+    }
+    const attempt = startAttempt(assignment, () => void connection.report());
+    current = attempt;
+    void connection.report();
+    void attempt.done.then(async () => {
+      current = undefined;
+      if (leaving === undefined) await connection.report();
+      else await leave(leaving);
+    });
+  }
+
+  function endAttempt(run: string, attempt: number, reason: EndReason): void {
+    if (current?.run === run && current.attempt === attempt) current.end(reason);
+    // It is not here any more, and the control plane should know.
+    else void connection.report();
+  }
+
+  function drain(reason: string): void {
+    if (leaving !== undefined) return;
+    leaving = reason;
+    if (current === undefined) {
+      log.info(`Ending: ${reason}`);
+      void leave(reason);
+      return;
+    }
+    log.info(`Ending after run ${current.run}: ${reason}`, { run: current.run });
+    void connection.report();
+  }
+
+  function stop(error: PoolwrightError): void {
+    current?.end({ kind: 'stop', error });
+    drain(error.message);
+  }
+
+  async function leave(reason: string): Promise<void> {
+    await connection.end(reason);
+    finish();
+  }
+
+  connection.start();
+  return { drain, stop, now: () => connection.now(), ended };
+}

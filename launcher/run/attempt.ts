@@ -1,0 +1,238 @@
+// One assignment from acceptance to result: accept → prepare → begin → phases → result, with its log all the way.
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import type { Assignment } from '../../protocol/messages.js';
+import type { Log } from '../log.js';
+import { executeStage, type StageDependencies } from './execute.js';
+import { createJournal, type Journal } from './journal.js';
+import { createSpool } from './spool.js';
+import { startUploader } from './uploader.js';
+import type { WorkerApi } from './worker-api.js';
+
+export interface AttemptDependencies extends StageDependencies {
+  readonly createApi: (assignment: Assignment) => WorkerApi;
+  /** Unix milliseconds by the control plane's clock. */
+  readonly now: () => number;
+  readonly log: Log;
+  /** Absolute: where attempts get a folder each. */
+  readonly folder: string;
+  /** Called when the run may run its first command. */
+  readonly onBegun: () => void;
+  /** Gets the run's log as text, masked; for a launcher that prints run logs. */
+  readonly onText?: (text: string) => void;
+}
+
+/** Why an attempt is ended from outside. */
+export type EndReason =
+  /** The run goes on elsewhere or has ended: nothing more is said of this attempt. */
+  | { readonly kind: 'stale' }
+  /** Somebody or something wants it ended; the result says so. */
+  | { readonly kind: 'stop'; readonly error: PoolwrightError };
+
+export interface Attempt {
+  readonly run: string;
+  readonly attempt: number;
+  readonly begun: boolean;
+  /** Ends it. The first reason counts, but `stale` overrides. */
+  end(reason: EndReason): void;
+  /** Resolves when the attempt is over, its result with the control plane, and its files are gone. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+/** Milliseconds that a last word may take when the launcher itself has to end. */
+const lastWordsWithin = 10_000;
+/** Faults of this worker rather than of the run: another worker may do better. */
+const ownFaults: readonly ErrorCode[] = ['ENGINE_UNAVAILABLE'];
+
+export function startAttempt(deps: AttemptDependencies, assignment: Assignment): Attempt {
+  const { run, attempt } = assignment;
+  const log = deps.log;
+  const work = new AbortController();
+  const delivery = new AbortController();
+  let begun = false;
+  let stop: PoolwrightError | undefined;
+  let stale = false;
+
+  function end(reason: EndReason): void {
+    if (reason.kind === 'stale') {
+      stale = true;
+      const error = new PoolwrightError(
+        'STALE_ATTEMPT',
+        `Attempt ${String(attempt)} of run ${run} no longer counts.`,
+      );
+      work.abort(error);
+      delivery.abort(error);
+      return;
+    }
+    if (stop !== undefined) return;
+    stop = reason.error;
+    work.abort(reason.error);
+    if (reason.error.code === 'LAUNCHER_STOPPED') {
+      deps.clock.after(lastWordsWithin, () => {
+        delivery.abort(reason.error);
+      });
+    }
+  }
+
+  const state: Attempt = {
+    run,
+    attempt,
+    get begun() {
+      return begun;
+    },
+    end,
+    done: live().catch((error: unknown) => {
+      if (stale || isStale(error))
+        log.info(`Attempt ${String(attempt)} of run ${run} no longer counts; dropped it.`, { run });
+      else log.error(`Run ${run} could not be reported: ${messageOf(error)}`, { run });
+    }),
+  };
+  return state;
+
+  async function live(): Promise<void> {
+    const api = deps.createApi(assignment);
+    const folder = join(deps.folder, `${run}.${String(attempt)}`);
+    try {
+      await api.accept(delivery.signal);
+      log.info(
+        `Accepted run ${run}, attempt ${String(attempt)}, ${assignment.stage.toLowerCase()} of ${assignment.stack}`,
+        { run },
+      );
+      await mkdir(join(folder, 'workspace'), { recursive: true });
+      await mkdir(join(folder, 'scratch'), { mode: 0o700 });
+      await withLog(api, folder);
+    } finally {
+      api.close();
+      await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
+        log.warn(`The folder ${folder} could not be removed: ${messageOf(error)}`, { run });
+      });
+    }
+  }
+
+  /** Runs the attempt and delivers everything that it says. */
+  async function withLog(api: WorkerApi, folder: string): Promise<void> {
+    const spool = await createSpool(join(folder, 'spool.ndjson'), deps.now);
+    const journal = createJournal({
+      spool,
+      clock: deps.clock,
+      ...(deps.onText === undefined ? {} : { onText: deps.onText }),
+    });
+    const uploader = startUploader({
+      spool,
+      api,
+      log,
+      signal: delivery.signal,
+      onStale: (error) => {
+        log.debug(error.message);
+        end({ kind: 'stale' });
+      },
+    });
+    // Rejects when delivery is given up, which `live` hears of below; here it must not count as unheard.
+    uploader.done.catch(() => undefined);
+    try {
+      await conclude(api, folder, journal, (result) => {
+        spool.add(result);
+      });
+    } finally {
+      await spool.close();
+    }
+    if (spool.failure !== undefined) {
+      log.error(`The log of run ${run} cannot be written to ${folder}: ${spool.failure.message}`, { run });
+    }
+    await uploader.done;
+  }
+
+  async function conclude(
+    api: WorkerApi,
+    folder: string,
+    journal: Journal,
+    add: (result: Result) => void,
+  ): Promise<void> {
+    let commit: string | null = null;
+    const result = (outcome: Result['outcome'], rest: Partial<Result> = {}) => {
+      journal.endOutput();
+      add({
+        k: 'result',
+        outcome,
+        code: null,
+        message: null,
+        changes: null,
+        workspace: null,
+        commit,
+        ...rest,
+      });
+    };
+    try {
+      const produced = await executeStage({
+        deps,
+        assignment,
+        api,
+        folder,
+        journal,
+        signal: work.signal,
+        onCommit: (id) => {
+          commit = id;
+        },
+        onBegun: () => {
+          begun = true;
+          deps.onBegun();
+        },
+        onOver: (error) => {
+          end({ kind: 'stop', error });
+        },
+      });
+      result('finished', produced);
+      log.info(`Run ${run} finished its ${assignment.stage.toLowerCase()}`, { run });
+    } catch (error) {
+      if (stale || isStale(error)) throw error;
+      const fault = stop ?? asFault(error);
+      if (mayGiveBack(fault) && (await giveBack(api, fault))) {
+        throw new PoolwrightError('STALE_ATTEMPT', 'The run was given back.');
+      }
+      journal.line(fault.message);
+      const outcome = stop === undefined || isTimeout(stop) ? 'failed' : 'stopped';
+      result(outcome, { code: fault.code, message: fault.message.slice(0, 8192) });
+      log.info(`Run ${run} ${outcome}: ${fault.message}`, { run, code: fault.code });
+      if (fault.code === 'INTERNAL') log.error(`A fault in run ${run}: ${stackOf(error)}`, { run });
+    }
+  }
+
+  /** Another worker may do better, and no command has run. */
+  function mayGiveBack({ code }: PoolwrightError): boolean {
+    return !begun && (code === 'LAUNCHER_STOPPED' || (stop === undefined && ownFaults.includes(code)));
+  }
+
+  async function giveBack(api: WorkerApi, fault: PoolwrightError): Promise<boolean> {
+    log.error(`Run ${run} cannot be run here: ${fault.message}`, { run, code: fault.code });
+    try {
+      await api.reject({ code: fault.code, message: fault.message }, delivery.signal);
+      return true;
+    } catch (error) {
+      // The control plane let it begin, and only the answer got lost: then the result has to be told.
+      if (error instanceof PoolwrightError && error.code === 'CONFLICT') return false;
+      throw error;
+    }
+  }
+}
+
+type Result = Extract<Parameters<Awaited<ReturnType<typeof createSpool>>['add']>[0], { k: 'result' }>;
+
+function isStale(error: unknown): boolean {
+  return error instanceof PoolwrightError && error.code === 'STALE_ATTEMPT';
+}
+
+function isTimeout(error: PoolwrightError): boolean {
+  return error.code === 'RUN_TIMED_OUT' || error.code === 'RUN_SILENT';
+}
+
+function asFault(error: unknown): PoolwrightError {
+  if (error instanceof PoolwrightError) return error;
+  return new PoolwrightError('INTERNAL', `The launcher failed: ${messageOf(error)}. Its own log says more.`, {
+    cause: error,
+  });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

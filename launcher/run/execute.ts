@@ -1,0 +1,177 @@
+// The work of one stage: prepare files and world, ask to begin, run the phases, keep the workspace.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Assignment } from '../../protocol/messages.js';
+import { isReadRun } from '../../protocol/runs.js';
+import type { Changes } from '../../protocol/worker-api.js';
+import type { Clock } from '../clock.js';
+import type { Executor, RunWorld } from '../executors/executor.js';
+import type { Settings } from '../settings/settings.js';
+import { environmentOf } from './environment.js';
+import type { Journal } from './journal.js';
+import { startLimits } from './limits.js';
+import type { Phase } from './phase.js';
+import type { KeepWorkspace, PrepareSource } from './source/source.js';
+import { runPhases } from './steps.js';
+import type { WorkerApi } from './worker-api.js';
+
+export interface StageDependencies {
+  readonly settings: Settings;
+  readonly executor: Executor;
+  readonly prepareSource: PrepareSource;
+  readonly keepWorkspace: KeepWorkspace;
+  readonly phasesOf: (assignment: Assignment) => readonly Phase[];
+  readonly clock: Clock;
+  /** The launcher's own environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Name and version of this worker, for the first line of the log. */
+  readonly greeting: string;
+}
+
+export interface StageRequest {
+  readonly deps: StageDependencies;
+  readonly assignment: Assignment;
+  readonly api: WorkerApi;
+  /** Absolute: has an empty `workspace` and `scratch` in it. */
+  readonly folder: string;
+  readonly journal: Journal;
+  readonly signal: AbortSignal;
+  /** Told as soon as it is known. */
+  readonly onCommit: (commit: string | null) => void;
+  readonly onBegun: () => void;
+  /** The run takes too long or is silent for too long; aborts `signal`. */
+  readonly onOver: (error: PoolwrightError) => void;
+}
+
+export interface StageProduct {
+  readonly changes: Changes | null;
+  /** The object that the next stage starts from. */
+  readonly workspace: string | null;
+}
+
+/** Throws what went wrong; everything that was started has ended then, too. */
+export async function executeStage(request: StageRequest): Promise<StageProduct> {
+  const { deps, assignment, journal, api, signal } = request;
+  const { settings } = deps;
+  journal.enter('PREPARING');
+  journal.line(deps.greeting);
+  const environment = environmentOf(assignment, settings, settings.privateKey, deps.environment);
+  journal.hide(environment.secrets);
+  const phases = deps.phasesOf(assignment);
+  const world = await prepare(request);
+  try {
+    await api.begin(signal);
+    request.onBegun();
+    const changes = await work(request, world, phases, environment.variables);
+    await world.close();
+    return { changes, workspace: await keep(request, changes) };
+  } finally {
+    await world.close();
+  }
+}
+
+async function work(
+  { deps, assignment, journal, signal, onOver }: StageRequest,
+  world: RunWorld,
+  phases: readonly Phase[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Changes | null> {
+  const { clock, settings } = deps;
+  const limits = startLimits({ clock, timeouts: settings.timeouts, onOver });
+  try {
+    const { projectRoot } = assignment;
+    return await runPhases({
+      phases,
+      world,
+      environment,
+      projectRoot,
+      journal,
+      limits,
+      debug: settings.debug,
+      signal,
+    });
+  } finally {
+    limits.close();
+  }
+}
+
+/** Files and world at the same time; when one fails, the other is ended. */
+async function prepare(request: StageRequest): Promise<RunWorld> {
+  const { deps, assignment, api, folder, journal } = request;
+  const { settings, executor } = deps;
+  const { run, attempt } = assignment;
+  const workspace = join(folder, 'workspace');
+  const onLine = (line: string) => {
+    journal.line(line);
+  };
+  const failure = new AbortController();
+  const signal = AbortSignal.any([request.signal, failure.signal]);
+  const guarded = <Value>(part: Promise<Value>) =>
+    part.catch((error: unknown) => {
+      failure.abort(error);
+      throw error;
+    });
+  const [world, source] = await Promise.allSettled([
+    guarded(
+      executor.open({
+        run,
+        attempt,
+        workspace,
+        image: assignment.runnerImage ?? settings.containers.defaultImage,
+        readRun: isReadRun(assignment.runType),
+        onNotice: onLine,
+        signal,
+      }),
+    ),
+    guarded(
+      deps.prepareSource({
+        run,
+        source: assignment.source,
+        workspace: assignment.workspace,
+        folder: workspace,
+        scratch: join(folder, 'scratch'),
+        privateKey: settings.privateKey,
+        vcsMappings: settings.vcsMappings,
+        fetchObject: (object, file) => api.fetchObject(object, file, signal),
+        onLine,
+        signal,
+      }),
+    ),
+  ]);
+  if (world.status === 'fulfilled' && source.status === 'fulfilled') {
+    request.onCommit(source.value.commit);
+    await assertProjectRoot(workspace, assignment.projectRoot, world.value);
+    return world.value;
+  }
+  if (world.status === 'fulfilled') await world.value.close();
+  // The first fault is the one that counts: the other part only heard of it.
+  throw failure.signal.reason as Error;
+}
+
+async function assertProjectRoot(
+  workspace: string,
+  projectRoot: string | null,
+  world: RunWorld,
+): Promise<void> {
+  if (projectRoot === null) return;
+  const found = await stat(join(workspace, projectRoot)).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  await world.close();
+  throw new PoolwrightError(
+    'SOURCE_UNAVAILABLE',
+    `The files of the run have no folder ${JSON.stringify(projectRoot)}, which the stack names as its project root.`,
+  );
+}
+
+/** What the next stage needs, sealed and stored; null when there is none. */
+async function keep(request: StageRequest, changes: Changes | null): Promise<string | null> {
+  const { deps, assignment, api, folder, journal, signal } = request;
+  if (assignment.stage !== 'PLAN' || assignment.runType !== 'TRACKED' || changes?.any === false) return null;
+  journal.line('Keeping the workspace, sealed for this pool, for the apply.');
+  const file = join(folder, 'scratch', 'workspace.sealed');
+  const { run } = assignment;
+  const { privateKey } = deps.settings;
+  await deps.keepWorkspace({ run, folder: join(folder, 'workspace'), file, privateKey, signal });
+  return api.putWorkspace(file, signal);
+}

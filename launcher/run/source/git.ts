@@ -1,0 +1,142 @@
+// A Git repository at a commit, with the machine's git program and nothing of the machine's configuration.
+import { spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
+import type { Source } from '../../../protocol/messages.js';
+import type { VcsMapping } from '../../settings/settings.js';
+import type { SourceRequest } from './source.js';
+
+type GitSource = Extract<Source, { kind: 'git' }>;
+
+/** Characters of git's own words that an error quotes. */
+const quoted = 1000;
+
+/** Checks out the commit, or the tip of the branch; answers the full id. Throws SOURCE_UNAVAILABLE. */
+export async function checkOut(request: SourceRequest, source: GitSource): Promise<string> {
+  const { folder, onLine, signal } = request;
+  const address = addressOf(source.repository, request.vcsMappings);
+  if (!/^[\w./@+-]+$/.test(source.branch) || source.branch.startsWith('-')) {
+    throw unavailable(address, `${JSON.stringify(source.branch)} is not the name of a branch`);
+  }
+  const git = (...args: string[]) => runGit(args, request, address);
+  onLine(`Fetching ${withoutPassword(address)} at ${source.commit ?? `the branch ${source.branch}`}.`);
+  await git('init', '--quiet', folder);
+  await git('remote', 'add', 'origin', '--', address);
+  if (source.commit === null) {
+    await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', `refs/heads/${source.branch}`);
+  } else {
+    await fetchCommit(git, source, signal);
+  }
+  await git('checkout', '--quiet', '--detach', source.commit ?? 'FETCH_HEAD');
+  if (await exists(join(folder, '.gitmodules'))) {
+    onLine('Fetching its submodules.');
+    await git('submodule', 'update', '--quiet', '--init', '--recursive', '--depth=1');
+  }
+  const commit = (await git('rev-parse', 'HEAD')).trim();
+  onLine(`Checked out ${commit}.`);
+  return commit;
+}
+
+/** Servers may refuse to give a commit by its id; then the branch's whole history has it. */
+async function fetchCommit(
+  git: (...args: string[]) => Promise<string>,
+  { branch, commit }: GitSource,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await git('fetch', '--quiet', '--depth=1', '--no-tags', 'origin', commit ?? '');
+  } catch {
+    // Whatever the reason was, the second way either works or says the same with more in it.
+    signal.throwIfAborted();
+    await git('fetch', '--quiet', '--no-tags', 'origin', `refs/heads/${branch}`);
+  }
+}
+
+/**
+ * `private://<name>/<path>` is a repository behind the VCS agent pool of that name: the launcher's mapping gives
+ * the address at which this worker reaches it. Everything else is an address for git itself.
+ */
+export function addressOf(repository: string, mappings: readonly VcsMapping[]): string {
+  const [, name, path] = /^private:\/\/([^/]+)\/(.+)$/.exec(repository) ?? [];
+  if (name !== undefined && path !== undefined) {
+    const mapping = mappings.find((candidate) => candidate.name === name);
+    if (mapping !== undefined) return `${mapping.baseEndpoint}/${path}`;
+    throw unavailable(
+      repository,
+      `this worker has no address for the VCS agent pool ${JSON.stringify(name)}; set SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n> and …_BASE_ENDPOINT_<n>`,
+    );
+  }
+  const known = /^(https?|ssh|git|file):\/\/|^\/|^[\w.-]+@[\w.-]+:/.test(repository);
+  if (known) return repository;
+  throw unavailable(repository, 'expected an address with https, ssh, git or file, or user@host:path');
+}
+
+function runGit(args: readonly string[], request: SourceRequest, address: string): Promise<string> {
+  const { folder, scratch, signal } = request;
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      'git',
+      ['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false', ...args],
+      {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        signal,
+        killSignal: 'SIGKILL',
+        env: {
+          PATH: process.env['PATH'],
+          HOME: scratch,
+          LANG: 'C.UTF-8',
+          SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'],
+          GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'],
+          HTTPS_PROXY: process.env['HTTPS_PROXY'],
+          HTTP_PROXY: process.env['HTTP_PROXY'],
+          NO_PROXY: process.env['NO_PROXY'],
+          SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
+          GIT_CONFIG_NOSYSTEM: '1',
+          // Nobody is there to be asked.
+          GIT_TERMINAL_PROMPT: '0',
+          GIT_ASKPASS: '/bin/true',
+        },
+      },
+    );
+    let answer = '';
+    let words = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (words = (words + text).slice(-quoted)));
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else if (error.code === 'ENOENT') reject(unavailable(address, 'git is not installed on this worker'));
+      else reject(error);
+    });
+    child.once('close', (code) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else if (code === 0) resolve(answer);
+      else
+        reject(
+          unavailable(address, withoutPassword(words.trim()) || `git ended with exit code ${String(code)}`),
+        );
+    });
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Addresses may hold a user's password or token. */
+export function withoutPassword(text: string): string {
+  return text.replace(/(\w+:\/\/)[^\s/@]+@/g, '$1***@');
+}
+
+function unavailable(address: string, reason: unknown): PoolwrightError {
+  const words = typeof reason === 'string' ? reason : messageOf(reason);
+  return new PoolwrightError(
+    'SOURCE_UNAVAILABLE',
+    `The repository ${withoutPassword(address)} cannot be fetched: ${words}`,
+  );
+}

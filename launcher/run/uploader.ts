@@ -1,0 +1,53 @@
+// Sends the spool to the control plane, in order, again and again until every record is acknowledged.
+import { PoolwrightError, messageOf } from '../../protocol/errors.js';
+import type { Log } from '../log.js';
+import type { Spool } from './spool.js';
+import type { WorkerApi } from './worker-api.js';
+
+export interface Uploader {
+  /**
+   * Resolves when the spool is closed and all of it acknowledged, or when the attempt no longer counts. Rejects
+   * only when `signal` ends it.
+   */
+  readonly done: Promise<void>;
+  /** Number of the last record that the control plane has. */
+  readonly acknowledged: number;
+}
+
+export interface UploaderOptions {
+  readonly spool: Spool;
+  readonly api: WorkerApi;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** The control plane says that the attempt no longer counts. */
+  readonly onStale: (error: PoolwrightError) => void;
+}
+
+export function startUploader({ spool, api, log, signal, onStale }: UploaderOptions): Uploader {
+  let acknowledged = 0;
+
+  async function send(): Promise<void> {
+    for (;;) {
+      const batch = await spool.next(acknowledged);
+      if (batch === undefined) return;
+      const answered = await api.sendSpool(batch.body, signal);
+      // Never beyond what was sent, whatever the answer: a record is dropped only when it is known to be there.
+      acknowledged = Math.min(Math.max(acknowledged, answered), batch.last);
+    }
+  }
+
+  const done = send().catch((error: unknown) => {
+    if (signal.aborted) throw signal.reason as Error;
+    if (!(error instanceof PoolwrightError)) throw error;
+    if (error.code !== 'STALE_ATTEMPT') {
+      log.error(`The log of the run was refused: ${messageOf(error)}`, { code: error.code });
+    }
+    onStale(error);
+  });
+  return {
+    done,
+    get acknowledged() {
+      return acknowledged;
+    },
+  };
+}
