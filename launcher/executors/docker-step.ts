@@ -59,18 +59,18 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
 }
 
 /** Takes the engine's frames apart: 8 bytes of header (stream, 0, 0, 0, length big-endian), then the bytes. */
-function outputEnd(stream: Duplex, onOutput: (bytes: Uint8Array) => void): Promise<void> {
+export function createFrameReader(onBytes: (bytes: Uint8Array) => void): (chunk: Buffer) => void {
   const header = Buffer.alloc(8);
   let headerFilled = 0;
   let left = 0;
-  stream.on('data', (chunk: Buffer) => {
+  return (chunk) => {
     let at = 0;
     while (at < chunk.length) {
       if (left > 0) {
         const part = chunk.subarray(at, at + left);
         left -= part.length;
         at += part.length;
-        onOutput(part);
+        onBytes(part);
         continue;
       }
       const taken = chunk.copy(header, headerFilled, at, at + 8 - headerFilled);
@@ -81,7 +81,11 @@ function outputEnd(stream: Duplex, onOutput: (bytes: Uint8Array) => void): Promi
         headerFilled = 0;
       }
     }
-  });
+  };
+}
+
+function outputEnd(stream: Duplex, onOutput: (bytes: Uint8Array) => void): Promise<void> {
+  stream.on('data', createFrameReader(onOutput));
   return new Promise((resolve, reject) => {
     stream.once('error', reject);
     stream.once('close', resolve);

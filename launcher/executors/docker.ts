@@ -7,7 +7,7 @@ import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import { loadClient, pingEngine, statusOf, unavailable } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
-import { runExec } from './docker-step.js';
+import { createFrameReader, runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
 
 export interface DockerOptions {
@@ -116,6 +116,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
             grace,
           });
         } catch (error) {
+          if (statusOf(error) === 409) throw await endedByItself(container, request.image, error);
           throw engineFault(error, request.image, dockerHost);
         }
       },
@@ -154,6 +155,21 @@ async function removeContainer(container: Docker.Container, clock: Clock): Promi
       await sleep(clock, 200);
     }
   }
+}
+
+/** An image whose shell does not start, or a container that somebody else ended. */
+async function endedByItself(container: Docker.Container, image: string, cause: unknown): Promise<Error> {
+  const { State } = await container.inspect();
+  const logs = await container.logs({ stdout: true, stderr: true, tail: 5 });
+  const parts: Uint8Array[] = [];
+  createFrameReader((bytes) => parts.push(bytes))(logs);
+  const words = Buffer.concat(parts).toString('utf8').trim();
+  return new PoolwrightError(
+    'IMAGE_UNAVAILABLE',
+    `The container of the image ${image} ended by itself (exit code ${String(State.ExitCode)}${words === '' ? '' : `: ${words}`}). ` +
+      'Expected an image with a working /bin/sh, and nobody who removes containers of runs.',
+    { cause },
+  );
 }
 
 async function giveTo(path: string, user: number): Promise<void> {
