@@ -2,12 +2,7 @@
 // to its own `up` topic and read its own `down` topic, and nothing else.
 import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
-import {
-  Aedes,
-  type AedesPublishPacket,
-  type AuthenticateError,
-  type Client,
-} from 'aedes';
+import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import { limits, rhythm } from '../../protocol/limits.js';

@@ -6,9 +6,9 @@ import type { HeldRun, UpMessage } from '../../protocol/messages.js';
 import type { Context, Tx } from '../context.js';
 import { sendAssignment } from '../queue/assignment.js';
 import type { Match } from '../queue/assign.js';
-import { lockRun } from '../runs/change.js';
+import { lockRun, tell } from '../runs/change.js';
 import type { RunRow, WorkerRow } from '../store/schema.js';
-import { endRunOf } from './loss.js';
+import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
 
 type Register = Extract<UpMessage, { type: 'register' }>;
@@ -29,8 +29,16 @@ interface Settlement {
   /** The attempt the worker holds and must drop. */
   readonly stale: HeldRun;
   /** An assignment that it has not accepted yet and may not have received. */
-  readonly resend: Match | undefined;
+  readonly resend?: Match | undefined;
+  /** The run that was taken from the worker, because it does not have it. */
+  readonly ended?: RunRow | undefined;
 }
+
+/**
+ * A report may have been under way while the run was handed over by another connection; one that is made this
+ * many milliseconds after the run's last change knows of it.
+ */
+const crossing = 5000;
 
 /**
  * A worker is there, for the first time or again. Throws NOT_FOUND for an unknown pool, UNAUTHORIZED for a
@@ -152,24 +160,31 @@ async function settle(
   const stale =
     held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
   if (holds) {
-    if (held?.run === run.id && held.attempt === run.attempt) return { worker, stale, resend: undefined };
-    return { worker, stale, resend: resendable(context, run, worker, by) };
+    if (held?.run === run.id && held.attempt === run.attempt) return { worker, stale };
+    const resend = resendable(context, run, worker, by);
+    if (resend !== undefined || context.clock.now() - run.updated_at < crossing)
+      return { worker, stale, resend };
+    const cause = 'it is connected, but reports that it does not have the run';
+    const ended = await release(tx, context, worker, run.id, cause, await context.logs.lastLine(run.id));
+    return { worker: held === null ? await free(tx, context, worker) : worker, stale, ended };
   }
-  if (worker.run_id === null || held !== null) return { worker, stale, resend: undefined };
+  if (worker.run_id === null || held !== null) return { worker, stale };
   // The run has ended or moved on, and the worker says that its hands are empty: it may have the next one.
-  const freed = await tx
+  return { worker: await free(tx, context, worker), stale };
+}
+
+function free(tx: Tx, context: Context, worker: WorkerRow): Promise<WorkerRow> {
+  return tx
     .updateTable('workers')
     .set({ run_id: null, available_at: context.clock.now() })
     .where('id', '=', worker.id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  return { worker: freed, stale, resend: undefined };
 }
 
 /**
  * The database says that the worker has a run, the worker says that it has not. An assignment that was sent a
- * moment ago may have crossed the report on its way, so only a registration asks for it again; what is lost all
- * the same, the deadlines of the reconciler end.
+ * moment ago may have crossed the report on its way, so only a registration asks for it again.
  */
 function resendable(
   context: Context,
@@ -182,7 +197,7 @@ function resendable(
   return by === 'register' && unaccepted && inTime ? { run, worker } : undefined;
 }
 
-async function carryOut(context: Context, { worker, stale, resend }: Settlement): Promise<void> {
+async function carryOut(context: Context, { worker, stale, resend, ended }: Settlement): Promise<void> {
   if (stale !== null) {
     context.outbox.send(
       { pool: worker.pool_id, worker: worker.id, session: worker.session },
@@ -196,6 +211,7 @@ async function carryOut(context: Context, { worker, stale, resend }: Settlement)
     );
   }
   if (resend !== undefined) await sendAssignment(context, resend);
+  if (ended !== undefined) tell(context, ended);
   context.events.emit({ kind: 'worker', pool: worker.pool_id, worker: worker.id });
 }
 

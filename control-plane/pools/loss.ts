@@ -25,13 +25,18 @@ export async function endRunOf(context: Context, worker: string, cause: string):
   });
   if (outcome === undefined) return false;
   const { row, run } = outcome;
-  context.log.warn({ worker, pool: row.pool_id, run: row.run_id, cause }, 'worker is gone');
+  const level = row.run_id === null ? 'info' : 'warn';
+  context.log[level]({ worker, pool: row.pool_id, run: row.run_id, cause }, 'worker is gone');
   if (run !== undefined) tell(context, run);
   context.events.emit({ kind: 'worker', pool: row.pool_id, worker });
   return true;
 }
 
-async function release(
+/**
+ * Takes a run from a worker that does not have it any more: back to the queue, or to its end. For a transaction
+ * that holds the worker's row. Answers undefined when the run is not the worker's.
+ */
+export async function release(
   tx: Tx,
   context: Context,
   worker: WorkerRow,

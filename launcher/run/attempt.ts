@@ -41,7 +41,7 @@ export interface Attempt {
 }
 
 /** Milliseconds that a last word may take when the launcher itself has to end. */
-const lastWordsWithin = 10_000;
+const lastWordsWithin = 5_000;
 /** Faults of this worker rather than of the run: another worker may do better. */
 const ownFaults: readonly ErrorCode[] = ['ENGINE_UNAVAILABLE'];
 
@@ -134,13 +134,18 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
       await conclude(api, folder, journal, (result) => {
         spool.add(result);
       });
+      await spool.finish();
+      if (spool.failure !== undefined) {
+        log.error(`The log of run ${run} cannot be written to ${folder}: ${spool.failure.message}`, { run });
+      }
+      await uploader.done;
     } finally {
+      // Ends the uploader, should it still be at work, before the file goes.
+      delivery.abort(new PoolwrightError('STALE_ATTEMPT', 'The attempt is over.'));
+      await spool.finish();
+      await uploader.done.catch(() => undefined);
       await spool.close();
     }
-    if (spool.failure !== undefined) {
-      log.error(`The log of run ${run} cannot be written to ${folder}: ${spool.failure.message}`, { run });
-    }
-    await uploader.done;
   }
 
   async function conclude(

@@ -27,7 +27,9 @@ export interface Spool {
   readonly last: number;
   /** Set when the disk refused a record: the run cannot go on, because its log would have a hole. */
   readonly failure: Error | undefined;
-  /** No more records; those waiting in `next` get what is there and then undefined. */
+  /** No more records: whoever reads gets what is there and then undefined. */
+  finish(): Promise<void>;
+  /** Lets go of the file. Nothing can be read afterwards. */
   close(): Promise<void>;
 }
 
@@ -106,12 +108,12 @@ export async function createSpool(path: string, now: () => number): Promise<Spoo
     get failure() {
       return failure;
     },
-    async close() {
+    async finish() {
       while (writing !== undefined) await writing;
       closed = true;
       notify();
-      await handle.close();
     },
+    close: () => handle.close(),
   };
 }
 
