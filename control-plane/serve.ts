@@ -151,7 +151,14 @@ async function start(
   const administrator = await ensureAdministrator(context, join(folder, 'administrator.json'));
   const links = createSignInLinks(clock);
 
-  const app = createApp({ context, tokens, logs, objects, links, publicUrl: () => addresses.publicUrl() });
+  const app = await createApp({
+    context,
+    tokens,
+    logs,
+    objects,
+    links,
+    publicUrl: () => addresses.publicUrl(),
+  });
   const http = await startApi(options, files, now, app);
   onClose(() => http.close());
   addresses.apiPort = http.port;
@@ -242,7 +249,7 @@ async function startApi(
   options: ServeOptions,
   files: AuthorityFiles,
   now: number,
-  app: ReturnType<typeof createApp>,
+  app: Awaited<ReturnType<typeof createApp>>,
 ): Promise<HttpServer> {
   const { host, port } = options.listen;
   if (options.tls !== undefined) return startHttpServer(app, { host, port, tls: await readTls(options.tls) });

@@ -8,6 +8,8 @@ import type { LogStore } from '../store/logs.js';
 import type { ObjectStore } from '../store/objects.js';
 import type { ServerEnvironment } from './body.js';
 import { answerError } from './errors.js';
+import { openAssets } from '../web/assets.js';
+import { webRoutes } from '../web/routes.js';
 import { uploadRoutes } from './uploads.js';
 import { workerApiRoutes } from './worker-api.js';
 
@@ -21,7 +23,8 @@ export interface AppDependencies {
   readonly publicUrl: () => string;
 }
 
-export function createApp(dependencies: AppDependencies): Hono<ServerEnvironment> {
+/** Throws ARTEFACT_MISSING when the web pages are not built. */
+export async function createApp(dependencies: AppDependencies): Promise<Hono<ServerEnvironment>> {
   const { context } = dependencies;
   const app = new Hono<ServerEnvironment>();
   app.onError((error, c) => answerError(c, error, context.log));
@@ -34,5 +37,6 @@ export function createApp(dependencies: AppDependencies): Hono<ServerEnvironment
   app.route('/', graphqlRoutes(dependencies));
   app.route('/', uploadRoutes(dependencies));
   app.route('/', workerApiRoutes(dependencies));
+  app.route('/', webRoutes(dependencies, await openAssets()));
   return app;
 }

@@ -1,0 +1,93 @@
+// What every page has around it, and the small parts that pages share.
+import type { Child } from 'hono/jsx';
+import type { Identity } from '../access/api-keys.js';
+import type { AssetUrl } from './assets.js';
+
+export interface PageProperties {
+  readonly title: string;
+  readonly asset: AssetUrl;
+  readonly identity?: Identity | undefined;
+  /** What the page shows; the browser looks again when something of it changes. */
+  readonly live?: string;
+  /** Way up: label and address. */
+  readonly trail?: readonly (readonly [string, string])[];
+  readonly children: Child;
+}
+
+export function Page({ title, asset, identity, live, trail = [], children }: PageProperties) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{`${title} · Poolwright`}</title>
+        <link rel="icon" href={asset('favicon.svg')} />
+        <link rel="stylesheet" href={asset('style.css')} />
+        <script type="module" src={asset('client.ts')}></script>
+      </head>
+      <body data-view={live}>
+        <a class="skip" href="#content">
+          Skip to content
+        </a>
+        <header class="top">
+          <a class="brand" href="/pools">
+            Poolwright
+          </a>
+          {identity === undefined ? null : (
+            <>
+              <nav aria-label="Main">
+                <a href="/pools">Pools</a>
+                <a href="/stacks">Stacks</a>
+              </nav>
+              <form method="post" action="/sign-out" class="who">
+                <span>{identity.name}</span>
+                <button class="quiet">Sign out</button>
+              </form>
+            </>
+          )}
+        </header>
+        <main id="content" tabindex={-1}>
+          {trail.length === 0 ? null : (
+            <nav class="trail" aria-label="Breadcrumb">
+              {trail.map(([label, href]) => (
+                <>
+                  <a href={href}>{label}</a> <span aria-hidden="true">/</span>{' '}
+                </>
+              ))}
+            </nav>
+          )}
+          {children}
+        </main>
+      </body>
+    </html>
+  );
+}
+
+/** A state as a word in a colour of its own. */
+export function Badge({ word }: { readonly word: string }) {
+  return <span class={`badge ${word.toLowerCase()}`}>{word}</span>;
+}
+
+/** `at`: Unix milliseconds. Browsers turn it into the viewer's own time. */
+export function Time({ at }: { readonly at: number }) {
+  const iso = new Date(at).toISOString();
+  return (
+    <time datetime={iso} data-relative="">
+      {iso.slice(0, 16).replace('T', ' ')} UTC
+    </time>
+  );
+}
+
+/** A part of the page that is exchanged when it has changed. */
+export function Live({ id, children }: { readonly id: string; readonly children: Child }) {
+  return (
+    <div id={id} data-live="">
+      {children}
+    </div>
+  );
+}
+
+export function Empty({ children }: { readonly children: Child }) {
+  return <p class="empty">{children}</p>;
+}

@@ -1,0 +1,42 @@
+// Signing in, and pages that say only one thing.
+import type { Child } from 'hono/jsx';
+
+/** `code`: of a one-time link. Redeemed by a button, so that whatever looks at links in advance does not use it up. */
+export function SignInPage({ code, fault }: { readonly code?: string | undefined; readonly fault?: string }) {
+  return (
+    <div class="narrow">
+      <h1>Sign in</h1>
+      {fault === undefined ? null : (
+        <p class="failure" role="alert">
+          {fault}
+        </p>
+      )}
+      {code === undefined ? (
+        <form method="post" action="/sign-in" class="fields">
+          <label>
+            API key id <input name="id" autocomplete="username" required autofocus />
+          </label>
+          <label>
+            Secret <input name="secret" type="password" autocomplete="current-password" required />
+          </label>
+          <button>Sign in</button>
+        </form>
+      ) : (
+        <form method="post" action="/sign-in" class="fields">
+          <p>This link signs in one browser, once.</p>
+          <input type="hidden" name="code" value={code} />
+          <button autofocus>Sign in</button>
+        </form>
+      )}
+    </div>
+  );
+}
+
+export function MessagePage({ title, children }: { readonly title: string; readonly children: Child }) {
+  return (
+    <div class="narrow">
+      <h1>{title}</h1>
+      <p>{children}</p>
+    </div>
+  );
+}

@@ -1,0 +1,192 @@
+// The pages: who may see them, what they show, what their forms do.
+import { Hono, type Context as HttpContext } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { stream } from 'hono/streaming';
+import type { Child } from 'hono/jsx';
+import { PoolwrightError } from '../../protocol/errors.js';
+import { checkApiKey, type Identity } from '../access/api-keys.js';
+import { unauthorized } from '../access/api-keys.js';
+import type { ServerEnvironment } from '../http/body.js';
+import type { AppDependencies } from '../http/app.js';
+import { statusOf } from '../http/errors.js';
+import { getPool } from '../pools/pools.js';
+import { setDrained } from '../pools/workers.js';
+import { cancelRun, confirmRun, discardRun, stopRun } from '../runs/decisions.js';
+import { getRun, triggerRun } from '../runs/runs.js';
+import { getStack } from '../stacks/stacks.js';
+import type { RunRow } from '../store/schema.js';
+import type { openAssets } from './assets.js';
+import { Page } from './layout.js';
+import { liveLog, liveView } from './live.js';
+import { PoolPage } from './pages/pool.js';
+import { PoolsPage } from './pages/pools.js';
+import { RunPage, type RunAction } from './pages/run.js';
+import { MessagePage, SignInPage } from './pages/sign-in.js';
+import { StackPage, StacksPage } from './pages/stacks.js';
+import { assertMayChange, assertOwnForm, mayChange, signedIn, signIn, signOut } from './session.js';
+
+interface WebEnvironment extends ServerEnvironment {
+  Variables: { identity: Identity };
+}
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const decisions = { confirm: confirmRun, discard: discardRun, cancel: cancelRun, stop: stopRun } as const;
+
+export function webRoutes(
+  dependencies: AppDependencies,
+  assets: Awaited<ReturnType<typeof openAssets>>,
+): Hono<WebEnvironment> {
+  const { context, links, logs } = dependencies;
+  const asset = assets.url;
+  const app = new Hono<WebEnvironment>();
+
+  const show = (
+    c: HttpContext<WebEnvironment>,
+    page: { title: string; live?: string; trail?: readonly (readonly [string, string])[] },
+    content: Child,
+  ) =>
+    c.html(
+      <Page {...page} asset={asset} identity={c.get('identity')}>
+        {content}
+      </Page>,
+    );
+  const plain = (c: HttpContext, title: string, content: Child, status: ContentfulStatusCode) =>
+    c.html(
+      <Page title={title} asset={asset}>
+        {content}
+      </Page>,
+      status,
+    );
+
+  app.onError((error, c) => {
+    if (!(error instanceof PoolwrightError)) throw error;
+    if (error.code === 'UNAUTHORIZED') return c.redirect('/sign-in', 303);
+    const status = statusOf(error.code);
+    const title = status === 404 ? 'Not there' : status === 403 ? 'Not allowed' : 'Not done';
+    return plain(c, title, <MessagePage title={title}>{error.message}</MessagePage>, status);
+  });
+
+  app.use(async (c, next) => {
+    await next();
+    c.header('Content-Security-Policy', policy);
+    c.header('Referrer-Policy', 'no-referrer');
+    if (c.res.headers.get('cache-control') === null) c.header('Cache-Control', 'no-store');
+  });
+  app.route('/', assets.routes);
+
+  app.get('/sign-in', (c) => plain(c, 'Sign in', <SignInPage code={c.req.query('code')} />, 200));
+  app.post('/sign-in', async (c) => {
+    assertOwnForm(c);
+    const form = await c.req.parseBody();
+    const text = (name: string) => (typeof form[name] === 'string' ? form[name] : '');
+    const byLink = text('code') !== '';
+    try {
+      const keyId = byLink
+        ? links.redeem(text('code'))
+        : (await checkApiKey(context, text('id'), text('secret'))).id;
+      if (keyId === undefined) throw unauthorized();
+      await signIn(c, dependencies, keyId);
+      return c.redirect('/pools', 303);
+    } catch (error) {
+      if (!(error instanceof PoolwrightError) || error.code !== 'UNAUTHORIZED') throw error;
+      const fault = byLink
+        ? 'This link was used already or is too old. Sign in with an API key, or start again to get a new link.'
+        : 'There is no such API key, or its secret is another one.';
+      return plain(c, 'Sign in', <SignInPage fault={fault} />, 401);
+    }
+  });
+  app.post('/sign-out', (c) => {
+    assertOwnForm(c);
+    signOut(c);
+    return c.redirect('/sign-in', 303);
+  });
+
+  // Everything below is for those who are signed in; what changes something, for those who may.
+  const guarded = new Hono<WebEnvironment>();
+  guarded.use(async (c, next) => {
+    const identity = await signedIn(c, dependencies);
+    if (identity === undefined) throw unauthorized();
+    c.set('identity', identity);
+    if (c.req.method === 'POST') {
+      assertOwnForm(c);
+      assertMayChange(identity);
+    }
+    await next();
+  });
+  const runOf = async (c: HttpContext<WebEnvironment>): Promise<RunRow> => {
+    const run = await getRun(context, c.req.param('run') ?? '');
+    if (run.stack_id === c.req.param('stack')) return run;
+    throw new PoolwrightError('NOT_FOUND', `The stack ${c.req.param('stack') ?? ''} has no run ${run.id}.`);
+  };
+
+  guarded.get('/', (c) => c.redirect('/pools', 303));
+  guarded.get('/pools', (c) =>
+    show(c, { title: 'Worker pools', live: 'pools' }, <PoolsPage context={context} />),
+  );
+  guarded.get('/pools/:pool', async (c) => {
+    const pool = await getPool(context, c.req.param('pool'));
+    return show(
+      c,
+      { title: pool.name, live: `pool/${pool.id}`, trail: [['Pools', '/pools']] },
+      <PoolPage context={context} pool={pool} mayChange={mayChange(c.get('identity'))} />,
+    );
+  });
+  guarded.post('/pools/:pool/workers/:worker/:order{drain|undrain}', async (c) => {
+    const { pool, worker, order } = c.req.param();
+    await setDrained(context, pool, worker, order === 'drain');
+    return c.redirect(`/pools/${pool}`, 303);
+  });
+  guarded.get('/stacks', (c) =>
+    show(c, { title: 'Stacks', live: 'stacks' }, <StacksPage context={context} />),
+  );
+  guarded.get('/stacks/:stack', async (c) => {
+    const stack = await getStack(context, c.req.param('stack'));
+    return show(
+      c,
+      { title: stack.name, live: `stack/${stack.id}`, trail: [['Stacks', '/stacks']] },
+      <StackPage context={context} stack={stack} mayChange={mayChange(c.get('identity'))} />,
+    );
+  });
+  guarded.post('/stacks/:stack/trigger', async (c) => {
+    const requestedBy = c.get('identity').name;
+    const run = await triggerRun(context, { stack: c.req.param('stack'), type: 'TRACKED', requestedBy });
+    return c.redirect(`/stacks/${run.stack_id}/runs/${run.id}`, 303);
+  });
+  guarded.get('/stacks/:stack/runs/:run', async (c) => {
+    const run = await runOf(c);
+    const stack = await getStack(context, run.stack_id);
+    const trail = [['Stacks', '/stacks'] as const, [stack.name, `/stacks/${stack.id}`] as const];
+    return show(
+      c,
+      { title: `${run.title}, ${stack.name}`, live: `run/${run.id}`, trail },
+      <RunPage context={context} run={run} stack={stack} mayChange={mayChange(c.get('identity'))} />,
+    );
+  });
+  guarded.post('/stacks/:stack/runs/:run/:action{confirm|discard|cancel|stop}', async (c) => {
+    const { stack, run } = c.req.param();
+    const action = c.req.param('action') as RunAction;
+    await decisions[action](context, { stack, run, username: c.get('identity').name });
+    return c.redirect(`/stacks/${stack}/runs/${run}`, 303);
+  });
+  guarded.get('/stacks/:stack/runs/:run/log', async (c) => liveLog(c, context, logs, (await runOf(c)).id));
+  guarded.get('/stacks/:stack/runs/:run/log.txt', async (c) => {
+    const run = await runOf(c);
+    c.header('content-type', 'text/plain; charset=utf-8');
+    return stream(c, async (out) => {
+      for await (const { record } of logs.read(run.id)) if (record.k === 'log') await out.write(record.m);
+    });
+  });
+  guarded.get('/live', (c) => liveView(c, context, c.req.query('view') ?? ''));
+  app.route('/', guarded);
+  return app;
+}

@@ -1,0 +1,68 @@
+// Who looks at a page: a cookie that only the server reads, and a check that a form was sent by one of our pages.
+import type { Context as HttpContext } from 'hono';
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
+import { PoolwrightError } from '../../protocol/errors.js';
+import { identityOf, type Identity } from '../access/api-keys.js';
+import { lifetimes, type Tokens } from '../access/tokens.js';
+import type { Context } from '../context.js';
+
+const name = 'poolwright';
+
+export interface SessionDependencies {
+  readonly context: Context;
+  readonly tokens: Tokens;
+  readonly publicUrl: () => string;
+}
+
+/** Undefined when nobody is signed in, or no longer. */
+export async function signedIn(
+  c: HttpContext,
+  { context, tokens }: SessionDependencies,
+): Promise<Identity | undefined> {
+  const cookie = getCookie(c, name);
+  if (cookie === undefined) return undefined;
+  try {
+    return await identityOf(context, await tokens.checkUser('session', cookie));
+  } catch (error) {
+    if (error instanceof PoolwrightError && error.code === 'UNAUTHORIZED') return undefined;
+    throw error;
+  }
+}
+
+export async function signIn(c: HttpContext, deps: SessionDependencies, keyId: string): Promise<void> {
+  const { token } = await deps.tokens.issueUser('session', keyId);
+  setCookie(c, name, token, {
+    httpOnly: true,
+    sameSite: 'Strict',
+    secure: deps.publicUrl().startsWith('https:'),
+    path: '/',
+    maxAge: lifetimes.session,
+  });
+}
+
+export function signOut(c: HttpContext): void {
+  deleteCookie(c, name, { path: '/' });
+}
+
+/** The cookie is not sent with other sites' forms; this also refuses those of other ports of this machine. */
+export function assertOwnForm(c: HttpContext): void {
+  const site = c.req.header('sec-fetch-site');
+  const origin = c.req.header('origin');
+  const foreign = origin !== undefined && origin !== 'null' && new URL(origin).host !== c.req.header('host');
+  if ((site !== undefined && site !== 'same-origin' && site !== 'none') || foreign) {
+    throw new PoolwrightError(
+      'FORBIDDEN',
+      'The form was sent by a page of another site, so nothing was done.',
+    );
+  }
+}
+
+/** Throws FORBIDDEN for a key that may only read. */
+export function assertMayChange(identity: Identity): void {
+  if (mayChange(identity)) return;
+  throw new PoolwrightError('FORBIDDEN', `The API key ${identity.name} may read only.`);
+}
+
+export function mayChange({ role }: Identity): boolean {
+  return role !== 'reader';
+}

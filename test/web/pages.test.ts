@@ -1,0 +1,176 @@
+// The pages in a real browser, on a real local pool whose example has run.
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium as browserType, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { chromium, hasChromium } from '../support/skips.js';
+import { startControlPlane, type TestPlane } from '../support/control-plane.js';
+
+const browserArguments = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+describe.skipIf(!hasChromium('pages'))('the pages', () => {
+  let plane: TestPlane;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let folder: string;
+  let faults: string[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'poolwright-web-'));
+    plane = await startControlPlane(folder, { launchers: 1 });
+    browser = await browserType.launch({ executablePath: chromium, args: browserArguments });
+    await open();
+    await page.goto(plane.signInLink());
+    await page.getByRole('button', { name: 'Sign in' }).press('Enter');
+    await page.waitForURL(/\/pools$/);
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser.close();
+    await plane.close();
+    await rm(folder, { recursive: true });
+  });
+
+  afterEach(() => {
+    const seen = faults;
+    faults = [];
+    expect(seen).toEqual([]);
+  });
+
+  async function open(): Promise<void> {
+    context = await browser.newContext();
+    page = await context.newPage();
+    // Among them every breach of the content security policy.
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    page.on('pageerror', (error) => faults.push(error.message));
+  }
+
+  const at = (path: string) => page.goto(`${plane.url}${path}`);
+
+  it('sign in by a link only once', async () => {
+    const link = plane.signInLink();
+    const other = await browser.newContext();
+    for (const expected of [/\/pools$/, /\/sign-in/]) {
+      const second = await other.newPage();
+      await second.goto(link);
+      await second.getByRole('button', { name: 'Sign in' }).click();
+      await second.waitForURL(expected);
+      await other.clearCookies();
+    }
+    await other.close();
+  });
+
+  it('sign in by an API key, and say when it is wrong', async () => {
+    const other = await browser.newContext();
+    const second = await other.newPage();
+    await second.goto(`${plane.url}/`);
+    await second.waitForURL(/\/sign-in$/);
+    await second.getByLabel('API key id').fill(plane.key.id);
+    await second.getByLabel('Secret').fill('wrong');
+    await second.keyboard.press('Enter');
+    await second.getByRole('alert').waitFor();
+    await second.getByLabel('API key id').fill(plane.key.id);
+    await second.getByLabel('Secret').fill(plane.key.secret);
+    await second.keyboard.press('Enter');
+    await second.waitForURL(/\/pools$/);
+    await other.close();
+  });
+
+  it('refuse a form of another site', async () => {
+    const cookies = await context.cookies();
+    const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+    const stop = (headers: Record<string, string>) =>
+      fetch(`${plane.url}/pools/${plane.pool}/workers/${plane.pool}/drain`, {
+        method: 'POST',
+        headers: { cookie, ...headers },
+        redirect: 'manual',
+      });
+    expect((await stop({ 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+    expect((await stop({ origin: 'http://elsewhere.example' })).status).toBe(403);
+    expect((await stop({ origin: plane.url })).status).toBe(404);
+  });
+
+  it('show a pool that is made elsewhere without being loaded again', async () => {
+    await at('/pools');
+    await plane.createPool('made elsewhere');
+    await page.getByRole('link', { name: 'made elsewhere' }).waitFor();
+  });
+
+  it('show the log of a run as it is written, and let a plan be confirmed by keyboard', async () => {
+    const { stack, run } = await plane.triggerRun({
+      planCommands: [
+        'echo first line',
+        'sleep 1; printf "\\033[32mgreen\\033[0m <script>alert(1)</script>\\n"',
+      ],
+      applyCommands: ['echo applied'],
+    });
+    await at(`/stacks/${stack}/runs/${run}`);
+    const log = page.getByRole('log');
+    await log.getByText('first line').waitFor();
+    await log.getByText('<script>alert(1)</script>').waitFor();
+    expect(await log.locator('.green').textContent()).toBe('green');
+    const confirm = page.getByRole('button', { name: 'confirm' });
+    await confirm.waitFor();
+    await confirm.focus();
+    await page.keyboard.press('Enter');
+    await log.getByText('applied', { exact: true }).waitFor();
+    await page.getByRole('heading', { level: 1 }).getByText('FINISHED').waitFor();
+    expect(await page.getByRole('button', { name: 'confirm' }).count()).toBe(0);
+    const text = await (await page.request.get(`${plane.url}/stacks/${stack}/runs/${run}/log.txt`)).text();
+    expect(text).toContain('first line');
+  });
+
+  it('stop a run that works', async () => {
+    const { stack, run } = await plane.triggerRun({ planCommands: ['echo working; sleep 60'] });
+    await at(`/stacks/${stack}/runs/${run}`);
+    await page.getByRole('log').getByText('working').waitFor();
+    await page.getByRole('button', { name: 'stop' }).click();
+    await page.getByRole('heading', { level: 1 }).getByText('STOPPED').waitFor({ timeout: 20_000 });
+  });
+
+  it('drain and undrain a worker', async () => {
+    await at(`/pools/${plane.pool}`);
+    await page.getByRole('button', { name: /^drain worker/ }).click();
+    await page.getByText('DRAINED', { exact: true }).waitFor();
+    await page.getByRole('button', { name: /^undrain worker/ }).click();
+    await page.getByText('IDLE', { exact: true }).waitFor();
+  });
+
+  it('say what is not there', async () => {
+    const answer = await at('/stacks/nowhere');
+    expect(answer?.status()).toBe(404);
+    expect(await page.getByRole('main').textContent()).toContain('nowhere');
+    faults = faults.filter((fault) => !fault.includes('404'));
+  });
+
+  it.each(['light', 'dark'] as const)('have no fault that axe finds, %s', async (colorScheme) => {
+    const { stack, run } = await plane.triggerRun({ planCommands: ['echo to be looked at', 'exit 7'] });
+    await page.emulateMedia({ colorScheme });
+    const paths = [
+      '/pools',
+      `/pools/${plane.pool}`,
+      '/stacks',
+      `/stacks/${stack}`,
+      `/stacks/${stack}/runs/${run}`,
+    ];
+    for (const path of paths) {
+      await at(path);
+      if (path.includes('/runs/')) await page.getByText('COMMAND_FAILED').waitFor();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+    }
+  });
+});
