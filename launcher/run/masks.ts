@@ -55,10 +55,11 @@ export function createMasker(forms: readonly string[]): Masker {
     let given = '';
     let position = 0;
     for (const [start, end] of intervals(text, forms, covered)) {
-      if (start >= border) break;
+      // A secret that began in an earlier chunk has its mask already.
+      const begun = start === 0 && covered > 0;
+      if (start >= border && !begun) break;
       given += text.slice(position, start);
-      // A secret that began before has its mask already.
-      if (start > 0 || covered === 0) given += mask;
+      if (!begun) given += mask;
       position = end;
     }
     covered = Math.max(0, position - border);

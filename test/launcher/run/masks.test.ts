@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createMasker, formsOf, mask } from '../../../launcher/run/masks.js';
+
+/** Masks a text that comes in pieces of the given lengths, in bytes. */
+function masked(
+  text: string,
+  secrets: readonly string[],
+  lengths: readonly number[] = [text.length * 4],
+): string {
+  const masker = createMasker(formsOf(secrets));
+  const bytes = Buffer.from(text);
+  let out = '';
+  let at = 0;
+  for (let index = 0; at < bytes.length; index += 1) {
+    const length = Math.max(1, lengths[index % lengths.length] ?? 1);
+    out += masker.write(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return out + masker.end();
+}
+
+describe('masks', () => {
+  it('take every secret out of a text and nothing else', () => {
+    expect(masked('user=root password=hunter2 hunter hunter2!', ['hunter2'])).toBe(
+      `user=root password=${mask} hunter ${mask}!`,
+    );
+  });
+
+  it('catch a secret that is cut by the border of two chunks, wherever it is cut', () => {
+    const text = 'before s3cr3t-välue after';
+    for (let cut = 1; cut < Buffer.byteLength(text); cut += 1) {
+      expect(masked(text, ['s3cr3t-välue'], [cut, 1000])).toBe(`before ${mask} after`);
+    }
+  });
+
+  it('hide the longer one of two secrets that begin alike', () => {
+    for (const lengths of [[100], [1], [4], [5]]) {
+      expect(masked('x abcdef y abc z', ['abc', 'abcdef'], lengths)).toBe(`x ${mask} y ${mask} z`);
+    }
+  });
+
+  it('hide overlapping secrets as one', () => {
+    for (const lengths of [[100], [1], [3]])
+      expect(masked('-abcde-', ['abc', 'cde'], lengths)).toBe(`-${mask}-`);
+  });
+
+  it('hide the lines of a key that a program indents, and its form as JSON text', () => {
+    const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\n-----END KEY-----\n';
+    expect(masked(`  ${key.replaceAll('\n', '\n  ')}`, [key])).not.toContain('MIIEvQ');
+    expect(masked(JSON.stringify({ key }), [key])).not.toContain('MIIEvQ');
+  });
+
+  it('let text through at once when it cannot be the beginning of a secret', () => {
+    const masker = createMasker(formsOf(['token']));
+    expect(masker.write(Buffer.from('a line\nand a to'))).toBe('a line\nand a ');
+    expect(masker.write(Buffer.from('ad\n'))).toBe('toad\n');
+  });
+
+  it('never let a secret out, however text and chunks fall', () => {
+    const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'ä', '\n'), minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(
+        fc.array(letters, { minLength: 1, maxLength: 4 }),
+        fc.string({ unit: fc.constantFrom('a', 'b', 'ä', '\n', 'x'), maxLength: 60 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
+        (secrets, text, lengths) => {
+          const inOne = masked(text, secrets);
+          expect(masked(text, secrets, lengths)).toBe(inOne);
+          const forms = formsOf(secrets);
+          for (const part of inOne.split(mask)) for (const form of forms) expect(part).not.toContain(form);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
