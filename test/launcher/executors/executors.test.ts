@@ -1,0 +1,272 @@
+// What every executor promises, on each of them: the host, and the container engine where there is one.
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ulid } from 'ulid';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../../launcher/clock.js';
+import { createDockerExecutor } from '../../../launcher/executors/docker.js';
+import type {
+  Executor,
+  LauncherLife,
+  RunWorld,
+  StepEnd,
+  WorldRequest,
+} from '../../../launcher/executors/executor.js';
+import { createHostExecutor } from '../../../launcher/executors/host.js';
+import { markedProcesses } from '../../../launcher/executors/host-processes.js';
+import type { ContainerSettings } from '../../../launcher/settings/settings.js';
+import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
+import { temporaryFolder } from '../../support/temporary.js';
+import { until } from '../support/until.js';
+
+const containers: ContainerSettings = {
+  defaultImage: runnerImage,
+  network: 'none',
+  runtime: null,
+  mounts: [],
+  dockerConfigDirectory: null,
+};
+const path = process.env['PATH'] ?? '/usr/bin:/bin';
+const never = new AbortController().signal;
+
+type Make = (life: LauncherLife, settings?: Partial<ContainerSettings>) => Executor;
+
+const host: Make = (life) => createHostExecutor({ life, clock: systemClock, path, grace: 300 });
+const docker: Make = (life, settings) =>
+  createDockerExecutor({
+    life,
+    containers: { ...containers, ...settings },
+    clock: systemClock,
+    dockerHost: undefined,
+    userId: process.getuid?.(),
+    grace: 300,
+  });
+
+interface Opened {
+  readonly life: string;
+  readonly world: RunWorld;
+  readonly workspace: string;
+  readonly notices: string[];
+  run(
+    script: string,
+    options?: { env?: Record<string, string>; signal?: AbortSignal },
+  ): Promise<StepEnd & { output: string }>;
+}
+
+async function open(
+  make: Make,
+  changes: Partial<WorldRequest> = {},
+  settings?: Partial<ContainerSettings>,
+): Promise<Opened> {
+  const folder = await temporaryFolder();
+  const workspace = join(folder, 'run', 'workspace');
+  await mkdir(workspace, { recursive: true });
+  const notices: string[] = [];
+  const life = ulid();
+  const executor = make({ id: life, folder }, settings);
+  const world = await executor.open({
+    run: ulid(),
+    attempt: 1,
+    workspace,
+    image: runnerImage,
+    readRun: false,
+    onNotice: (line) => notices.push(line),
+    signal: never,
+    ...changes,
+  });
+  onTestFinished(() => world.close());
+  return {
+    life,
+    world,
+    workspace,
+    notices,
+    async run(script, { env = {}, signal = never } = {}) {
+      const parts: Uint8Array[] = [];
+      const step = { name: 'test', script, environment: env, workingDirectory: world.projectDirectory };
+      const end = await world.run(step, (bytes) => parts.push(bytes), signal);
+      return { ...end, output: Buffer.concat(parts).toString('utf8') };
+    },
+  };
+}
+
+const kinds: readonly (readonly [string, Make, boolean])[] = [
+  ['host', host, true],
+  ['docker', docker, hasRunnerImage('the docker executor')],
+];
+
+describe.each(kinds)('the executor %s', (kind, make, there) => {
+  describe.skipIf(!there)('runs a step', () => {
+    it('and tells output, in order, and exit code', async () => {
+      const { run } = await open(make);
+      const end = await run('echo one; echo two >&2; echo three; exit 3');
+      expect(end).toEqual({ exitCode: 3, signal: null, cause: 'exit', output: 'one\ntwo\nthree\n' });
+    });
+
+    it('and ends it at the first command that fails', async () => {
+      const { run } = await open(make);
+      expect(await run('false; echo not reached')).toMatchObject({ exitCode: 1, output: '' });
+    });
+
+    it("with its environment and nothing of the launcher's", async () => {
+      process.env['LAUNCHER_SECRET'] = 'do not pass on';
+      onTestFinished(() => {
+        delete process.env['LAUNCHER_SECRET'];
+      });
+      const { run } = await open(make);
+      const { output } = await run('env; touch "$HOME/written"', { env: { GIVEN: 'a "value" with $signs' } });
+      expect(output).toContain('GIVEN=a "value" with $signs\n');
+      expect(output).not.toContain('LAUNCHER_SECRET');
+    });
+
+    it('in the workspace, whose files the next step and this machine see', async () => {
+      const { run, workspace } = await open(make);
+      await writeFile(join(workspace, 'given'), 'from outside');
+      expect((await run('cat given; mkdir -p out; echo made > out/file')).output).toBe('from outside');
+      expect((await run('cat out/file')).output).toBe('made\n');
+      expect(await readFile(join(workspace, 'out/file'), 'utf8')).toBe('made\n');
+    });
+
+    it('and hands over much output whole', { timeout: 60_000 }, async () => {
+      const { run } = await open(make);
+      const { output } = await run(
+        'i=0; while [ $i -lt 200000 ]; do echo "line $i with some text"; i=$((i+1)); done',
+      );
+      const lines = output.trimEnd().split('\n');
+      expect(lines).toHaveLength(200_000);
+      expect(lines[123_456]).toBe('line 123456 with some text');
+    });
+  });
+
+  describe.skipIf(!there)('ends a step', () => {
+    it('that is told to stop, with SIGTERM first', async () => {
+      const { run } = await open(make);
+      const stop = new AbortController();
+      const ended = run('trap "echo cleaned up; exit 0" TERM; echo ready; while :; do sleep 0.1; done', {
+        signal: stop.signal,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      stop.abort(new Error('stop'));
+      const end = await ended;
+      expect(end.cause).toBe('killed');
+      expect(end.output).toContain('cleaned up');
+    });
+
+    it('that does not mind SIGTERM, by SIGKILL after the grace time, and its children', async () => {
+      const { run, world } = await open(make);
+      const stop = new AbortController();
+      const ended = run('trap "" TERM; (trap "" TERM; sleep 300) & echo ready; sleep 300', {
+        signal: stop.signal,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      const before = performance.now();
+      stop.abort(new Error('stop'));
+      expect((await ended).cause).toBe('killed');
+      expect(performance.now() - before).toBeLessThan(8000);
+      await world.close();
+    });
+
+    it('that leaves something in the background with its output open', { timeout: 20_000 }, async () => {
+      const { run } = await open(make);
+      const before = performance.now();
+      const end = await run('sleep 120 & echo done');
+      expect(end.output).toBe('done\n');
+      expect(end.exitCode).toBe(0);
+      expect(performance.now() - before).toBeLessThan(10_000);
+    });
+  });
+
+  it.skipIf(!there)('sweeps up what a launcher left that was killed', { timeout: 30_000 }, async () => {
+    const folder = await temporaryFolder();
+    const life = { id: ulid(), folder };
+    const { world } = await (async () => {
+      const workspace = join(folder, 'left', 'workspace');
+      await mkdir(workspace, { recursive: true });
+      return {
+        world: await make(life).open({
+          run: ulid(),
+          attempt: 1,
+          workspace,
+          image: runnerImage,
+          readRun: false,
+          onNotice: () => undefined,
+          signal: never,
+        }),
+      };
+    })();
+    // Nobody waits for this step: its launcher is thought to be dead.
+    const step = {
+      name: 'left',
+      script: 'sleep 300',
+      environment: {},
+      workingDirectory: world.projectDirectory,
+    };
+    const ended = world.run(step, () => undefined, never).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const other = make({ id: ulid(), folder: await temporaryFolder() });
+    expect(await other.sweep([life])).toBe(1);
+    expect(await other.sweep([life])).toBe(0);
+    await ended;
+    if (kind === 'host') expect(await markedProcesses(life.id)).toEqual([]);
+  });
+});
+
+describe('the host executor', () => {
+  it('finds a process that left its group and closed its output', async () => {
+    const { run, world, life } = await open(host);
+    await run('setsid sh -c "exec >/dev/null 2>&1 </dev/null; sleep 300" & sleep 0.2');
+    await world.close();
+    await until(async () => (await markedProcesses(life)).length === 0, 'no process of the run');
+  });
+});
+
+describe.skipIf(!hasRunnerImage('the docker executor'))('the docker executor', () => {
+  it('runs as UID 1983, without new privileges', async () => {
+    const { run } = await open(docker);
+    const { output } = await run('id -u; id -g; grep NoNewPrivs /proc/self/status');
+    expect(output.split('\n').slice(0, 2)).toEqual(['1983', '1983']);
+    expect(output).toMatch(/NoNewPrivs:\s+1/);
+  });
+
+  it('gives files to the run that were there before', async () => {
+    const { run, workspace } = await open(docker);
+    await mkdir(join(workspace, 'deep'), { mode: 0o700 });
+    await writeFile(join(workspace, 'deep', 'file'), 'x', { mode: 0o600 });
+    expect((await run('echo more >> deep/file; cat deep/file')).output).toBe('xmore\n');
+    expect((await stat(join(workspace, 'deep/file'))).uid).toBe(1983);
+  });
+
+  it('mounts what belongs to the kind of run', async () => {
+    const folder = await temporaryFolder();
+    for (const name of ['all', 'read', 'write'] as const) await mkdir(join(folder, name));
+    const mounts = (['all', 'read', 'write'] as const).map((runs) => ({
+      hostPath: join(folder, runs),
+      containerPath: `/mnt/extra-${runs}`,
+      runs,
+    }));
+    const read = await open(docker, { readRun: true }, { mounts });
+    expect((await read.run('cd /mnt; echo extra-*')).output).toBe('extra-all extra-read\n');
+    const write = await open(docker, { readRun: false }, { mounts });
+    expect((await write.run('cd /mnt; echo extra-*')).output).toBe('extra-all extra-write\n');
+  });
+
+  it('says that an image is not there and cannot be pulled', { timeout: 60_000 }, async () => {
+    await expect(open(docker, { image: 'localhost:1/nothing/here:1' })).rejects.toMatchObject({
+      code: 'IMAGE_UNAVAILABLE',
+      message: expect.stringContaining('localhost:1/nothing/here:1') as string,
+    });
+  });
+
+  it('says that no engine answers, and what to do', async () => {
+    const gone = createDockerExecutor({
+      life: { id: ulid(), folder: '/nowhere' },
+      containers,
+      clock: systemClock,
+      dockerHost: 'unix:///nowhere/docker.sock',
+      userId: 0,
+    });
+    await expect(gone.check()).rejects.toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+      message: expect.stringContaining('POOLWRIGHT_EXECUTOR=host') as string,
+    });
+  });
+});
