@@ -47,10 +47,10 @@ interface Opened {
   readonly world: RunWorld;
   readonly workspace: string;
   readonly notices: string[];
-  run(
+  readonly run: (
     script: string,
     options?: { env?: Record<string, string>; signal?: AbortSignal },
-  ): Promise<StepEnd & { output: string }>;
+  ) => Promise<StepEnd & { output: string }>;
 }
 
 async function open(
