@@ -1,0 +1,146 @@
+// kill -9 of the control plane in every phase of a run: launchers come back by themselves, runs go on, and the log
+// is complete and in order.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decideRun } from '../../control-plane/cli/api/runs.js';
+import { nextFreePort } from '../../control-plane/local/ports.js';
+import type { ControlPlane } from '../../control-plane/serve.js';
+import { aroundControlPlane, logOf, type TestPlane } from '../support/control-plane.js';
+import { until } from '../launcher/support/until.js';
+
+const program = fileURLToPath(new URL('../../dist/control-plane/main.js', import.meta.url));
+
+describe('a control plane that is killed', { timeout: 90_000 }, () => {
+  let folder: string;
+  let plane: TestPlane;
+  let server: ChildProcess;
+  let ports: { api: number; broker: number };
+
+  async function startServer(): Promise<void> {
+    server = spawn(
+      process.execPath,
+      [
+        program,
+        'serve',
+        '--data-dir',
+        join(folder, 'data'),
+        '--listen',
+        `127.0.0.1:${String(ports.api)}`,
+        '--broker-listen',
+        `127.0.0.1:${String(ports.broker)}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    await until(
+      () =>
+        fetch(`http://127.0.0.1:${String(ports.api)}/healthz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      'the control plane',
+      20_000,
+    );
+  }
+
+  async function killServer(): Promise<void> {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGKILL');
+    await ended;
+  }
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'poolwright-fault-'));
+    const api = await nextFreePort('127.0.0.1', 20_000 + Math.floor(Math.random() * 20_000));
+    ports = { api, broker: await nextFreePort('127.0.0.1', api + 1) };
+    await startServer();
+    const administrator = JSON.parse(await readFile(join(folder, 'data', 'administrator.json'), 'utf8')) as {
+      id: string;
+      secret: string;
+    };
+    const controlPlane: ControlPlane = {
+      apiUrl: `http://127.0.0.1:${String(ports.api)}`,
+      brokerAddress: `127.0.0.1:${String(ports.broker)}`,
+      administrator: { ...administrator, created: true },
+      signInLink: () => '',
+      caFile: undefined,
+      close: killServer,
+    };
+    plane = await aroundControlPlane(folder, controlPlane, { launchers: 1 });
+  });
+  afterEach(async () => {
+    await plane.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${String(index)}`);
+  /** What the printer below printed, in the log's order. */
+  const printed = async (stack: string, run: string, state: string) =>
+    (await logOf(plane, stack, run, state)).split('\n').filter((line) => line.startsWith('line '));
+  /** Prints numbered lines for some seconds. */
+  const printer = (count: number) =>
+    `i=0; while [ $i -lt ${String(count)} ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done`;
+
+  it.each([
+    ['INITIALIZING', { beforeInit: [printer(150)] }],
+    ['PLANNING', { planCommands: [printer(150)] }],
+    ['APPLYING', { planCommands: ['true'], applyCommands: [printer(150)], autodeploy: true }],
+  ] as const)('in %s: the run goes on, no line is lost or doubled', async (state, stack) => {
+    const input = JSON.parse(JSON.stringify(stack)) as object;
+    const { stack: id, run } = await plane.triggerRun({ applyCommands: ['true'], ...input });
+    await until(async () => (await logOf(plane, id, run, state)).includes('line 3\n'), 'some lines', 20_000);
+    await killServer();
+    // Long enough for the launcher to notice and for lines to pile up.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await startServer();
+    const done = await plane.reached(id, run, state === 'APPLYING' ? 'FINISHED' : 'UNCONFIRMED', 'FAILED');
+    expect(done.failure).toBeNull();
+    expect(done.attempt).toBe(state === 'APPLYING' ? 2 : 1);
+    expect(await printed(id, run, state)).toEqual(lines(150));
+  });
+
+  it('again and again during one run: still no line is lost or doubled', async () => {
+    const { stack, run } = await plane.triggerRun({ planCommands: [printer(400)] });
+    await until(
+      async () => (await logOf(plane, stack, run, 'PLANNING')).includes('line 3\n'),
+      'some lines',
+      20_000,
+    );
+    for (let kill = 0; kill < 3; kill += 1) {
+      await killServer();
+      await startServer();
+      await new Promise((resolve) => setTimeout(resolve, 800));
+    }
+    const done = await plane.reached(stack, run, 'UNCONFIRMED', 'FAILED');
+    expect(done.failure).toBeNull();
+    expect(await printed(stack, run, 'PLANNING')).toEqual(lines(400));
+  });
+
+  it('while runs wait: they are there afterwards, in their order', async () => {
+    const first = await plane.triggerRun({ planCommands: ['sleep 3'] });
+    await plane.reached(first.stack, first.run, 'PLANNING');
+    const second = await plane.triggerRun({ planCommands: ['echo second'] });
+    const third = await plane.triggerRun({ planCommands: ['echo third'] });
+    await killServer();
+    await startServer();
+    expect(await plane.run(third.stack, third.run)).toMatchObject({ id: third.run });
+    for (const { stack, run } of [first, second, third]) await plane.reached(stack, run, 'UNCONFIRMED');
+    expect((await plane.run(third.stack, third.run)).attempt).toBe(1);
+  });
+
+  it('while a plan waits for its confirmation: it can be confirmed afterwards', async () => {
+    const { stack, run } = await plane.triggerRun({
+      planCommands: ['echo kept > file'],
+      applyCommands: ['cat file'],
+    });
+    await plane.reached(stack, run, 'UNCONFIRMED');
+    await killServer();
+    await startServer();
+    await decideRun(plane.client, 'confirm', stack, run);
+    await plane.reached(stack, run, 'FINISHED');
+    expect(await logOf(plane, stack, run, 'APPLYING')).toBe('kept\n');
+  });
+});
