@@ -47,7 +47,7 @@ const migrations: readonly Migration[] = [
         connected boolean not null,
         leaving boolean not null,
         drained boolean not null,
-        run_id text unique,
+        run_id text,
         created_at bigint not null,
         available_at bigint not null,
         last_contact_at bigint not null,
@@ -121,6 +121,8 @@ const migrations: readonly Migration[] = [
         where worker_id is null and state in ('QUEUED', 'CONFIRMED')`,
       'create index runs_deadline on runs (deadline_at) where deadline_at is not null',
       'create index runs_stack on runs (stack_id, id desc)',
+      // A run is with one worker and a worker has one run. (A worker that still cleans up names its last run, too.)
+      'create unique index runs_worker on runs (worker_id) where worker_id is not null',
       // Holds what the queue also checks: of one stack, one run at a time may change things.
       `create unique index runs_one_write_per_stack on runs (stack_id)
         where type in ('TRACKED', 'DESTROY', 'TASK')

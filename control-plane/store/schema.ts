@@ -47,7 +47,10 @@ export interface WorkersTable {
   connected: boolean;
   leaving: boolean;
   drained: boolean;
-  /** The run it holds: assigned, preparing or working. One row, one run: this column is the lock. */
+  /**
+   * The run it was given last and has not let go of: it is given no other one meanwhile. The run itself may have
+   * ended or be with another worker already; whether it is this worker's, `runs.worker_id` says.
+   */
   run_id: string | null;
   created_at: number;
   /** Since when it has had nothing to do. */

@@ -1,0 +1,347 @@
+// What the rules promise one by one: fences, deadlines, loss, the queue's order.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { cyclePool, resetPool } from '../../../control-plane/pools/pools.js';
+import { setDrained } from '../../../control-plane/pools/workers.js';
+import { assignNext } from '../../../control-plane/queue/assign.js';
+import { sendAssignment } from '../../../control-plane/queue/assignment.js';
+import { allowReturn, sweep } from '../../../control-plane/queue/reconciler.js';
+import { queuePosition, waitReason } from '../../../control-plane/queue/waiting.js';
+import { acceptRun, assertReporting, beginRun, rejectRun } from '../../../control-plane/runs/attempts.js';
+import { cancelRun, confirmRun, discardRun, stopRun } from '../../../control-plane/runs/decisions.js';
+import { runHistory } from '../../../control-plane/runs/runs.js';
+import { transitions } from '../../../control-plane/runs/transitions.js';
+import { setVariable } from '../../../control-plane/stacks/variables.js';
+import {
+  assigned,
+  begun,
+  find,
+  makePool,
+  makeRun,
+  makeStack,
+  makeWorker,
+  openRules,
+  report,
+  type Rules,
+} from '../support/rules.js';
+
+let rules: Rules;
+let pool: string;
+beforeAll(async () => {
+  rules = await openRules();
+});
+afterAll(() => rules.close());
+beforeEach(async () => {
+  await rules.reset();
+  pool = await makePool(rules);
+});
+
+const changes = { add: 1, change: 0, destroy: 0, any: true };
+const by = (run: string) => ({ run, username: 'test' });
+const workspace = '01HZ0000000000000000000WWW';
+
+describe('an attempt that no longer counts', () => {
+  it('is refused at every call, and changes nothing', async () => {
+    const first = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const old = await assigned(rules, pool);
+    await first.gone(false);
+    rules.now += 9000;
+    await sweep(rules.context);
+    await makeWorker(rules, pool);
+    const current = await assigned(rules, pool);
+    expect(current.run).toMatchObject({ id: old.run.id, attempt: 2 });
+    await begun(rules, current);
+    const before = await find(rules, old.run.id);
+    const { id } = old.run;
+    const late = [
+      acceptRun(rules.context, id, 1, first.id),
+      beginRun(rules.context, id, 1, first.id),
+      rejectRun(rules.context, id, 1, first.id, { code: 'X', message: 'x' }),
+      assertReporting(rules.context, { run: id, attempt: 1, worker: first.id }, 1),
+      report(rules, old, 1, { k: 'state', s: 'PLANNING' }),
+      // The right number from the wrong worker is no better.
+      beginRun(rules.context, id, 2, first.id),
+    ];
+    for (const call of late) await expect(call).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
+    expect(await find(rules, id)).toEqual(before);
+  });
+});
+
+describe('a worker that is lost', () => {
+  it('gives a run that has not begun back, and after three in a row it fails with the reason', async () => {
+    const { id } = await makeRun(rules, await makeStack(rules, pool));
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const worker = await makeWorker(rules, pool);
+      expect((await assigned(rules, pool)).run.attempt).toBe(attempt);
+      await worker.gone(false);
+      rules.now += 9000;
+      await sweep(rules.context);
+    }
+    const run = await find(rules, id);
+    expect(run).toMatchObject({ state: 'FAILED', worker_id: null, failure_code: 'UNAVAILABLE' });
+    expect(run.failure_message).toContain('3 workers in a row');
+  });
+
+  it('fails a run that has begun, and says what is known', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await worker.gone(false);
+    rules.now += 7000;
+    await sweep(rules.context);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+    rules.now += 2000;
+    await sweep(rules.context);
+    const run = await find(rules, match.run.id);
+    expect(run).toMatchObject({ state: 'FAILED', failure_code: 'WORKER_LOST' });
+    for (const part of [worker.id, 'i-1', 'INITIALIZING', 'Last contact', 'the last line']) {
+      expect(run.failure_message).toContain(part);
+    }
+  });
+
+  it('is noticed when it only falls silent', async () => {
+    await makeWorker(rules, pool);
+    rules.now += 31_000;
+    await sweep(rules.context);
+    rules.now += 9000;
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').selectAll().execute()).toEqual([]);
+  });
+
+  it('keeps its run when it comes back in time', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await worker.gone(false);
+    rules.now += 7900;
+    await worker.register({ run: match.run.id, attempt: 1, begun: true });
+    rules.now += 20_000;
+    await sweep(rules.context);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+  });
+
+  it('has longer to come back after the control plane was started again', async () => {
+    const worker = await makeWorker(rules, pool);
+    await allowReturn(rules.context);
+    rules.now += 59_000;
+    await sweep(rules.context);
+    await worker.register();
+    expect(await rules.context.db.selectFrom('workers').selectAll().execute()).toHaveLength(1);
+  });
+});
+
+describe('a worker that is connected but does not have its run', () => {
+  it('is taken at its word once no report can have crossed: the run fails when it had begun', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await worker.heartbeat(null);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+    rules.now += 6000;
+    await worker.heartbeat(null);
+    expect(await find(rules, match.run.id)).toMatchObject({ state: 'FAILED', failure_code: 'WORKER_LOST' });
+    await makeRun(rules, await makeStack(rules, pool));
+    expect(await assignNext(rules.context, pool)).toBeDefined();
+  });
+
+  it('gets the assignment again when it registers before it has accepted', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    rules.sent.length = 0;
+    await worker.register(null);
+    expect(rules.sent.map(({ body }) => body.type)).toEqual(['registered', 'assignment']);
+    await begun(rules, match);
+  });
+
+  it('is told to drop a run that is not its own any more', async () => {
+    const worker = await makeWorker(rules, pool);
+    const run = await makeRun(rules, await makeStack(rules, pool));
+    rules.sent.length = 0;
+    await worker.heartbeat({ run: run.id, attempt: 7, begun: true });
+    expect(rules.sent[0]?.body).toMatchObject({ type: 'stop', kind: 'stale', run: run.id, attempt: 7 });
+  });
+});
+
+describe('a state that lasts too long', () => {
+  it('ends as the table says, for every state that waits', () => {
+    for (const [state, rule] of Object.entries(transitions)) {
+      expect((rule.lasts === null) === (rule.then === null), state).toBe(true);
+      if (rule.then !== null && rule.then !== 'requeue') expect(rule.next, state).toContain(rule.then);
+    }
+  });
+
+  it('sends an assignment that is not accepted to another worker', async () => {
+    await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    rules.now += 16_000;
+    await sweep(rules.context);
+    expect(await find(rules, match.run.id)).toMatchObject({ state: 'QUEUED', worker_id: null });
+    await expect(acceptRun(rules.context, match.run.id, 1, match.worker.id)).rejects.toMatchObject({
+      code: 'STALE_ATTEMPT',
+    });
+  });
+
+  it('discards a plan that nobody confirms, and cancels a run that nobody takes', async () => {
+    const waiting = await makeRun(rules, await makeStack(rules, pool));
+    rules.now += 8 * 24 * 3_600_000;
+    await sweep(rules.context);
+    expect((await find(rules, waiting.id)).state).toBe('CANCELED');
+  });
+
+  it('ends a run that was told to stop and does not', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await stopRun(rules.context, by(match.run.id));
+    for (let beat = 0; beat < 7; beat += 1) {
+      rules.now += 9000;
+      await worker.heartbeat({ run: match.run.id, attempt: 1, begun: true });
+      await sweep(rules.context);
+    }
+    expect((await find(rules, match.run.id)).state).toBe('STOPPED');
+  });
+});
+
+describe('the queue', () => {
+  it('goes by priority, then by age, and says each place', async () => {
+    const runs = [];
+    for (let count = 0; count < 3; count += 1) {
+      rules.now += 1000;
+      runs.push(await makeRun(rules, await makeStack(rules, pool)));
+    }
+    const last = runs[2]!;
+    await rules.context.db.updateTable('runs').set({ priority: 1 }).where('id', '=', last.id).execute();
+    const places = [];
+    for (const { id } of runs) places.push(await queuePosition(rules.context, await find(rules, id)));
+    expect(places).toEqual([2, 3, 1]);
+    await makeWorker(rules, pool);
+    expect((await assigned(rules, pool)).run.id).toBe(last.id);
+  });
+
+  it('lets write runs of one stack out one at a time, and read runs freely', async () => {
+    const stack = await makeStack(rules, pool);
+    for (let count = 0; count < 4; count += 1) await makeWorker(rules, pool);
+    const first = await makeRun(rules, stack);
+    const second = await makeRun(rules, stack);
+    const proposed = await makeRun(rules, stack, { type: 'PROPOSED' });
+    expect((await assigned(rules, pool)).run.id).toBe(first.id);
+    expect((await assigned(rules, pool)).run.id).toBe(proposed.id);
+    expect(await assignNext(rules.context, pool)).toBeUndefined();
+    expect(await waitReason(rules.context, await find(rules, second.id))).toContain(first.id);
+  });
+
+  it('says why a run waits', async () => {
+    const run = await makeRun(rules, await makeStack(rules, pool));
+    const reason = async () => waitReason(rules.context, await find(rules, run.id));
+    expect(await reason()).toBe('the worker pool has no workers');
+    const worker = await makeWorker(rules, pool);
+    await setDrained(rules.context, pool, worker.id, true);
+    expect(await reason()).toBe('no idle worker: of 1, 1 drained');
+  });
+
+  it('gives nothing to a worker that was told to leave', async () => {
+    await makeWorker(rules, pool);
+    await cyclePool(rules.context, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    expect(await assignNext(rules.context, pool)).toBeUndefined();
+  });
+});
+
+describe('a run of plan and apply', () => {
+  async function planned(autodeploy = false) {
+    await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool, { autodeploy }));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await report(rules, match, 1, { k: 'state', s: 'PLANNING' }, { changes, workspace });
+    return match;
+  }
+
+  it('waits for a confirmation, then for any worker, which gets the workspace', async () => {
+    const { run } = await planned();
+    expect(await find(rules, run.id)).toMatchObject({
+      state: 'UNCONFIRMED',
+      stage: 'APPLY',
+      worker_id: null,
+    });
+    await confirmRun(rules.context, by(run.id));
+    await makeWorker(rules, pool);
+    const apply = await assigned(rules, pool);
+    await sendAssignment(rules.context, apply);
+    expect(rules.sent.at(-1)?.body).toMatchObject({
+      type: 'assignment',
+      stage: 'APPLY',
+      workspace,
+      source: { kind: 'none' },
+    });
+    await begun(rules, apply);
+    await report(rules, apply, 1, {});
+    expect((await find(rules, run.id)).state).toBe('FINISHED');
+  });
+
+  it('is confirmed by the stack where that deploys by itself, and says so', async () => {
+    const { run } = await planned(true);
+    const history = await runHistory(rules.context, run.id);
+    expect(history.slice(-2).map(({ state }) => state)).toEqual(['UNCONFIRMED', 'CONFIRMED']);
+    expect(history.at(-1)?.note).toBe('the stack deploys by itself');
+  });
+
+  it('takes a result that comes again for what it is', async () => {
+    const match = await planned();
+    const before = await find(rules, match.run.id);
+    await report(rules, match, 1, { k: 'state', s: 'PLANNING' }, { changes, workspace });
+    expect(await find(rules, match.run.id)).toEqual(before);
+  });
+
+  it('can be discarded until its apply begins, and not canceled', async () => {
+    const { run } = await planned();
+    await expect(cancelRun(rules.context, by(run.id))).rejects.toMatchObject({ code: 'CONFLICT' });
+    await confirmRun(rules.context, by(run.id));
+    await makeWorker(rules, pool);
+    const apply = await assigned(rules, pool);
+    await discardRun(rules.context, by(run.id));
+    await expect(beginRun(rules.context, run.id, apply.run.attempt, apply.worker.id)).rejects.toMatchObject({
+      code: 'STALE_ATTEMPT',
+    });
+  });
+});
+
+describe('a value that was sealed for a key that the pool no longer has', () => {
+  it('fails the run with its name instead of going round', async () => {
+    const stack = await makeStack(rules, pool);
+    await setVariable(rules.context, { stack, name: 'TOKEN', value: 'secret', writeOnly: true });
+    await rules.context.db
+      .updateTable('worker_pools')
+      .set({ public_key: 'another' })
+      .where('id', '=', pool)
+      .execute();
+    await makeWorker(rules, pool);
+    await makeRun(rules, stack);
+    const match = await assigned(rules, pool);
+    await sendAssignment(rules.context, match);
+    const run = await find(rules, match.run.id);
+    expect(run).toMatchObject({ state: 'FAILED', failure_code: 'CONFLICT' });
+    expect(run.failure_message).toContain('TOKEN');
+    expect(run.failure_message).not.toContain('secret');
+  });
+});
+
+describe('a pool that is reset', () => {
+  it('tells its workers to end at once', async () => {
+    const worker = await makeWorker(rules, pool);
+    rules.sent.length = 0;
+    await resetPool(rules.context, pool, 'a new request');
+    expect(rules.sent).toEqual([
+      expect.objectContaining({
+        to: expect.objectContaining({ worker: worker.id }) as object,
+        body: expect.objectContaining({ type: 'leave', immediate: true }) as object,
+      }),
+    ]);
+  });
+});
