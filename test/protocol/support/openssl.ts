@@ -3,11 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { skipped } from '../../support/skips.js';
 
-/** True when there is an openssl; prints why tests are skipped when there is none. */
+/** True when there is an openssl; notes it when there is none. */
 export function hasOpenssl(suite: string): boolean {
   const found = spawnSync('openssl', ['version']).status === 0;
-  if (!found) process.stdout.write(`skipped: ${suite}, because there is no openssl on the PATH\n`);
+  if (!found) skipped(suite, 'no openssl on the PATH');
   return found;
 }
 

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { skipped } from '../../support/skips.js';
 
 /** POOLWRIGHT_TEST_PYTHON, what `npm run test:tools` brings, or the machine's own. */
 const candidates = [
@@ -10,15 +11,13 @@ const candidates = [
   'python3',
 ];
 
-/** The Python to use, or undefined after a line that says why tests are skipped. */
+/** The Python to use, or undefined after noting that tests are skipped. */
 export function pythonWithTink(suite: string): string | undefined {
   const found = candidates
     .filter((candidate) => candidate === 'python3' || existsSync(candidate))
     .find((candidate) => spawnSync(candidate, ['-c', 'import tink, cryptography']).status === 0);
   if (found === undefined) {
-    process.stdout.write(
-      `skipped: ${suite}, because no Python with tink is there (npm run test:tools brings it)\n`,
-    );
+    skipped(suite, 'no Python with tink (npm run test:tools brings it)');
   }
   return found;
 }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Brings the real parts that tests use into .tools/ and, on Debian as root, the system packages.
+# What cannot be had is said and left out; the tests then skip what needs it and say so.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+mkdir -p .tools/bin
+
+say() { printf '%s\n' "$*" >&2; }
+
+packages=(docker.io busybox-static chromium git openssl python3-venv binutils binutils-aarch64-linux-gnu)
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  missing=()
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then
+    say "installing ${missing[*]} …"
+    apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+      say "not all of these packages could be installed: ${missing[*]}"
+  fi
+else
+  say "not Debian as root: install these yourself if you want their suites: ${packages[*]}"
+fi
+
+if ! .tools/venv/bin/python -c 'import tink, cryptography' 2>/dev/null; then
+  say 'installing tink and cryptography from PyPI …'
+  if ! { python3 -m venv .tools/venv && .tools/venv/bin/pip install --quiet --disable-pip-version-check tink cryptography; }; then
+    say 'tink could not be installed'
+  fi
+fi
+
+if [ ! -x .tools/bin/tofu ]; then
+  if command -v go >/dev/null; then
+    say 'building OpenTofu (some minutes, once) …'
+    (cd test/tools/opentofu && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../../.tools/bin/tofu github.com/opentofu/opentofu/cmd/tofu) ||
+      say 'OpenTofu could not be built'
+  else
+    say 'no Go: OpenTofu is not built'
+  fi
+fi
+exit 0
