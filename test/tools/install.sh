@@ -2,7 +2,7 @@
 # Brings the real parts that tests use into .tools/ and, on Debian as root, the system packages.
 # What cannot be had is said and left out; the tests then skip what needs it and say so.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 mkdir -p .tools/bin
 
 say() { printf '%s\n' "$*" >&2; }
@@ -15,8 +15,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   done
   if [ "${#missing[@]}" -gt 0 ]; then
     say "installing ${missing[*]} …"
-    apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null; then
       say "not all of these packages could be installed: ${missing[*]}"
+    fi
   fi
 else
   say "not Debian as root: install these yourself if you want their suites: ${packages[*]}"
