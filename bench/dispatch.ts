@@ -1,0 +1,100 @@
+// From an accepted trigger to the assignment at the launcher, with 1 and with 1,001 connected workers. The worker is
+// the launcher's own connection, signature check included; the others are simulated sessions in another process.
+import { createPrivateKey } from 'node:crypto';
+import { ulid } from 'ulid';
+import { triggerRun, decideRun } from '../control-plane/cli/api/runs.js';
+import { listWorkers, setDrained } from '../control-plane/cli/api/workers.js';
+import { systemClock } from '../launcher/clock.js';
+import { createMqttConnection } from '../launcher/connection/mqtt.js';
+import type { HeldRun } from '../protocol/messages.js';
+import { decodeToken } from '../protocol/token.js';
+import { figure, quantile, type Figure } from './figure.js';
+import { startCrowd } from './support/crowd-process.js';
+import { startPlane, type Plane } from './support/plane.js';
+
+const runs = 200;
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+export async function bench(): Promise<Figure[]> {
+  const plane = await startPlane();
+  try {
+    const alone = await measure(plane);
+    const crowd = await startCrowd(plane, 1000);
+    // They stay connected and report; drained, so that each run goes to the launcher.
+    for (const { id, drained } of await listWorkers(plane.client, plane.pool)) {
+      if (!drained) await setDrained(plane.client, plane.pool, id, true);
+    }
+    const amongMany = await measure(plane);
+    await crowd.close();
+    return [...figures('1 worker', alone), ...figures('1,001 workers', amongMany)];
+  } finally {
+    await plane.close();
+  }
+}
+
+function figures(what: string, samples: readonly number[]): Figure[] {
+  const p99 = quantile(samples, 0.99);
+  return [
+    figure({ name: `dispatch p50, ${what}`, unit: 'ms', samples, goal: { of: 'value', atMost: 5 } }),
+    {
+      ...figure({
+        name: `dispatch p99, ${what}`,
+        unit: 'ms',
+        samples: [p99],
+        goal: { of: 'value', atMost: 25 },
+      }),
+    },
+  ];
+}
+
+/** Milliseconds from the answer to the trigger until the launcher has the assignment, verified and parsed. */
+async function measure(plane: Plane): Promise<number[]> {
+  let held: HeldRun = null;
+  let arrived: (at: number) => void = () => undefined;
+  let registered: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    registered = resolve;
+  });
+  const connection = createMqttConnection({
+    token: decodeToken(plane.token),
+    privateKey: createPrivateKey(plane.privateKey),
+    identity: { worker: ulid(), metadata: {}, version: 'bench', executor: 'host' },
+    status: () => ({ held, leaving: false }),
+    listener: {
+      onRegistered: () => {
+        registered();
+      },
+      onOrder: (order) => {
+        if (order.type === 'assignment') arrived(performance.now());
+        if (order.type === 'stop') void connection.report();
+      },
+    },
+    clock: systemClock,
+    random: Math.random,
+    log: silent,
+  });
+  connection.start();
+  await ready;
+  const stack = await plane.stack({});
+  const samples: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const assignment = new Promise<number>((resolve) => {
+      arrived = resolve;
+    });
+    const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
+    const accepted = performance.now();
+    // It may be here before the answer to the trigger is.
+    samples.push(Math.max(0, (await assignment) - accepted));
+    held = null;
+    await decideRun(plane.client, 'cancel', stack, id);
+    await connection.report();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await connection.end('measured');
+  return samples;
+}
