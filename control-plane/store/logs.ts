@@ -54,11 +54,13 @@ interface OpenFile {
 }
 
 /** Files open for writing at most; beyond it the one that was idle longest is closed. */
-const maximumOpen = 256;
+const usualMaximum = 256;
 
 /** Logs in files below a folder. One process writes them (the data folder's lock sees to it). */
-export function createFileLogStore(folder: string): LogStore {
+export function createFileLogStore(folder: string, maximumOpen = usualMaximum): LogStore {
   const open = new Map<string, OpenFile>();
+  /** Files that are being closed: whoever opens one again waits, so that a file never has two writers. */
+  const closing = new Map<string, Promise<unknown>>();
   let uses = 0;
 
   function folderOf(run: string): string {
@@ -70,18 +72,22 @@ export function createFileLogStore(folder: string): LogStore {
     const path = join(folderOf(run), `${String(attempt)}.ndjson`);
     let entry = open.get(path);
     if (entry === undefined) {
-      const file = mkdir(folderOf(run), { recursive: true, mode: 0o700 }).then(() =>
-        LogFile.open(path, 'write'),
-      );
+      const file = openForWriting(run, path);
       // A file that cannot be opened now may be later.
       file.catch(() => open.delete(path));
       entry = { file, queue: file, used: 0 };
       open.set(path, entry);
-      closeIdle();
     }
     uses += 1;
     entry.used = uses;
+    closeIdle();
     return entry;
+  }
+
+  async function openForWriting(run: string, path: string): Promise<LogFile> {
+    await closing.get(path);
+    await mkdir(folderOf(run), { recursive: true, mode: 0o700 });
+    return LogFile.open(path, 'write');
   }
 
   function closeIdle(): void {
@@ -90,7 +96,14 @@ export function createFileLogStore(folder: string): LogStore {
     if (oldest === undefined) return;
     const [path, entry] = oldest;
     open.delete(path);
-    void entry.queue.finally(async () => (await entry.file).close());
+    const closed = entry.queue
+      .then(async () => (await entry.file).close())
+      // A file that could not be opened needs no closing; whoever asked for it has heard of the fault.
+      .catch(() => undefined)
+      .finally(() => {
+        if (closing.get(path) === closed) closing.delete(path);
+      });
+    closing.set(path, closed);
   }
 
   async function attemptsOf(run: string): Promise<number[]> {
@@ -165,6 +178,7 @@ export function createFileLogStore(folder: string): LogStore {
     async close() {
       const entries = [...open.values()];
       open.clear();
+      await Promise.all(closing.values());
       for (const { queue, file } of entries) {
         await queue;
         await (await file).close();
