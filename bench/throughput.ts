@@ -49,8 +49,8 @@ export async function bench(): Promise<Figure[]> {
         samples: ours,
         reference: { what: 'bare claims', samples: reference },
         note:
-          'limited by the control plane’s one core: a run is about 9 transactions on the embedded database, ' +
-          '5 HTTP requests, 3 signed messages and a log file made durable; a bare claim is 1 statement',
+          'limited by the one core of the control plane, which is busy with statements on the embedded database: ' +
+          'a run is triggered, read, assigned, accepted, begun, reported and ended; a bare claim is one statement',
       }),
     ];
   } finally {

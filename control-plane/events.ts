@@ -13,8 +13,8 @@ export type ControlPlaneEvent =
     }
   /** New log records of a run are stored. */
   | { readonly kind: 'log'; readonly run: string }
-  /** A worker came, went, changed status or took a run. */
-  | { readonly kind: 'worker'; readonly pool: string; readonly worker: string }
+  /** A worker came, went, changed status or took a run. `free`: it may be given one now. */
+  | { readonly kind: 'worker'; readonly pool: string; readonly worker: string; readonly free: boolean }
   | { readonly kind: 'pool'; readonly pool: string }
   | { readonly kind: 'stack'; readonly stack: string };
 

@@ -10,6 +10,7 @@ import { lockRun, tell } from '../runs/change.js';
 import type { RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
+import { isFree } from './workers.js';
 
 type Register = Extract<UpMessage, { type: 'register' }>;
 type Heartbeat = Extract<UpMessage, { type: 'heartbeat' }>;
@@ -73,7 +74,7 @@ export async function registerWorker(context: Context, sender: Sender, message: 
 
 /** A sign of life. A report of another session than the last registered one is ignored: that process is gone. */
 export async function heartbeat(context: Context, sender: Sender, message: Heartbeat): Promise<void> {
-  const settlement = await context.db.transaction().execute(async (tx) => {
+  const outcome = await context.db.transaction().execute(async (tx) => {
     const before = await lockWorker(tx, sender.worker);
     if (before?.session !== message.session) return undefined;
     const worker = await tx
@@ -87,9 +88,9 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
       .where('id', '=', sender.worker)
       .returningAll()
       .executeTakeFirstOrThrow();
-    return settle(tx, context, worker, message.held, 'heartbeat');
+    return { before, settlement: await settle(tx, context, worker, message.held, 'heartbeat') };
   });
-  if (settlement !== undefined) await carryOut(context, settlement);
+  if (outcome !== undefined) await carryOut(context, outcome.settlement, outcome.before);
 }
 
 /** In order: the worker leaves at once. Broken: it has `rhythm.lostAfter` to come back. */
@@ -105,7 +106,7 @@ export async function workerGone(context: Context, sender: Sender, message: Gone
     .executeTakeFirst();
   if (found === undefined) return;
   if (message.orderly) await endRunOf(context, sender.worker, message.reason);
-  context.events.emit({ kind: 'worker', pool: sender.pool, worker: sender.worker });
+  context.events.emit({ kind: 'worker', pool: sender.pool, worker: sender.worker, free: false });
 }
 
 function lockWorker(tx: Tx, worker: string): Promise<WorkerRow | undefined> {
@@ -197,7 +198,12 @@ function resendable(
   return by === 'register' && unaccepted && inTime ? { run, worker } : undefined;
 }
 
-async function carryOut(context: Context, { worker, stale, resend, ended }: Settlement): Promise<void> {
+/** `before`: the worker's row before a report that may have changed nothing. */
+async function carryOut(
+  context: Context,
+  { worker, stale, resend, ended }: Settlement,
+  before?: WorkerRow,
+): Promise<void> {
   if (stale !== null) {
     context.outbox.send(
       { pool: worker.pool_id, worker: worker.id, session: worker.session },
@@ -212,7 +218,16 @@ async function carryOut(context: Context, { worker, stale, resend, ended }: Sett
   }
   if (resend !== undefined) await sendAssignment(context, resend);
   if (ended !== undefined) tell(context, ended);
-  context.events.emit({ kind: 'worker', pool: worker.pool_id, worker: worker.id });
+  if (before === undefined || looksOtherThan(before, worker)) {
+    context.events.emit({ kind: 'worker', pool: worker.pool_id, worker: worker.id, free: isFree(worker) });
+  }
+}
+
+/** Most reports say nothing new, and a large pool sends a hundred of them a second: they wake nobody. */
+function looksOtherThan(before: WorkerRow, after: WorkerRow): boolean {
+  return (
+    before.connected !== after.connected || before.leaving !== after.leaving || before.run_id !== after.run_id
+  );
 }
 
 function ignoreMissing(error: unknown): undefined {

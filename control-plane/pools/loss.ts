@@ -28,7 +28,7 @@ export async function endRunOf(context: Context, worker: string, cause: string):
   const level = row.run_id === null ? 'info' : 'warn';
   context.log[level]({ worker, pool: row.pool_id, run: row.run_id, cause }, 'worker is gone');
   if (run !== undefined) tell(context, run);
-  context.events.emit({ kind: 'worker', pool: row.pool_id, worker });
+  context.events.emit({ kind: 'worker', pool: row.pool_id, worker, free: false });
   return true;
 }
 

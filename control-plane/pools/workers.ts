@@ -11,6 +11,11 @@ export function workerStatus(worker: WorkerRow): WorkerStatus {
   return worker.drained ? 'DRAINED' : 'IDLE';
 }
 
+/** Whether it may be given a run. */
+export function isFree(worker: WorkerRow): boolean {
+  return worker.connected && !worker.leaving && !worker.drained && worker.run_id === null;
+}
+
 /** Oldest first. Workers that are out of contact but not lost yet are among them. */
 export function listWorkers(context: Pick<Context, 'db'>, pool: string): Promise<WorkerRow[]> {
   return context.db.selectFrom('workers').selectAll().where('pool_id', '=', pool).orderBy('id').execute();
@@ -49,7 +54,7 @@ export async function setDrained(
       .executeTakeFirstOrThrow();
   });
   context.outbox.send({ pool, worker, session: row.session }, { type: 'drain', drained });
-  context.events.emit({ kind: 'worker', pool, worker });
+  context.events.emit({ kind: 'worker', pool, worker, free: isFree(row) });
   return row;
 }
 

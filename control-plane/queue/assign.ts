@@ -25,7 +25,7 @@ export async function assignNext(context: Context, pool: string): Promise<Match 
   });
   if (match !== undefined) {
     tell(context, match.run);
-    context.events.emit({ kind: 'worker', pool, worker: match.worker.id });
+    context.events.emit({ kind: 'worker', pool, worker: match.worker.id, free: false });
   }
   return match;
 }

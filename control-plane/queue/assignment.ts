@@ -39,7 +39,7 @@ async function failUnsendable(
     });
   });
   tell(context, failed);
-  context.events.emit({ kind: 'worker', pool: run.pool_id, worker });
+  context.events.emit({ kind: 'worker', pool: run.pool_id, worker, free: true });
 }
 
 async function assignmentBody(context: Context, run: RunRow, worker: string): Promise<AssignmentBody> {

@@ -37,7 +37,9 @@ async function noticeSilence(context: Context): Promise<void> {
     .where('last_contact_at', '<', now - rhythm.silence)
     .returning(['id', 'pool_id'])
     .execute();
-  for (const { id, pool_id } of silent) context.events.emit({ kind: 'worker', pool: pool_id, worker: id });
+  for (const { id, pool_id } of silent) {
+    context.events.emit({ kind: 'worker', pool: pool_id, worker: id, free: false });
+  }
 }
 
 async function removeLost(context: Context): Promise<void> {

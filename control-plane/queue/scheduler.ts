@@ -1,5 +1,6 @@
 // Keeps every pool's queue moving: a wake-up starts a pass, wake-ups during a pass lead to one more.
 import type { Context } from '../context.js';
+import { isEnd } from '../runs/transitions.js';
 import { assignNext } from './assign.js';
 import { sendAssignment } from './assignment.js';
 
@@ -15,6 +16,9 @@ interface Pass {
   again: boolean;
   done: Promise<void>;
 }
+
+/** Every pool with runs that wait is looked at this often, whatever happens, in milliseconds. */
+const roundEvery = 5000;
 
 /** How long a pool rests after a pass failed, in milliseconds. */
 const retryAfter = 1000;
@@ -63,7 +67,12 @@ export function startScheduler(context: Context): Scheduler {
   const unsubscribe = context.events.subscribe((event) => {
     switch (event.kind) {
       case 'worker':
+        if (event.free) wake(event.pool);
+        return;
       case 'run':
+        // One more waits, or one has ended that others of its stack waited for.
+        if (event.state === 'QUEUED' || event.state === 'CONFIRMED' || isEnd(event.state)) wake(event.pool);
+        return;
       case 'pool':
         wake(event.pool);
         return;
@@ -73,13 +82,37 @@ export function startScheduler(context: Context): Scheduler {
     }
   });
 
+  // Should a wake-up be lost between a change and its event, nothing waits for ever.
+  const round = setInterval(() => {
+    waitingPools(context).then(
+      (pools) => {
+        pools.forEach(wake);
+      },
+      (error: unknown) => {
+        context.log.error({ err: error }, 'looking for waiting runs failed; it will be repeated');
+      },
+    );
+  }, roundEvery);
+
   return {
     wake,
     async close() {
       closed = true;
+      clearInterval(round);
       unsubscribe();
       for (const timer of timers) clearTimeout(timer);
       await Promise.all([...passes.values()].map(({ done }) => done));
     },
   };
+}
+
+async function waitingPools(context: Context): Promise<string[]> {
+  const rows = await context.db
+    .selectFrom('runs')
+    .select('pool_id')
+    .distinct()
+    .where('worker_id', 'is', null)
+    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .execute();
+  return rows.map(({ pool_id }) => pool_id);
 }

@@ -71,7 +71,7 @@ export async function rejectRun(
     );
   });
   tell(context, row);
-  context.events.emit({ kind: 'worker', pool: row.pool_id, worker });
+  context.events.emit({ kind: 'worker', pool: row.pool_id, worker, free: true });
 }
 
 /**
