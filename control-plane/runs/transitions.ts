@@ -1,5 +1,5 @@
 // The life of a run in one table: which state may follow which, how long a state may last, and what ends it then.
-// The queue, the reconciler, docs/runs.md and the tests all read this table.
+// The queue, the reconciler, docs/operating.md and the tests all read this table.
 import type { RunState, RunType, Stage } from '../../protocol/runs.js';
 import { rhythm } from '../../protocol/limits.js';
 

@@ -22,7 +22,7 @@ export interface DockerOptions {
   readonly grace?: number;
 }
 
-/** The user of run containers (docs/launcher.md): images of the field expect it. */
+/** The user of run containers : images for this kind of pool expect it. */
 const runUser = 1983;
 const label = { life: 'poolwright.life', run: 'poolwright.run', attempt: 'poolwright.attempt' } as const;
 const places = { workspace: '/mnt/workspace/source', home: '/mnt/workspace/home' } as const;
