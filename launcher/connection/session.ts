@@ -2,8 +2,12 @@
 import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { isIP } from 'node:net';
 import { MqttClient } from 'mqtt';
+import * as mqttPacket from 'mqtt-packet';
 import type { BrokerAddress } from '../../protocol/endpoint.js';
 import { describeFailure, type ConnectStage } from './reasons.js';
+
+// Otherwise the library keeps a buffer for each of 65,536 numbers: 6 MB, for a message every ten seconds.
+mqttPacket.writeToStream.cacheNumbers = false;
 
 export interface SessionOptions {
   readonly address: BrokerAddress;
