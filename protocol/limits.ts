@@ -33,7 +33,7 @@ export const rhythm = {
   /** An out-of-contact worker that does not return within this is lost. */
   lostAfter: 8_000,
   /** After a start of the control plane every known worker has this long to come back. */
-  returnAfterRestart: 60_000,
+  returnAfterRestart: 30_000,
   /** An assignment that is not accepted within this goes back to the queue. */
   acceptWithin: 15_000,
   /** Longest wait between two attempts to reconnect; the wait is a random part of a doubling one. */

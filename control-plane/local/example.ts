@@ -1,9 +1,10 @@
 // The example stack of the local pool: created once, run at every start from the files of this package.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ApiClient } from '../cli/api/client.js';
-import { decideRun, triggerRun, type Run, type RunWithHistory } from '../cli/api/runs.js';
+import { decideRun, getRun, triggerRun, type Run, type RunWithHistory } from '../cli/api/runs.js';
 import { runEvents } from '../cli/api/run-logs.js';
 import { createStack, getStack, updateStack, type StackInput } from '../cli/api/stacks.js';
 import { uploadFolder } from '../cli/api/uploads.js';
@@ -61,10 +62,30 @@ export async function watchExampleRun(
     narrator.run(step.value);
     if (step.value.kind === 'log') continue;
     state = step.value.transition.state;
+    if (state === 'QUEUED') void tellReason(client, stack, run, narrator, signal);
     if (state === 'UNCONFIRMED') {
       narrator.say('Confirming the plan, since this run is the example.');
       await decideRun(client, 'confirm', stack, run);
     }
+  }
+}
+
+/** Milliseconds that a run may wait before it is said why: longer than it takes when nothing is in the way. */
+const reasonAfter = 2500;
+
+async function tellReason(
+  client: ApiClient,
+  stack: string,
+  run: string,
+  narrator: Narrator,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await delay(reasonAfter, undefined, { signal });
+    const { waitReason } = await getRun(client, stack, run);
+    if (waitReason !== null) narrator.say(`Still QUEUED: ${waitReason}.`);
+  } catch {
+    // Ended meanwhile, or no answer just now: whoever follows the run hears of both.
   }
 }
 

@@ -125,7 +125,7 @@ describe('a worker that is lost', () => {
   it('has longer to come back after the control plane was started again', async () => {
     const worker = await makeWorker(rules, pool);
     await allowReturn(rules.context);
-    rules.now += 59_000;
+    rules.now += 29_000;
     await sweep(rules.context);
     await worker.register();
     expect(await rules.context.db.selectFrom('workers').selectAll().execute()).toHaveLength(1);
