@@ -27,6 +27,7 @@ import { findPool } from './pools/pools.js';
 import { allowReturn, startReconciler } from './queue/reconciler.js';
 import { startScheduler } from './queue/scheduler.js';
 import { openDatabase } from './store/database.js';
+import { startGarbageCollector } from './store/garbage.js';
 import { lockFolder } from './store/lock.js';
 import { createFileLogStore } from './store/logs.js';
 import { createFileObjectStore } from './store/objects.js';
@@ -168,6 +169,8 @@ async function start(
   onClose(() => scheduler.close());
   const reconciler = startReconciler(context);
   onClose(() => reconciler.close());
+  const collector = startGarbageCollector(context, { logs, objects });
+  onClose(() => collector.close());
   const inbox = createInbox(context);
   onClose(() => inbox.close());
   const broker = await startBroker(options, files, {

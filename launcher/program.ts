@@ -87,7 +87,7 @@ export async function run(version: string): Promise<void> {
             environment: process.env,
             greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
             onBegun,
-            ...(print === undefined ? {} : { onText: print(assignment) }),
+            ...(print === undefined ? {} : { printer: print(assignment) }),
           },
           assignment,
         ),

@@ -5,6 +5,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import { limits } from '../../protocol/limits.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import type { SpoolRecord } from '../../protocol/worker-api.js';
+import { entriesOf } from './entries.js';
 import { LogFile, type LogLine } from './log-file.js';
 
 /** A place in a run's log: everything up to and including this record has been read. */
@@ -29,6 +30,8 @@ export interface LogStore {
   /** The last line with text, shortened to 500 characters; null when there is none. */
   lastLine(run: string): Promise<string | null>;
   delete(run: string): Promise<void>;
+  /** Runs with a log, and when it was begun or went to another attempt, in Unix milliseconds. */
+  list(): Promise<{ readonly run: string; readonly modifiedAt: number }[]>;
   close(): Promise<void>;
 }
 
@@ -174,6 +177,9 @@ export function createFileLogStore(folder: string, maximumOpen = usualMaximum): 
         await (await entry.file).close();
       }
       await rm(folderOf(run), { recursive: true, force: true });
+    },
+    async list() {
+      return (await entriesOf(folder)).map(({ name, modifiedAt }) => ({ run: name, modifiedAt }));
     },
     async close() {
       const entries = [...open.values()];

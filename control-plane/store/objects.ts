@@ -7,6 +7,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
+import { entriesOf } from './entries.js';
 
 export interface ObjectStore {
   /** Stores a stream whole. Throws TOO_LARGE beyond `maximum` bytes; nothing is kept then, nor when the source fails. */
@@ -14,6 +15,8 @@ export interface ObjectStore {
   /** Throws NOT_FOUND. */
   get(id: string): Promise<{ size: number; stream: Readable }>;
   delete(id: string): Promise<void>;
+  /** All that is stored; times in Unix milliseconds. What is being written is not among it. */
+  list(): Promise<{ readonly id: string; readonly modifiedAt: number }[]>;
 }
 
 /** Objects as files below a folder, written beside, made durable and then renamed. */
@@ -56,6 +59,9 @@ export function createFileObjectStore(folder: string): ObjectStore {
     },
     async delete(id) {
       await rm(pathOf(id), { force: true });
+    },
+    async list() {
+      return (await entriesOf(folder)).map(({ name, modifiedAt }) => ({ id: name, modifiedAt }));
     },
   };
 }

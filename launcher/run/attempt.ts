@@ -6,6 +6,7 @@ import type { Assignment } from '../../protocol/messages.js';
 import type { Log } from '../log.js';
 import { executeStage, type StageDependencies } from './execute.js';
 import { createJournal, type Journal } from './journal.js';
+import type { RunPrinter } from './printer.js';
 import { createSpool } from './spool.js';
 import { startUploader } from './uploader.js';
 import type { WorkerApi } from './worker-api.js';
@@ -20,7 +21,7 @@ export interface AttemptDependencies extends StageDependencies {
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
   /** Gets the run's log as text, masked; for a launcher that prints run logs. */
-  readonly onText?: (text: string) => void;
+  readonly printer?: RunPrinter;
 }
 
 /** Why an attempt is ended from outside. */
@@ -116,7 +117,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
     const journal = createJournal({
       spool,
       clock: deps.clock,
-      ...(deps.onText === undefined ? {} : { onText: deps.onText }),
+      ...(deps.printer === undefined ? {} : { onText: deps.printer.text }),
     });
     const uploader = startUploader({
       spool,
@@ -157,6 +158,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
     let commit: string | null = null;
     const result = (outcome: Result['outcome'], rest: Partial<Result> = {}) => {
       journal.endOutput();
+      deps.printer?.end();
       add({
         k: 'result',
         outcome,

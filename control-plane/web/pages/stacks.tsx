@@ -86,7 +86,7 @@ export async function StackPage({ context, stack, mayChange }: StackPageProperti
           {runs.length === 0 ? (
             <Empty>
               It has not run yet. Run it with <code>poolwright run trigger {stack.id}</code>
-              {stack.repository === null ? <code> --workspace FOLDER</code> : null}.
+              {stack.repository === null ? <code> --from FOLDER</code> : null}.
             </Empty>
           ) : (
             <ul class="rows">
@@ -101,7 +101,7 @@ export async function StackPage({ context, stack, mayChange }: StackPageProperti
         <h2 id="environment-title">Environment</h2>
         {variables.length === 0 ? (
           <Empty>
-            No variables. Set one with <code>poolwright stack set-variable</code>.
+            No variables. Set one with <code>poolwright stack config set</code>.
           </Empty>
         ) : (
           <dl class="metadata">
