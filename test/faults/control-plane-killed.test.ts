@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decideRun } from '../../control-plane/cli/api/runs.js';
+import type { StackInput } from '../../control-plane/cli/api/stacks.js';
 import { nextFreePort } from '../../control-plane/local/ports.js';
 import type { ControlPlane } from '../../control-plane/serve.js';
 import { aroundControlPlane, logOf, type TestPlane } from '../support/control-plane.js';
+import { hangingGitServer } from './support/hanging-git.js';
 import { until } from '../launcher/support/until.js';
 
 const program = fileURLToPath(new URL('../../dist/control-plane/main.js', import.meta.url));
@@ -88,18 +90,42 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
     ['INITIALIZING', { beforeInit: [printer(150)] }],
     ['PLANNING', { planCommands: [printer(150)] }],
     ['APPLYING', { planCommands: ['true'], applyCommands: [printer(150)], autodeploy: true }],
+    ['PERFORMING', { task: printer(150) }],
+    ['DESTROYING', { destroyCommands: [printer(150)] }],
   ] as const)('in %s: the run goes on, no line is lost or doubled', async (state, stack) => {
-    const input = JSON.parse(JSON.stringify(stack)) as object;
-    const { stack: id, run } = await plane.triggerRun({ applyCommands: ['true'], ...input });
+    const { task, ...fields } = JSON.parse(JSON.stringify(stack)) as StackInput & { task?: string };
+    const how =
+      task === undefined ? ({ runType: state === 'DESTROYING' ? 'DESTROY' : 'TRACKED' } as const) : { task };
+    const { stack: id, run } = await plane.triggerRun({ applyCommands: ['true'], ...fields }, how);
     await until(async () => (await logOf(plane, id, run, state)).includes('line 3\n'), 'some lines', 20_000);
     await killServer();
     // Long enough for the launcher to notice and for lines to pile up.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await startServer();
-    const done = await plane.reached(id, run, state === 'APPLYING' ? 'FINISHED' : 'UNCONFIRMED', 'FAILED');
+    const done = await plane.reached(
+      id,
+      run,
+      ['INITIALIZING', 'PLANNING'].includes(state) ? 'UNCONFIRMED' : 'FINISHED',
+      'FAILED',
+    );
     expect(done.failure).toBeNull();
     expect(done.attempt).toBe(state === 'APPLYING' ? 2 : 1);
     expect(await printed(id, run, state)).toEqual(lines(150));
+  });
+
+  it('while a worker prepares: it goes on preparing, and the run is not given to another one', async () => {
+    const hanging = await hangingGitServer();
+    const { stack, run } = await plane.triggerRun({ repository: hanging.repository });
+    await plane.reached(stack, run, 'PREPARING');
+    await until(() => hanging.connections() > 0, 'git to connect');
+    await plane.startLauncher();
+    await killServer();
+    await startServer();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(await plane.run(stack, run)).toMatchObject({ state: 'PREPARING', attempt: 1 });
+    hanging.close();
+    const done = await plane.reached(stack, run, 'FAILED');
+    expect(done).toMatchObject({ attempt: 1, failure: { code: 'SOURCE_UNAVAILABLE' } });
   });
 
   it('again and again during one run: still no line is lost or doubled', async () => {

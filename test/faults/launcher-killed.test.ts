@@ -1,13 +1,13 @@
 // kill -9 of a launcher in every phase of a run: a run that has not begun goes to another worker, one that has
 // begun fails and says what is known; none is lost, none runs twice.
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decideRun } from '../../control-plane/cli/api/runs.js';
+import type { StackInput } from '../../control-plane/cli/api/stacks.js';
 import { logOf, startControlPlane, type TestPlane } from '../support/control-plane.js';
+import { hangingGitServer } from './support/hanging-git.js';
 import { until } from '../launcher/support/until.js';
 import { markedProcesses } from '../../launcher/executors/host-processes.js';
 
@@ -34,7 +34,7 @@ describe('a launcher that is killed', { timeout: 60_000 }, () => {
     const launcher = await plane.startLauncher();
     await plane.idle(1);
     const { stack, run } = await plane.triggerRun({
-      repository: `git://127.0.0.1:${String(hanging.port)}/x`,
+      repository: hanging.repository,
       planCommands: [`echo planned >> ${witness()}`],
     });
     await plane.reached(stack, run, 'PREPARING');
@@ -58,12 +58,17 @@ describe('a launcher that is killed', { timeout: 60_000 }, () => {
     ['INITIALIZING', { beforeInit: ['WORK'] }],
     ['PLANNING', { planCommands: ['WORK'] }],
     ['APPLYING', { planCommands: ['true'], applyCommands: ['WORK'], autodeploy: true }],
+    ['PERFORMING', { task: 'WORK' }],
+    ['DESTROYING', { destroyCommands: ['WORK'] }],
   ] as const)('in %s: the run fails with the cause, and nothing of it goes on', async (state, stack) => {
     const work = `echo begun >> ${witness()}; echo the last line; sleep 120`;
     const input = JSON.parse(JSON.stringify(stack).replace('WORK', work.replaceAll('"', '\\"'))) as object;
     const launcher = await plane.startLauncher({ SPACELIFT_METADATA_instance_id: 'i-0123456789' });
     await plane.idle(1);
-    const { stack: id, run } = await plane.triggerRun(input);
+    const { task, ...fields } = input as StackInput & { task?: string };
+    const how =
+      task === undefined ? ({ runType: state === 'DESTROYING' ? 'DESTROY' : 'TRACKED' } as const) : { task };
+    const { stack: id, run } = await plane.triggerRun(fields, how);
     await until(async () => (await witnessed()).length === 1, 'the command to run', 20_000);
     await until(
       async () => (await logOf(plane, id, run, state)).includes('the last line'),
@@ -120,23 +125,3 @@ describe('a launcher that is killed', { timeout: 60_000 }, () => {
     expect(await logOf(plane, stack, run, 'APPLYING')).toBe('kept\n');
   });
 });
-
-/** Takes connections and says nothing: git waits. */
-async function hangingGitServer() {
-  const sockets = new Set<Socket>();
-  let connections = 0;
-  const server: Server = createServer((socket) => {
-    connections += 1;
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    connections: () => connections,
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}

@@ -7,9 +7,10 @@ import * as z from 'zod';
 import { createApiClient, type ApiClient } from '../../control-plane/cli/api/client.js';
 import { createHttpClient } from '../../control-plane/cli/api/http.js';
 import { createPool } from '../../control-plane/cli/api/pools.js';
-import { getRun, triggerRun, type RunWithHistory } from '../../control-plane/cli/api/runs.js';
+import { createTask, getRun, triggerRun, type RunWithHistory } from '../../control-plane/cli/api/runs.js';
 import { createStack, type StackInput } from '../../control-plane/cli/api/stacks.js';
 import { listWorkers, type Worker } from '../../control-plane/cli/api/workers.js';
+import type { RunType } from '../../protocol/runs.js';
 import { serve, type ControlPlane } from '../../control-plane/serve.js';
 import { generateKeyAndRequest } from '../../protocol/requests.js';
 import { until } from '../launcher/support/until.js';
@@ -39,8 +40,11 @@ export interface TestPlane {
   /** Waits until that many workers are idle. */
   idle(count: number): Promise<void>;
   startLauncher(environment?: Readonly<Record<string, string>>): Promise<TestLauncher>;
-  /** Makes a stack of commands in the pool and runs it. */
-  triggerRun(stack: StackInput): Promise<{ stack: string; run: string }>;
+  /** Makes a stack of commands in the pool and runs it; `how`: a command is a task. Default: a tracked run. */
+  triggerRun(
+    stack: StackInput,
+    how?: { readonly task: string } | { readonly runType: RunType },
+  ): Promise<{ stack: string; run: string }>;
   run(stack: string, run: string): Promise<RunWithHistory>;
   /** Waits until the run is in one of the states. */
   reached(stack: string, run: string, ...states: readonly string[]): Promise<RunWithHistory>;
@@ -109,7 +113,7 @@ export async function aroundControlPlane(
       );
     },
     startLauncher,
-    async triggerRun(stack) {
+    async triggerRun(stack, how = { runType: 'TRACKED' }) {
       counter += 1;
       const made = await createStack(client, {
         name: `stack ${String(counter)}`,
@@ -118,7 +122,10 @@ export async function aroundControlPlane(
         ...stack,
         workerPool: pool.id,
       });
-      const run = await triggerRun(client, { stack: made.id });
+      const run =
+        'task' in how
+          ? await createTask(client, made.id, how.task)
+          : await triggerRun(client, { stack: made.id, ...how });
       return { stack: made.id, run: run.id };
     },
     run: (stack, run) => getRun(client, stack, run),
