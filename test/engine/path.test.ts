@@ -85,7 +85,7 @@ describe('a run', { timeout: 60_000 }, () => {
   it('runs beside another one on the second worker', async () => {
     await plane.idle(2);
     const both = [1, 2].map((number) =>
-      plane.triggerRun({ planCommands: [`echo ${String(number)}; sleep 2`], applyCommands: ['true'] }),
+      plane.triggerRun({ planCommands: [`echo ${String(number)}; sleep 4`], applyCommands: ['true'] }),
     );
     const runs = await Promise.all(both);
     await until(

@@ -80,7 +80,7 @@ describe('a launcher that is killed', { timeout: 60_000 }, () => {
     const other = await plane.startLauncher();
     const done = await plane.reached(id, run, 'FAILED');
     // The will, and the time that a broken connection has to come back: seconds, not minutes.
-    expect(performance.now() - killedAt).toBeLessThan(15_000);
+    expect(performance.now() - killedAt).toBeLessThan(30_000);
     expect(done.failure?.code).toBe('WORKER_LOST');
     expect(done.failure?.message).toContain('i-0123456789');
     expect(done.failure?.message).toContain(state);
