@@ -12,4 +12,4 @@ if (pools.length > 0) {
 }
 
 /** The launcher version that pools of this stack run. */
-export const launcherVersion = (await launcherArtifact('x86_64')).version;
+export const launcherVersion = launcherArtifact('x86_64').version;

@@ -1,7 +1,7 @@
 // The one table of the variables that the launcher reads. The reader and `launcher --help` are made from it.
 import { loadPrivateKey } from '../../protocol/keys.js';
 import { decodeToken } from '../../protocol/token.js';
-import { parseTimeout } from './duration.js';
+import { parseTimeout } from '../../protocol/duration.js';
 import {
   readBoolean,
   readMounts,

@@ -1,10 +1,14 @@
 // dist/launcher-x86_64 and dist/launcher-aarch64: the launcher with its own Node, so that a machine needs nothing else.
+// Beside each the same compressed, as packages carry it, and dist/launchers.json, which tells version and hashes.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { createGzip } from 'node:zlib';
 import postject from 'postject';
 
 const run = promisify(execFile);
@@ -26,17 +30,28 @@ export const executables = {
   what: 'launcher executables',
   inputs: [],
   files: ['dist/launcher.version', 'scripts/steps/node-runtimes.json'],
-  outputs: ['dist/launcher-x86_64', 'dist/launcher-aarch64'],
+  outputs: [
+    'dist/launcher-x86_64',
+    'dist/launcher-aarch64',
+    'dist/launcher-x86_64.gz',
+    'dist/launcher-aarch64.gz',
+    'dist/launchers.json',
+  ],
   needs: ['launcher'],
   async run() {
     /** @type {Record<Architecture, { package: string, integrity: string }>} */
     const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
     const folder = await mkdtemp(join(tmpdir(), 'launcher-'));
     const notes = [];
+    /** @type {Record<string, { file: string, sha256: string }>} */
+    const files = {};
     try {
       for (const architecture of /** @type {const} */ (['x86_64', 'aarch64'])) {
         notes.push(await make(architecture, runtimes, folder));
+        files[architecture] = await compress(`launcher-${architecture}`);
       }
+      const version = (await readFile('dist/launcher.version', 'utf8')).trim();
+      await writeFile('dist/launchers.json', `${JSON.stringify({ version, files }, null, 2)}\n`);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -62,6 +77,19 @@ async function make(architecture, runtimes, folder) {
   await rename(`${target}.new`, target);
   const { size } = await stat(target);
   return `${architecture} ${(size / 1024 / 1024).toFixed(0)} MB${stripped ? '' : ' (not stripped: no strip program for it here)'}`;
+}
+
+/**
+ * The same content gives the same compressed bytes: there is no time in them. The hash is of the program itself.
+ * @param {string} file
+ */
+async function compress(file) {
+  const source = createReadStream(`dist/${file}`);
+  const hash = createHash('sha256');
+  source.on('data', (chunk) => hash.update(chunk));
+  await pipeline(source, createGzip({ level: 9 }), createWriteStream(`dist/${file}.gz.new`));
+  await rename(`dist/${file}.gz.new`, `dist/${file}.gz`);
+  return { file: `${file}.gz`, sha256: hash.digest('hex') };
 }
 
 /**

@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 import { globSync } from 'tinyglobby';
 
 const sources = ['{protocol,control-plane,components}/**/*.{ts,tsx}', '!control-plane/web/assets/**'];
-const data = '{control-plane,components}/**/*.{graphql,yaml}';
+const data = '{control-plane,components}/**/*.{graphql,yaml,sh}';
 
 /** @type {import('./index.mjs').Step} */
 export const programs = {

@@ -1,24 +1,35 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { launcherArtifact } from '../../components/launcher-artifact.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 describe('the built launcher', () => {
-  it('is named with its version and the hash of its file', async () => {
+  it('is named with its version and the hash of its program, as the build wrote them down', async () => {
     const folder = await temporaryFolder();
-    await writeFile(join(folder, 'launcher-aarch64'), 'program');
-    await writeFile(join(folder, 'launcher.version'), '0123456789abcdef\n');
-    expect(await launcherArtifact('arm64', folder)).toEqual({
-      path: join(folder, 'launcher-aarch64'),
+    const files = { x86_64: { file: 'a.gz', sha256: 'aa' }, aarch64: { file: 'b.gz', sha256: 'bb' } };
+    await writeFile(join(folder, 'launchers.json'), JSON.stringify({ version: '0123456789abcdef', files }));
+    await writeFile(join(folder, 'b.gz'), 'program');
+    expect(launcherArtifact('arm64', folder)).toEqual({
+      path: join(folder, 'b.gz'),
       version: '0123456789abcdef',
-      sha256: createHash('sha256').update('program').digest('hex'),
+      sha256: 'bb',
     });
   });
 
+  it('has the hash of the program that unpacks from it', async () => {
+    const { path, sha256 } = launcherArtifact('x86_64');
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path), createGunzip(), hash);
+    expect(hash.digest('hex')).toBe(sha256);
+  });
+
   it('is missed with what to do when it was not built', async () => {
-    const missing = launcherArtifact('x86_64', await temporaryFolder());
-    await expect(missing).rejects.toMatchObject({ code: 'ARTEFACT_MISSING' });
+    const folder = await temporaryFolder();
+    expect(() => launcherArtifact('x86_64', folder)).toThrow(/npm run build/);
   });
 });

@@ -1,8 +1,8 @@
 // Durations are read as Go reads them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseDuration, parseTimeout } from '../../../launcher/settings/duration.js';
-import { refusal } from '../../protocol/support/refusals.js';
+import { parseDuration, parseTimeout } from '../../protocol/duration.js';
+import { refusal } from './support/refusals.js';
 
 // Expected values as printed by time.ParseDuration of Go, in milliseconds.
 const good: readonly [string, number][] = [

@@ -1,6 +1,6 @@
 // Durations as Go's time.ParseDuration reads them, because the launcher's users write them that way.
 // Source: https://pkg.go.dev/time#ParseDuration
-import { PoolwrightError } from '../../protocol/errors.js';
+import { PoolwrightError } from './errors.js';
 
 /** Nanoseconds. Both Greek letters are read as Go does: U+00B5 and U+03BC. */
 const units: Readonly<Record<string, bigint>> = {

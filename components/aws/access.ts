@@ -1,0 +1,108 @@
+// The role of a pool's machines on EC2: what the guide asks of it, and of our own nothing beyond this pool.
+import * as pulumi from '@pulumi/pulumi';
+import { InstanceProfile } from '@pulumi/aws/iam/instanceProfile.js';
+import { Role } from '@pulumi/aws/iam/role.js';
+import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
+import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
+import type { Ec2WorkerPoolArgs } from './arguments.js';
+
+/** "Using a custom IAM role" of the guide names these three. */
+const managedPolicies = [
+  'AutoScalingReadOnlyAccess',
+  'CloudWatchAgentServerPolicy',
+  'AmazonSSMManagedInstanceCore',
+];
+
+export interface Needs {
+  readonly partition: pulumi.Input<string>;
+  /** ARNs of secrets that machines read. */
+  readonly secrets: readonly pulumi.Input<string>[];
+  /** ARN of the launcher's object, or null for the hosted launcher. */
+  readonly launcherObject: pulumi.Input<string> | null;
+}
+
+interface Statement {
+  readonly Effect: 'Allow';
+  readonly Action: readonly string[];
+  readonly Resource: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
+}
+
+export interface Access {
+  readonly profileArn: pulumi.Output<string>;
+  readonly roleName: pulumi.Output<string>;
+  readonly roleArn: pulumi.Output<string> | null;
+  /** Machines that start before these exist could not read their secret. */
+  readonly ready: pulumi.Resource[];
+}
+
+export function accessOf(
+  name: string,
+  args: Ec2WorkerPoolArgs,
+  needs: Needs,
+  options: pulumi.CustomResourceOptions,
+): Access {
+  const tags = args.tags === undefined ? {} : { tags: args.tags };
+  if (args.instanceRole !== undefined) {
+    const roleName = pulumi.output(args.instanceRole);
+    const profile = new InstanceProfile(`${name}-workers`, { role: roleName, ...tags }, options);
+    return { profileArn: profile.arn, roleName, roleArn: null, ready: [] };
+  }
+  const role = new Role(
+    `${name}-workers`,
+    {
+      description: 'Workers of a worker pool',
+      assumeRolePolicy: pulumi.jsonStringify({
+        Version: '2012-10-17',
+        Statement: [
+          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'ec2.amazonaws.com' } },
+        ],
+      }),
+      ...tags,
+    },
+    options,
+  );
+  const attachments = managedPolicies.map(
+    (policy) =>
+      new RolePolicyAttachment(
+        `${name}-${policy}`,
+        { role: role.name, policyArn: pulumi.interpolate`arn:${needs.partition}:iam::aws:policy/${policy}` },
+        options,
+      ),
+  );
+  const own = new RolePolicy(
+    `${name}-read`,
+    {
+      role: role.name,
+      policy: pulumi.jsonStringify({ Version: '2012-10-17', Statement: statements(args, needs) }),
+    },
+    options,
+  );
+  const profile = new InstanceProfile(`${name}-workers`, { role: role.name, ...tags }, options);
+  return { profileArn: profile.arn, roleName: role.name, roleArn: role.arn, ready: [...attachments, own] };
+}
+
+function statements(args: Ec2WorkerPoolArgs, needs: Needs): Statement[] {
+  return [
+    {
+      Effect: 'Allow',
+      Action: ['secretsmanager:GetSecretValue'],
+      Resource: pulumi.output([...needs.secrets]),
+    },
+    ...(needs.launcherObject === null
+      ? []
+      : [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: needs.launcherObject } as const]),
+    ...(args.aws?.kmsKeyArn === undefined
+      ? []
+      : [{ Effect: 'Allow', Action: ['kms:Decrypt'], Resource: args.aws.kmsKeyArn } as const]),
+    ...(args.dockerRegistries === undefined
+      ? []
+      : ([
+          {
+            Effect: 'Allow',
+            Action: ['ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage', 'ecr:BatchCheckLayerAvailability'],
+            Resource: args.dockerRegistries,
+          },
+          { Effect: 'Allow', Action: ['ecr:GetAuthorizationToken'], Resource: '*' },
+        ] as const)),
+  ];
+}

@@ -1,0 +1,164 @@
+// Where a pool on EC2 keeps its launcher and its credentials.
+import * as pulumi from '@pulumi/pulumi';
+import { Bucket } from '@pulumi/aws/s3/bucket.js';
+import { BucketObjectv2 } from '@pulumi/aws/s3/bucketObjectv2.js';
+import { BucketOwnershipControls } from '@pulumi/aws/s3/bucketOwnershipControls.js';
+import { BucketPolicy } from '@pulumi/aws/s3/bucketPolicy.js';
+import { BucketPublicAccessBlock } from '@pulumi/aws/s3/bucketPublicAccessBlock.js';
+import { BucketServerSideEncryptionConfiguration } from '@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js';
+import { Secret } from '@pulumi/aws/secretsmanager/secret.js';
+import { SecretVersion } from '@pulumi/aws/secretsmanager/secretVersion.js';
+import type { PoolPlan } from '../plan.js';
+import type { Ec2WorkerPoolArgs } from './arguments.js';
+
+export interface LauncherObject {
+  readonly url: pulumi.Output<string>;
+  readonly arn: pulumi.Output<string>;
+  readonly sha256: pulumi.Output<string>;
+  /** Must be there before a machine starts. */
+  readonly ready: pulumi.Resource[];
+}
+
+/** Null for the hosted launcher, which is fetched from its publisher. */
+export function launcherObjectOf(
+  name: string,
+  args: Ec2WorkerPoolArgs,
+  { artifact, machine }: PoolPlan,
+  cloud: { readonly partition: pulumi.Input<string>; readonly region: pulumi.Input<string> },
+  options: pulumi.CustomResourceOptions,
+): LauncherObject | null {
+  const { binaryLocation, binarySha256, distribution } = args.launcher ?? {};
+  if (distribution === 'hosted') return null;
+  if (artifact === null) {
+    const place = pulumi.output(binaryLocation).apply((location) => parseLocation(location ?? ''));
+    const suffix = pulumi
+      .output(cloud.partition)
+      .apply((partition) => (partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'));
+    return {
+      url: pulumi.interpolate`https://${place.bucket}.s3.${cloud.region}.${suffix}/${place.key}`,
+      arn: pulumi.interpolate`arn:${cloud.partition}:s3:::${place.bucket}/${place.key}`,
+      sha256: pulumi.output(binarySha256).apply((sha256) => sha256 ?? ''),
+      ready: [],
+    };
+  }
+  const tags = args.tags === undefined ? {} : { tags: args.tags };
+  const bucket = new Bucket(`${name}-launcher`, { forceDestroy: true, ...tags }, options);
+  const inBucket = { bucket: bucket.bucket };
+  const closed = new BucketPublicAccessBlock(
+    `${name}-launcher`,
+    {
+      ...inBucket,
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
+    },
+    options,
+  );
+  const owned = new BucketOwnershipControls(
+    `${name}-launcher`,
+    { ...inBucket, rule: { objectOwnership: 'BucketOwnerEnforced' } },
+    options,
+  );
+  const key = args.aws?.kmsKeyArn;
+  const encrypted = new BucketServerSideEncryptionConfiguration(
+    `${name}-launcher`,
+    {
+      ...inBucket,
+      rules: [
+        {
+          applyServerSideEncryptionByDefault:
+            key === undefined ? { sseAlgorithm: 'AES256' } : { sseAlgorithm: 'aws:kms', kmsMasterKeyId: key },
+        },
+      ],
+    },
+    options,
+  );
+  const policy = new BucketPolicy(
+    `${name}-launcher`,
+    {
+      ...inBucket,
+      policy: pulumi.jsonStringify({
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 's3:*',
+            Resource: [bucket.arn, pulumi.interpolate`${bucket.arn}/*`],
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          },
+        ],
+      }),
+    },
+    { ...options, dependsOn: [closed] },
+  );
+  // A new version is a new object, so that machines of the version before can still be replaced while it rolls out.
+  const object = new BucketObjectv2(
+    `${name}-launcher`,
+    {
+      ...inBucket,
+      key: `launcher-${machine.architecture}-${artifact.sha256}.gz`,
+      source: new pulumi.asset.FileAsset(artifact.path),
+      sourceHash: artifact.sha256,
+    },
+    { ...options, dependsOn: [encrypted, owned] },
+  );
+  return {
+    url: pulumi.interpolate`https://${bucket.bucketRegionalDomainName}/${object.key}`,
+    arn: pulumi.interpolate`${bucket.arn}/${object.key}`,
+    sha256: pulumi.output(artifact.sha256),
+    ready: [object, policy],
+  };
+}
+
+export interface Credentials {
+  readonly arn: pulumi.Output<string>;
+  /** Changes with the secret's content; tells nothing of it. */
+  readonly version: pulumi.Output<string>;
+  readonly ready: pulumi.Resource[];
+}
+
+export function credentialsOf(
+  name: string,
+  args: Ec2WorkerPoolArgs,
+  plan: PoolPlan,
+  options: pulumi.CustomResourceOptions,
+): Credentials {
+  if (plan.credentials === null) {
+    return {
+      arn: pulumi.output(args.credentials).apply((arn) => arn ?? ''),
+      version: pulumi.output('given'),
+      ready: [],
+    };
+  }
+  const key = args.aws?.kmsKeyArn;
+  const secret = new Secret(
+    `${name}-credentials`,
+    {
+      description: 'Token and private key of a worker pool',
+      // The name is made anew each time, so a pool that was destroyed does not keep its successor waiting.
+      recoveryWindowInDays: 0,
+      ...(key === undefined ? {} : { kmsKeyId: key }),
+      ...(args.tags === undefined ? {} : { tags: args.tags }),
+    },
+    options,
+  );
+  const version = new SecretVersion(
+    `${name}-credentials`,
+    { secretId: secret.id, secretString: plan.credentials },
+    options,
+  );
+  return { arn: secret.arn, version: version.versionId, ready: [version] };
+}
+
+function parseLocation(location: string): { bucket: string; key: string } {
+  const match = /^s3:\/\/([^/]+)\/(.+)$/.exec(location);
+  if (match?.[1] === undefined || match[2] === undefined) {
+    throw new pulumi.InputPropertyError({
+      propertyPath: 'launcher.binaryLocation',
+      reason: `expected "s3://bucket/key", got ${JSON.stringify(location)}`,
+    });
+  }
+  return { bucket: match[1], key: match[2] };
+}

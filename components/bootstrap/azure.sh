@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Azure: the scale set's managed identity. Tokens reach curl by its standard input only.
+IMDS=${METADATA_ENDPOINT:-http://169.254.169.254}
+
+imds() {
+  curl -sS -f --noproxy '*' -m 10 -H 'Metadata: true' "$IMDS/metadata/$1"
+}
+
+# authorized OUT RESOURCE CURL-ARGUMENT…
+authorized() {
+  local out=$1 resource=$2 answer
+  shift 2
+  answer=$(imds "identity/oauth2/token?api-version=2018-02-01&client_id=$IDENTITY_CLIENT_ID&resource=$resource") || return 1
+  printf 'header = "Authorization: Bearer %s"\n' "$(json_text access_token <<<"$answer")" |
+    request "$out" --config - "$@"
+}
+
+fetch_secret() {
+  local answer=$WORK/answer
+  authorized "$answer" "${VAULT_RESOURCE:-https://vault.azure.net}" "$1?api-version=7.4" || return 1
+  json_text value <"$answer" >"$2" || { echo 'the secret has no text' >&2; return 1; }
+  rm -f "$answer"
+}
+
+fetch_object() {
+  authorized "$2" https://storage.azure.com/ -H 'x-ms-version: 2021-08-06' "$1"
+}
+
+instance_metadata() {
+  local compute
+  compute=$(imds 'instance/compute?api-version=2021-02-01') || return 1
+  vm_resource_id=$(json_text resourceId <<<"$compute") || return 1
+  vmss_name=$(json_text vmScaleSetName <<<"$compute") || return 1
+  export SPACELIFT_METADATA_vm_resource_id=$vm_resource_id SPACELIFT_METADATA_vmss_name=$vmss_name
+  export SPACELIFT_METADATA_instance_id=${vm_resource_id##*/}
+  export SPACELIFT_METADATA_asg_id=${vm_resource_id%/virtualMachines/*}
+}
+
+# The metadata service and the ports of the host's agent that hand out certificates; not its name service.
+metadata_service() {
+  echo '169.254.169.254 80'
+  echo '168.63.129.16 80'
+  echo '168.63.129.16 32526'
+}

@@ -1,0 +1,18 @@
+#!/bin/bash
+# The launcher has ended for good: says why on the console, and powers the machine off so that the group replaces it.
+set -uo pipefail
+. /opt/poolwright/settings
+. /opt/poolwright/functions
+case $(systemctl is-system-running 2>/dev/null) in
+  stopping) exit 0 ;;
+esac
+result=$(systemctl show -P Result poolwright-launcher)
+status=$(systemctl show -P ExecMainStatus poolwright-launcher)
+last=$(journalctl -u poolwright-launcher -o cat -n 1 --no-pager 2>/dev/null | cut -c 1-300)
+cause="the launcher has ended ($result, exit code $status): $last"
+if [ "$POWER_OFF" = true ]; then
+  say "$cause. Powering off"
+  power_off
+else
+  say "$cause. Staying up, because powerOffOnExit is false"
+fi

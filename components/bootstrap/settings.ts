@@ -1,0 +1,40 @@
+// What a boot script is made of. Nothing in it is secret: whoever may read a machine's user data reads all of it.
+import type { Cloud } from '../machines.js';
+
+export type Distribution = 'bundled' | 'hosted' | 'selfHosted';
+
+export interface BootSettings {
+  readonly cloud: Cloud;
+  readonly launcher: {
+    readonly distribution: Distribution;
+    /** Content hash of ours, or what tells other launchers apart. Only shown. */
+    readonly version: string;
+    /** Where the machine fetches it by its own identity; ours is compressed with gzip. Empty for the hosted one. */
+    readonly url: string;
+    /** Of the program, hexadecimal. Empty for the hosted one, whose checksum is signed instead. */
+    readonly sha256: string;
+  };
+  /** Reference of the secret with token and private key. */
+  readonly credentials: string;
+  /** Changes when what the secret holds has changed, so that machines are replaced. Not secret itself. */
+  readonly credentialsVersion: string;
+  /** Reference of a secret whose text is a script, or null. */
+  readonly startupScript: string | null;
+  /** Variables of the launcher. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Text of a policy in Rego, or null. */
+  readonly policy: string | null;
+  readonly runAs: 'spacelift' | 'root';
+  readonly powerOff: boolean;
+  readonly proxy: { readonly http?: string; readonly https?: string; readonly no: readonly string[] } | null;
+  /** PEM texts. */
+  readonly extraCaCertificates: readonly string[];
+  /** Keep the metadata service out of reach of runs. */
+  readonly blockMetadata: boolean;
+  /** How long a stop of the launcher may take: it lets its run finish. */
+  readonly stopSeconds: number;
+  /** Azure: which of the machine's identities to use. */
+  readonly identityClientId?: string;
+  /** Other addresses than the cloud's public ones, such as private endpoints. */
+  readonly endpoints?: { readonly metadata?: string; readonly secrets?: string };
+}

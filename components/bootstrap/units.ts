@@ -1,0 +1,70 @@
+// The systemd units of a worker.
+import type { BootSettings } from './settings.js';
+
+/** As root before the launcher, once per boot: firewall, start-up script. */
+export const prepareUnit = `[Unit]
+Description=Preparation of a worker
+After=network-online.target docker.service
+Wants=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/opt/poolwright/prepare
+`;
+
+/** The launcher has ended for good, in order or not. */
+export const endedUnit = `[Unit]
+Description=End of a worker
+[Service]
+Type=oneshot
+ExecStart=/opt/poolwright/ended
+`;
+
+/**
+ * The launcher. Whoever may use the Docker engine may become root by it, so the sandbox is no wall against the launcher
+ * itself: it takes away what neither the launcher nor its child processes ever need. Not taken away: memory that is
+ * written and executed (the JavaScript engine), the folders of mounts, and the network.
+ */
+export function launcherUnit({ runAs, stopSeconds }: Pick<BootSettings, 'runAs' | 'stopSeconds'>): string {
+  const user =
+    runAs === 'root' ? '' : 'User=1983\nGroup=1983\nSupplementaryGroups=docker\nCapabilityBoundingSet=\n';
+  return `[Unit]
+Description=Launcher of a worker
+After=network-online.target docker.service poolwright-prepare.service
+Requires=docker.service poolwright-prepare.service
+Wants=network-online.target
+StartLimitIntervalSec=600
+StartLimitBurst=4
+OnFailure=poolwright-ended.service
+OnSuccess=poolwright-ended.service
+[Service]
+${user}ExecStart=/opt/poolwright/start
+Environment=POOLWRIGHT_STATE_DIR=/var/lib/poolwright HOME=/var/lib/poolwright
+RuntimeDirectory=poolwright
+RuntimeDirectoryMode=0700
+UMask=0022
+KillMode=mixed
+TimeoutStopSec=${String(stopSeconds)}
+Restart=on-failure
+RestartSec=5
+RestartPreventExitStatus=2
+OOMScoreAdjust=-500
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=/var/lib/poolwright
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+SystemCallArchitectures=native
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,264 @@
+// A worker pool on AWS EC2: an Auto Scaling group whose machines boot into the launcher.
+import { gzipSync } from 'node:zlib';
+import * as pulumi from '@pulumi/pulumi';
+import { Group } from '@pulumi/aws/autoscaling/group.js';
+import { LaunchTemplate } from '@pulumi/aws/ec2/launchTemplate.js';
+import { getPartitionOutput } from '@pulumi/aws/getPartition.js';
+import { getRegionOutput } from '@pulumi/aws/getRegion.js';
+import type { Fault } from '../protocol/errors.js';
+import type { Ec2WorkerPoolArgs } from './aws/arguments.js';
+import { accessOf } from './aws/access.js';
+import { imageOf } from './aws/image.js';
+import { networkOf } from './aws/network.js';
+import { credentialsOf, launcherObjectOf } from './aws/storage.js';
+import { bootScript } from './bootstrap/script.js';
+import { knownPart } from './known.js';
+import { machineOf } from './machines.js';
+import { planPool } from './plan.js';
+
+const type = 'workerpools:index:Ec2WorkerPool';
+
+/** The bound of EC2 on user data before base64, in bytes. */
+const userDataLimit = 16_384;
+
+/** A worker pool on AWS EC2: an Auto Scaling group whose machines boot into the launcher. */
+export class Ec2WorkerPool extends pulumi.ComponentResource {
+  /** Name of the Auto Scaling group. Workers register it as `asg_id`. */
+  readonly groupName: pulumi.Output<string>;
+  /** ARN of the Auto Scaling group. */
+  readonly groupArn: pulumi.Output<string>;
+  /** Name of the machines' role: attach to it what runs may do when they use the instance's own identity. */
+  readonly roleName: pulumi.Output<string>;
+  /** ARN of the secret with token and private key. */
+  readonly credentialsArn: pulumi.Output<string>;
+  /** Security groups of the machines. */
+  readonly securityGroupIds: pulumi.Output<string[]>;
+  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  readonly launcherVersion: pulumi.Output<string>;
+  /** How to look at the pool: a console link and a command. */
+  readonly howToLook: pulumi.Output<string>;
+
+  constructor(name: string, args: Ec2WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(type, name, {}, opts);
+    const plan = planPool(
+      { type, name, cloud: 'aws' },
+      args,
+      (faults, { machine }) => {
+        checkNative(args, machine.architecture, faults);
+      },
+      (message) => void pulumi.log.warn(message, this),
+    );
+    const options: pulumi.CustomResourceOptions = { parent: this, dependsOn: plan.checked };
+    const invoke: pulumi.InvokeOptions = { parent: this };
+    const { partition } = getPartitionOutput({}, invoke);
+    const { region } = getRegionOutput({}, invoke);
+
+    const network = networkOf(name, args, options, invoke);
+    const launcher = launcherObjectOf(name, args, plan, { partition, region }, options);
+    const credentials = credentialsOf(name, args, plan, options);
+    const access = accessOf(
+      name,
+      args,
+      {
+        partition,
+        secrets: [credentials.arn, ...(args.startupScript === undefined ? [] : [args.startupScript])],
+        launcherObject: launcher?.arn ?? null,
+      },
+      options,
+    );
+    const image = imageOf(args, plan.machine.architecture, partition, invoke);
+    const userData = pulumi
+      .all([
+        plan.boot,
+        credentials.arn,
+        credentials.version,
+        launcher?.url ?? '',
+        launcher?.sha256 ?? '',
+        args.startupScript ?? null,
+      ])
+      .apply(([boot, arn, version, url, sha256, startupScript]) =>
+        compressed(
+          bootScript({
+            ...boot,
+            cloud: 'aws',
+            launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
+            credentials: arn,
+            credentialsVersion: version,
+            startupScript,
+          }),
+        ),
+      );
+    const kmsKey = args.aws?.kmsKeyArn;
+    const template = new LaunchTemplate(
+      `${name}-workers`,
+      {
+        imageId: image.id,
+        instanceType: plan.machine.machineType,
+        updateDefaultVersion: true,
+        userData,
+        iamInstanceProfile: { arn: access.profileArn },
+        instanceInitiatedShutdownBehavior: 'terminate',
+        // One hop ends at the machine itself: an answer to a container would be the second.
+        metadataOptions: {
+          httpEndpoint: 'enabled',
+          httpTokens: 'required',
+          httpPutResponseHopLimit: args.runsUseInstanceIdentity === true ? 2 : 1,
+          instanceMetadataTags: 'enabled',
+        },
+        blockDeviceMappings: [
+          {
+            deviceName: image.rootDeviceName,
+            ebs: {
+              volumeSize: plan.diskSizeGb,
+              volumeType: 'gp3',
+              encrypted: 'true',
+              deleteOnTermination: 'true',
+              ...(kmsKey === undefined ? {} : { kmsKeyId: kmsKey }),
+            },
+          },
+        ],
+        networkInterfaces: [
+          {
+            associatePublicIpAddress: String(args.publicAddress ?? false),
+            deleteOnTermination: 'true',
+            securityGroups: network.securityGroupIds,
+          },
+        ],
+        ...(args.aws?.keyName === undefined ? {} : { keyName: args.aws.keyName }),
+        ...(args.spot === true && args.aws?.mixedInstances === undefined
+          ? { instanceMarketOptions: { marketType: 'spot' } }
+          : {}),
+        ...(args.tags === undefined
+          ? {}
+          : { tags: args.tags, tagSpecifications: [{ resourceType: 'volume', tags: args.tags }] }),
+      },
+      // The template before is still the group's while the new one is made.
+      { ...options, ignoreChanges: plan.pinImage ? ['imageId'] : [] },
+    );
+    const group = new Group(
+      `${name}-workers`,
+      {
+        minSize: plan.size.min,
+        maxSize: plan.size.max,
+        desiredCapacity: plan.size.desired,
+        vpcZoneIdentifiers: network.subnetIds,
+        healthCheckType: 'EC2',
+        healthCheckGracePeriod: 120,
+        defaultInstanceWarmup: args.aws?.instanceRefresh?.instanceWarmup ?? 120,
+        terminationPolicies: ['OldestLaunchTemplate', 'OldestInstance'],
+        // The deployment ends when the group is there; machines say themselves how they come along.
+        waitForCapacityTimeout: '0',
+        ...capacity(args, template),
+        ...refresh(args),
+        tags: pulumi.output(args.tags ?? {}).apply((tags) =>
+          Object.entries({ Name: name, ...tags }).map(([key, value]) => ({
+            key,
+            value,
+            propagateAtLaunch: true,
+          })),
+        ),
+      },
+      {
+        ...options,
+        dependsOn: pulumi
+          .output(plan.checked)
+          .apply(() => [...access.ready, ...credentials.ready, ...(launcher?.ready ?? [])]),
+        ignoreChanges: args.size?.desired === undefined ? ['desiredCapacity'] : [],
+      },
+    );
+
+    this.groupName = group.name;
+    this.groupArn = group.arn;
+    this.roleName = access.roleName;
+    this.credentialsArn = credentials.arn;
+    this.securityGroupIds = network.securityGroupIds;
+    this.launcherVersion = pulumi.output(plan.launcherVersion);
+    this.howToLook = pulumi.interpolate`https://${region}.console.aws.amazon.com/ec2/home?region=${region}#AutoScalingGroupDetails:id=${group.name}
+aws autoscaling describe-scaling-activities --region ${region} --auto-scaling-group-name ${group.name}
+aws ec2 get-console-output --region ${region} --latest --output text --instance-id <id>`;
+    this.registerOutputs({
+      groupName: this.groupName,
+      groupArn: this.groupArn,
+      roleName: this.roleName,
+      credentialsArn: this.credentialsArn,
+      securityGroupIds: this.securityGroupIds,
+      launcherVersion: this.launcherVersion,
+      howToLook: this.howToLook,
+    });
+  }
+}
+
+function checkNative(args: Ec2WorkerPoolArgs, architecture: string, faults: Fault[]): void {
+  if (args.subnetIds === undefined && args.publicAddress !== true) {
+    faults.push({
+      path: 'subnetIds',
+      reason:
+        'is missing, so machines go into the default VPC, whose subnets have a way out only for public addresses. ' +
+        'Give subnets with a NAT gateway, or set publicAddress to true',
+    });
+  }
+  args.aws?.mixedInstances?.machineTypes.forEach((machineType, index) => {
+    const path = `aws.mixedInstances.machineTypes[${String(index)}]`;
+    const known = machineOf('aws', machineType)?.architecture;
+    if (known !== undefined && known !== architecture) {
+      faults.push({ path, reason: `${machineType} is ${known}, the pool is ${architecture}` });
+    }
+  });
+  // Keys are offered to the machine by its metadata service, which refuses to start one with others.
+  for (const key of Object.keys(knownPart(args).tags ?? {})) {
+    if (/^[A-Za-z0-9+\-=.,_:@]+$/.test(key)) continue;
+    faults.push({
+      path: `tags.${key}`,
+      reason: 'EC2 offers tags to machines, and their keys then have no spaces or slashes',
+    });
+  }
+}
+
+/** As EC2 takes it: the machine's own first program unpacks it. */
+function compressed(script: string): string {
+  const bytes = gzipSync(script, { level: 9 });
+  if (bytes.length <= userDataLimit) return bytes.toString('base64');
+  throw new pulumi.InputPropertyError({
+    propertyPath: 'launcher',
+    reason:
+      `the boot script has ${String(bytes.length)} bytes compressed, and EC2 takes ${String(userDataLimit)}. ` +
+      'Move what is long (policies, certificates, variables) into startupScript',
+  });
+}
+
+function capacity(args: Ec2WorkerPoolArgs, template: LaunchTemplate) {
+  const version = template.latestVersion.apply(String);
+  const mixed = args.aws?.mixedInstances;
+  if (mixed === undefined) return { launchTemplate: { id: template.id, version } };
+  const spot = args.spot === true;
+  return {
+    mixedInstancesPolicy: {
+      launchTemplate: {
+        launchTemplateSpecification: { launchTemplateId: template.id, version },
+        overrides: [template.instanceType, ...mixed.machineTypes].map((instanceType) => ({ instanceType })),
+      },
+      instancesDistribution: {
+        onDemandBaseCapacity: mixed.onDemandBase ?? 0,
+        onDemandPercentageAboveBaseCapacity: mixed.onDemandPercentage ?? (spot ? 0 : 100),
+        spotAllocationStrategy: 'price-capacity-optimized',
+      },
+    },
+  };
+}
+
+function refresh(args: Ec2WorkerPoolArgs) {
+  const wished = args.aws?.instanceRefresh ?? {};
+  if (wished.disabled === true) return {};
+  return {
+    instanceRefresh: {
+      strategy: 'Rolling',
+      preferences: {
+        minHealthyPercentage: wished.minHealthyPercentage ?? 100,
+        maxHealthyPercentage: wished.maxHealthyPercentage ?? 110,
+        instanceWarmup: String(wished.instanceWarmup ?? 120),
+        scaleInProtectedInstances: 'Wait',
+        skipMatching: true,
+      },
+    },
+  };
+}

@@ -1,0 +1,222 @@
+// What a pool on virtual machines will be, decided from its arguments before any resource is made.
+import * as pulumi from '@pulumi/pulumi';
+import type { Fault } from '../protocol/errors.js';
+import { parseDuration } from '../protocol/duration.js';
+import type { BootSettings, Distribution } from './bootstrap/settings.js';
+import type { LauncherArgs, PoolSize, ProxyArgs, WorkerPoolArgs } from './arguments.js';
+import {
+  checkCertificates,
+  checkCredentials,
+  checkCredentialsGiven,
+  checkDisk,
+  checkLauncher,
+  checkMachine,
+  checkProxy,
+  checkSize,
+  checkWord,
+  encodedKey,
+  type ChosenMachine,
+} from './checks.js';
+import { throwFaults } from './faults.js';
+import { knownPart } from './known.js';
+import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
+import { launcherEnvironment } from './launcher-environment.js';
+import type { Cloud } from './machines.js';
+
+export interface PoolPlan {
+  readonly machine: ChosenMachine;
+  readonly size: Required<PoolSize>;
+  readonly diskSizeGb: number;
+  /** Keep the default image of the first deployment. */
+  readonly pinImage: boolean;
+  /** The launcher in this package; null for other distributions. */
+  readonly artifact: LauncherArtifact | null;
+  readonly launcherVersion: string;
+  /** The secret's text, as a secret; null when an existing secret is used. Fails when key and token do not match. */
+  readonly credentials: pulumi.Output<string> | null;
+  /**
+   * For `dependsOn` of every resource: there when all arguments whose values came late are right, so that nothing is
+   * created when they are not.
+   */
+  readonly checked: pulumi.Output<pulumi.Resource[]>;
+  /** The boot script's settings, but for what only the cloud's resources tell. */
+  readonly boot: pulumi.Output<CommonBoot>;
+}
+
+export type CommonBoot = Omit<
+  BootSettings,
+  'cloud' | 'launcher' | 'credentials' | 'credentialsVersion' | 'startupScript'
+> & { readonly distribution: Distribution };
+
+/** Go durations of the launcher's own default. */
+const defaultRunTimeout = '70m';
+
+/**
+ * Checks everything that is known and throws one error with all faults; `more` adds a cloud's own. What is not known
+ * yet is checked in `checked`.
+ */
+export function planPool(
+  component: { readonly type: string; readonly name: string; readonly cloud: Cloud },
+  args: WorkerPoolArgs,
+  more: (faults: Fault[], plan: { readonly machine: ChosenMachine }) => void,
+  warn: (message: string) => void,
+): PoolPlan {
+  const { type, name, cloud } = component;
+  const faults: Fault[] = [];
+  const warnings: string[] = [];
+  if (!/^[A-Za-z][A-Za-z0-9-]{0,39}$/.test(name)) {
+    faults.push({
+      path: 'name',
+      reason: 'expected 1 to 40 letters, digits and hyphens, a letter first: resources are named after it',
+    });
+  }
+  const known = knownPart(args);
+  const size = checkSize(known.size, faults);
+  const machine = checkMachine(
+    cloud,
+    withoutUndefined({ architecture: known.architecture, machineType: known.machineType }),
+    faults,
+    warnings,
+  );
+  const diskSizeGb = checkDisk(known.diskSizeGb, faults);
+  const runAs = checkWord('runAs', known.runAs, ['spacelift', 'root'], faults);
+  const updates = checkWord('imageUpdates', known.imageUpdates, ['pinned', 'latest'], faults);
+  checkCredentialsGiven(
+    {
+      token: args.token !== undefined,
+      privateKey: args.privateKey !== undefined,
+      credentials: args.credentials !== undefined,
+    },
+    faults,
+  );
+  const launcher = args.launcher ?? {};
+  const distribution =
+    launcher.distribution === 'hosted' || launcher.distribution === 'selfHosted'
+      ? launcher.distribution
+      : 'bundled';
+  if (typeof known.token === 'string' && typeof known.privateKey === 'string') {
+    checkCredentials(distribution, { token: known.token, privateKey: known.privateKey }, faults);
+  }
+  checkOptions(known, faults);
+  if (distribution === 'selfHosted') {
+    for (const part of ['binaryLocation', 'binarySha256'] as const) {
+      if (launcher[part] === undefined) {
+        faults.push({
+          path: `launcher.${part}`,
+          reason: 'is missing; launcher.distribution "selfHosted" needs it',
+        });
+      }
+    }
+  }
+  if (Array.isArray(args.subnetIds) && args.subnetIds.length === 0) {
+    faults.push({ path: 'subnetIds', reason: 'is empty; give at least one subnet, or leave it out' });
+  }
+  more(faults, { machine });
+  throwFaults(type, name, faults);
+  for (const warning of warnings) warn(`${type} "${name}": ${warning}`);
+
+  const options = pulumi.output({
+    launcher,
+    proxy: args.proxy,
+    extraCaCertificates: args.extraCaCertificates,
+  });
+  const checkedOptions = options.apply((values) => {
+    const late: Fault[] = [];
+    checkOptions(values, late);
+    throwFaults(type, name, late);
+    return values;
+  });
+  const credentials =
+    args.token === undefined || args.privateKey === undefined
+      ? null
+      : checkedPair(type, name, distribution, args.token, args.privateKey);
+  const artifact = distribution === 'bundled' ? launcherArtifact(machine.architecture) : null;
+  return {
+    machine,
+    size,
+    diskSizeGb,
+    pinImage: updates === 'pinned' && args.image === undefined,
+    artifact,
+    launcherVersion: artifact?.version ?? distribution,
+    credentials,
+    checked: pulumi
+      .all([checkedOptions, credentials, refuseSecrets(type, name, args)])
+      .apply((): pulumi.Resource[] => []),
+    boot: checkedOptions.apply((values): CommonBoot => ({
+      distribution,
+      environment: launcherEnvironment(values.launcher),
+      policy: values.launcher.runInitializationPolicy ?? null,
+      runAs,
+      powerOff: args.powerOffOnExit ?? true,
+      proxy:
+        values.proxy === undefined ? null : { ...withoutUndefined(values.proxy), no: values.proxy.no ?? [] },
+      extraCaCertificates: values.extraCaCertificates ?? [],
+      blockMetadata: args.runsUseInstanceIdentity !== true,
+      stopSeconds: Math.ceil(parseDuration(values.launcher.runTimeout ?? defaultRunTimeout) / 1000) + 300,
+    })),
+  };
+}
+
+function checkOptions(
+  options: {
+    readonly launcher?: { readonly [Name in keyof LauncherArgs]?: unknown };
+    readonly proxy?: { readonly [Name in keyof ProxyArgs]?: unknown } | undefined;
+    readonly extraCaCertificates?: unknown;
+  },
+  faults: Fault[],
+): void {
+  checkLauncher(options.launcher ?? {}, faults);
+  checkProxy(options.proxy, faults);
+  checkCertificates(options.extraCaCertificates, faults);
+}
+
+/** The JSON text that the secret will hold. */
+function checkedPair(
+  type: string,
+  name: string,
+  distribution: Distribution,
+  token: pulumi.Input<string>,
+  privateKey: pulumi.Input<string>,
+): pulumi.Output<string> {
+  const pair = pulumi.all([token, privateKey]).apply(([tokenText, keyText]) => {
+    const faults: Fault[] = [];
+    checkCredentials(distribution, { token: tokenText, privateKey: keyText }, faults);
+    throwFaults(type, name, faults);
+    return JSON.stringify({
+      SPACELIFT_TOKEN: tokenText.trim(),
+      SPACELIFT_POOL_PRIVATE_KEY: encodedKey(keyText),
+    });
+  });
+  return pulumi.secret(pair);
+}
+
+/** What ends in user data must not be a secret: there, everyone who may describe the machine reads it. */
+function refuseSecrets(type: string, name: string, args: WorkerPoolArgs): pulumi.Output<boolean> {
+  const inputs: Record<string, unknown> = {
+    launcher: args.launcher,
+    proxy: args.proxy,
+    extraCaCertificates: args.extraCaCertificates,
+  };
+  const secrets = Object.entries(inputs).map(async ([path, value]) =>
+    (await pulumi.isSecret(pulumi.output(value))) ? path : null,
+  );
+  return pulumi.output(Promise.all(secrets)).apply((paths) => {
+    const faults = paths
+      .filter((path) => path !== null)
+      .map((path) => ({
+        path,
+        reason:
+          'holds a secret, and user data is readable; export it in startupScript, which is read from a secret',
+      }));
+    throwFaults(type, name, faults);
+    return true;
+  });
+}
+
+function withoutUndefined<Value extends object>(
+  value: Value,
+): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
+    [Name in keyof Value]: Exclude<Value[Name], undefined>;
+  };
+}

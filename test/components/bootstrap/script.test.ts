@@ -1,0 +1,117 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { bootScript } from '../../../components/bootstrap/script.js';
+import type { BootSettings } from '../../../components/bootstrap/settings.js';
+import { fileOf, quoted, withoutComments } from '../../../components/bootstrap/shell.js';
+import type { Cloud } from '../../../components/machines.js';
+import { available, hasProgram } from '../../support/skips.js';
+import { everyOption, minimal } from '../support/boot-settings.js';
+
+const clouds: readonly Cloud[] = ['aws', 'azure', 'google'];
+const shellcheck = available(
+  'ShellCheck of the boot scripts',
+  hasProgram('shellcheck', '--version'),
+  'no shellcheck here (Debian: shellcheck)',
+);
+
+describe.each(clouds)('the boot script of %s', (cloud) => {
+  const variants: Record<string, BootSettings> = {
+    'with the least': minimal(cloud),
+    'with every option': everyOption(cloud),
+  };
+
+  it.each(Object.keys(variants))('is bash that can be read, %s', (name) => {
+    const result = spawnSync('bash', ['-n'], { input: bootScript(variants[name]!), encoding: 'utf8' });
+    expect(result.stderr).toBe('');
+    expect(result.status).toBe(0);
+  });
+
+  it.runIf(shellcheck).each(Object.keys(variants))('has no findings of ShellCheck, %s', (name) => {
+    for (const script of programsOf(bootScript(variants[name]!))) {
+      const result = spawnSync('shellcheck', ['--shell=bash', '--exclude=SC1091', '-'], {
+        input: script,
+        encoding: 'utf8',
+      });
+      expect(result.stdout).toBe('');
+    }
+  });
+
+  it('is below the bound of EC2 with every option, compressed', () => {
+    expect(gzipSync(bootScript(everyOption(cloud)), { level: 9 }).length).toBeLessThan(16_384);
+  });
+
+  it('hands every setting to the launcher unchanged, whatever is in it', () => {
+    const odd = `it's "odd" $HOME \`id\` \\ %s ü\nsecond line`;
+    const settings = { ...minimal(cloud), environment: { SPACELIFT_METADATA_odd: odd } };
+    const file = fileIn(bootScript(settings), '/opt/poolwright/launcher.env');
+    const printed = execFileSync('bash', ['-c', `${file}\nprintf %s "$SPACELIFT_METADATA_odd"`], {
+      encoding: 'utf8',
+    });
+    expect(printed).toBe(odd);
+  });
+});
+
+describe('parts of a script', () => {
+  it.each(['plain', "it's", '', '$(id)', "''"])('quote %j as one word', (text) => {
+    expect(execFileSync('bash', ['-c', `printf %s ${quoted(text)}`], { encoding: 'utf8' })).toBe(text);
+  });
+
+  it('end a file with a mark that is not in it', () => {
+    expect(fileOf('/f', '644', 'a\nEND\nb')).toContain("<<'END_'\na\nEND\nb\nEND_\n");
+  });
+
+  it('lose comments but not the first line of a program', () => {
+    expect(withoutComments('#!/bin/bash\n# why\ntrue # stays\n')).toBe('#!/bin/bash\ntrue # stays\n');
+  });
+});
+
+describe('strings read from JSON by the shell', () => {
+  const functions = fileIn(bootScript(minimal('aws')), '/opt/poolwright/functions');
+  const read = (json: string, name: string) =>
+    spawnSync('bash', ['-c', `${functions}\njson_text "$1"`, 'bash', name], {
+      input: json,
+      encoding: 'utf8',
+    });
+
+  it.each([
+    'plain',
+    'with "quotes" and \\ backslashes',
+    'lines\nand\ttabs\r\n',
+    'ünïcödé – 世界',
+    '{"SPACELIFT_TOKEN":"nested"}',
+    '',
+  ])('come out as %j went in', (text) => {
+    expect(read(JSON.stringify({ other: 'x', wanted: text, more: 1 }), 'wanted').stdout).toBe(text);
+    expect(read(JSON.stringify({ wanted: text }, null, 2), 'wanted').stdout).toBe(text);
+  });
+
+  it('are read when characters are escaped by number', () => {
+    expect(read('{"a":"\\u003ctag\\u003e \\u00fc \\u4e16"}', 'a').stdout).toBe('<tag> ü 世');
+  });
+
+  it('are missed when they are not there or cut', () => {
+    expect(read('{"a":"b"}', 'c').status).not.toBe(0);
+    expect(read('{"a":"b', 'a').status).not.toBe(0);
+  });
+});
+
+/** The text that the boot script writes to this path. */
+function fileIn(script: string, path: string): string {
+  const start = script.indexOf(`cat >'${path}' <<'END'\n`);
+  if (start < 0) throw new Error(`the script does not write ${path}`);
+  const body = script.slice(script.indexOf('\n', start) + 1);
+  return body.slice(0, body.indexOf('\nEND\n') + 1);
+}
+
+/** The boot script and the programs that it writes, each with what it reads first. */
+function programsOf(script: string): string[] {
+  const settings = fileIn(script, '/opt/poolwright/settings');
+  const functions = fileIn(script, '/opt/poolwright/functions');
+  const before = `# shellcheck disable=SC2034,SC2317,SC2329\n:\n${settings}STEP=\nWORK=/run/x\nRUNTIME_DIRECTORY=/run\n${functions}`;
+  const programs = ['prepare', 'start', 'ended'].map(
+    (name) => before + fileIn(script, `/opt/poolwright/${name}`),
+  );
+  const own = script.slice(script.indexOf('\n. /opt/poolwright/settings\n'));
+  return [before + own, ...programs];
+}

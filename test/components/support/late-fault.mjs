@@ -1,0 +1,23 @@
+// A pool whose token and key come late, as outputs, from the environment.
+import * as pulumi from '@pulumi/pulumi';
+
+await pulumi.runtime.setMocks({
+  newResource({ type, name, inputs }) {
+    process.stdout.write(`made ${type}\n`);
+    return { id: `${name}-id`, state: inputs };
+  },
+  call: () => ({
+    partition: 'aws',
+    region: 'eu-west-1',
+    id: 'ami',
+    rootDeviceName: '/dev/xvda',
+    vpcId: 'vpc',
+  }),
+});
+const { Ec2WorkerPool } = await import('../../../dist/components/ec2-worker-pool.js');
+new Ec2WorkerPool('builds', {
+  token: pulumi.secret(process.env['token'] ?? ''),
+  privateKey: pulumi.secret(process.env['privateKey'] ?? ''),
+  subnetIds: ['subnet-1'],
+});
+await pulumi.runtime.disconnect();
