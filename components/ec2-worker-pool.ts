@@ -14,7 +14,7 @@ import { credentialsOf, launcherObjectOf } from './aws/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
-import { planPool } from './plan.js';
+import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
 
@@ -48,7 +48,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       },
       (message) => void pulumi.log.warn(message, this),
     );
-    const options: pulumi.CustomResourceOptions = { parent: this, dependsOn: plan.checked };
+    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
     const invoke: pulumi.InvokeOptions = { parent: this };
     const { partition } = getPartitionOutput({}, invoke);
     const { region } = getRegionOutput({}, invoke);

@@ -23,6 +23,11 @@ import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js'
 import { launcherEnvironment } from './launcher-environment.js';
 import type { Cloud } from './machines.js';
 
+/** Options of the resources of a pool: they are its component's children. */
+export interface ChildOptions extends pulumi.CustomResourceOptions {
+  readonly parent: pulumi.Resource;
+}
+
 export interface PoolPlan {
   readonly machine: ChosenMachine;
   readonly size: Required<PoolSize>;

@@ -5,6 +5,7 @@ import { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
+import type { ChildOptions } from '../plan.js';
 
 /** "Using a custom IAM role" of the guide names these three. */
 const managedPolicies = [
@@ -35,12 +36,7 @@ export interface Access {
   readonly ready: pulumi.Resource[];
 }
 
-export function accessOf(
-  name: string,
-  args: Ec2WorkerPoolArgs,
-  needs: Needs,
-  options: pulumi.CustomResourceOptions,
-): Access {
+export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, options: ChildOptions): Access {
   const tags = args.tags === undefined ? {} : { tags: args.tags };
   if (args.instanceRole !== undefined) {
     const roleName = pulumi.output(args.instanceRole);

@@ -6,6 +6,7 @@ import { getVpcOutput } from '@pulumi/aws/ec2/getVpc.js';
 import { SecurityGroup } from '@pulumi/aws/ec2/securityGroup.js';
 import * as core from '@pulumi/pulumi';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
+import type { ChildOptions } from '../plan.js';
 
 export interface Network {
   readonly subnetIds: pulumi.Output<string[]>;
@@ -15,7 +16,7 @@ export interface Network {
 export function networkOf(
   name: string,
   args: Ec2WorkerPoolArgs,
-  options: pulumi.CustomResourceOptions,
+  options: ChildOptions,
   invoke: pulumi.InvokeOptions,
 ): Network {
   const subnetIds = args.subnetIds === undefined ? defaultSubnets(invoke) : core.output(args.subnetIds);

@@ -8,7 +8,7 @@ import { BucketPublicAccessBlock } from '@pulumi/aws/s3/bucketPublicAccessBlock.
 import { BucketServerSideEncryptionConfiguration } from '@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js';
 import { Secret } from '@pulumi/aws/secretsmanager/secret.js';
 import { SecretVersion } from '@pulumi/aws/secretsmanager/secretVersion.js';
-import type { PoolPlan } from '../plan.js';
+import type { ChildOptions, PoolPlan } from '../plan.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
 
 export interface LauncherObject {
@@ -25,7 +25,7 @@ export function launcherObjectOf(
   args: Ec2WorkerPoolArgs,
   { artifact, machine }: PoolPlan,
   cloud: { readonly partition: pulumi.Input<string>; readonly region: pulumi.Input<string> },
-  options: pulumi.CustomResourceOptions,
+  options: ChildOptions,
 ): LauncherObject | null {
   const { binaryLocation, binarySha256, distribution } = args.launcher ?? {};
   if (distribution === 'hosted') return null;
@@ -123,7 +123,7 @@ export function credentialsOf(
   name: string,
   args: Ec2WorkerPoolArgs,
   plan: PoolPlan,
-  options: pulumi.CustomResourceOptions,
+  options: ChildOptions,
 ): Credentials {
   if (plan.credentials === null) {
     return {

@@ -15,9 +15,11 @@ authorized() {
     request "$out" --config - "$@"
 }
 
+# Tokens are made for the domain of all vaults, which differs between Azure's clouds.
 fetch_secret() {
-  local answer=$WORK/answer
-  authorized "$answer" "${VAULT_RESOURCE:-https://vault.azure.net}" "$1?api-version=7.4" || return 1
+  local answer=$WORK/answer host=${1#https://}
+  host=${host%%/*}
+  authorized "$answer" "https://${host#*.}" "$1?api-version=7.4" || return 1
   json_text value <"$answer" >"$2" || { echo 'the secret has no text' >&2; return 1; }
   rm -f "$answer"
 }

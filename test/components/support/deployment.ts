@@ -53,10 +53,11 @@ export async function deploy(
   const warnings: string[] = [];
   await pulumi.runtime.setMocks(
     {
-      newResource: ({ type, name, inputs }) => ({
-        id: `${name}-id`,
-        state: { ...(inputs as object), ...clouds.states(type, name, inputs as Record<string, unknown>) },
-      }),
+      newResource: ({ type, name, inputs }) => {
+        const state = clouds.states(type, name, inputs as Record<string, unknown>);
+        const id = typeof state['id'] === 'string' ? state['id'] : `${name}-id`;
+        return { id, state: { ...(inputs as object), ...state } };
+      },
       call: ({ token, inputs }) => clouds.answers(token, inputs as Record<string, unknown>),
     },
     'project',

@@ -1,4 +1,5 @@
 // A pool whose token and key come late, as outputs, from the environment.
+import process from 'node:process';
 import * as pulumi from '@pulumi/pulumi';
 
 await pulumi.runtime.setMocks({

@@ -1,0 +1,291 @@
+// A worker pool on Google Cloud: a regional managed instance group whose machines boot into the launcher.
+import * as pulumi from '@pulumi/pulumi';
+import { RepositoryIamMember } from '@pulumi/gcp/artifactregistry/repositoryIamMember.js';
+import { getImageOutput } from '@pulumi/gcp/compute/getImage.js';
+import { InstanceTemplate } from '@pulumi/gcp/compute/instanceTemplate.js';
+import { RegionInstanceGroupManager } from '@pulumi/gcp/compute/regionInstanceGroupManager.js';
+import { Account } from '@pulumi/gcp/serviceaccount/account.js';
+import type { Fault } from '../protocol/errors.js';
+import { bootScript } from './bootstrap/script.js';
+import { checkWord } from './checks.js';
+import type { MigWorkerPoolArgs } from './google/arguments.js';
+import { networkOf } from './google/network.js';
+import { credentialsOf, launcherObjectOf } from './google/storage.js';
+import type { ChosenMachine } from './checks.js';
+import { type ChildOptions, planPool, type PoolPlan } from './plan.js';
+import { shortName } from './names.js';
+
+const type = 'workerpools:index:MigWorkerPool';
+
+/** Where T2A machines, the default for arm64, are offered (Compute Engine, "Available regions and zones"). */
+const t2aRegions = ['us-central1', 'europe-west4', 'asia-southeast1'];
+
+/** Longest time that Compute Engine gives a machine to end in order, in seconds. */
+const longestShutdown = 3600;
+
+/** A worker pool on Google Cloud: a regional managed instance group whose machines boot into the launcher. */
+export class MigWorkerPool extends pulumi.ComponentResource {
+  /** Name of the managed instance group. */
+  readonly groupName: pulumi.Output<string>;
+  /** Identifier of the group, `projects/P/regions/R/instanceGroupManagers/N`. Workers register it as `gcp_igm_id`. */
+  readonly groupId: pulumi.Output<string>;
+  /** Service account of the machines: give to it what runs may do when they use the instance's own identity. */
+  readonly serviceAccountEmail: pulumi.Output<string>;
+  /** The secret with token and private key, `projects/P/secrets/S`. */
+  readonly credentialsId: pulumi.Output<string>;
+  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  readonly launcherVersion: pulumi.Output<string>;
+  /** How to look at the pool: a console link and a command. */
+  readonly howToLook: pulumi.Output<string>;
+
+  constructor(name: string, args: MigWorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(type, name, {}, opts);
+    const plan = planPool(
+      { type, name, cloud: 'google' },
+      args,
+      (faults, { machine }) => {
+        checkNative(args, machine, faults);
+      },
+      (message) => void pulumi.log.warn(message, this),
+    );
+    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
+    const email =
+      args.google?.serviceAccountEmail === undefined
+        ? new Account(
+            `${name}-workers`,
+            { accountId: shortName(name, 28), displayName: `Workers of the pool ${name}` },
+            options,
+          ).email
+        : pulumi.output(args.google.serviceAccountEmail);
+    const member = pulumi.interpolate`serviceAccount:${email}`;
+    const network = networkOf(name, args, options);
+    const launcher = launcherObjectOf(name, args, plan, member, options);
+    const credentials = credentialsOf(name, args, plan, member, options);
+    const registries = registryReaders(name, args, member, options);
+    const script = pulumi
+      .all([
+        plan.boot,
+        credentials.id,
+        credentials.version,
+        launcher?.url ?? '',
+        launcher?.sha256 ?? '',
+        args.startupScript ?? null,
+      ])
+      .apply(([boot, id, version, url, sha256, startupScript]) =>
+        bootScript({
+          ...boot,
+          cloud: 'google',
+          launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
+          credentials: id,
+          credentialsVersion: version,
+          startupScript,
+        }),
+      );
+    const template = templateOf(name, args, plan, { email, script, subnetwork: network.subnetwork }, options);
+    const zones = args.google?.zones?.length ?? 3;
+    const update = args.google?.updatePolicy;
+    const group = new RegionInstanceGroupManager(
+      `${name}-workers`,
+      {
+        region: args.region,
+        baseInstanceName: shortName(name, 54),
+        versions: [{ instanceTemplate: template.selfLinkUnique }],
+        targetSize: plan.size.desired,
+        waitForInstances: false,
+        ...(args.google?.zones === undefined ? {} : { distributionPolicyZones: args.google.zones }),
+        updatePolicy: {
+          type: update?.type ?? 'PROACTIVE',
+          minimalAction: 'REPLACE',
+          replacementMethod: 'SUBSTITUTE',
+          maxSurgeFixed: update?.maxSurge ?? zones,
+          maxUnavailableFixed: update?.maxUnavailable ?? 0,
+          // Moving machines between zones to even them out would end the runs on them.
+          instanceRedistributionType: 'NONE',
+        },
+        instanceLifecyclePolicy: { forceUpdateOnRepair: 'YES', defaultActionOnFailure: 'REPAIR' },
+      },
+      {
+        ...options,
+        dependsOn: pulumi
+          .output(plan.checked)
+          .apply(() => [...network.ready, ...credentials.ready, ...(launcher?.ready ?? []), ...registries]),
+        ignoreChanges: args.size?.desired === undefined ? ['targetSize'] : [],
+      },
+    );
+
+    this.groupName = group.name;
+    this.groupId = pulumi.interpolate`projects/${group.project}/regions/${args.region}/instanceGroupManagers/${group.name}`;
+    this.serviceAccountEmail = email;
+    this.credentialsId = credentials.id;
+    this.launcherVersion = pulumi.output(plan.launcherVersion);
+    this.howToLook = pulumi.interpolate`https://console.cloud.google.com/compute/instanceGroups/details/${args.region}/${group.name}?project=${group.project}
+gcloud compute instance-groups managed list-instances ${group.name} --project ${group.project} --region ${args.region}
+gcloud compute instances get-serial-port-output <instance> --project ${group.project} --zone <zone>`;
+    this.registerOutputs({
+      groupName: this.groupName,
+      groupId: this.groupId,
+      serviceAccountEmail: this.serviceAccountEmail,
+      credentialsId: this.credentialsId,
+      launcherVersion: this.launcherVersion,
+      howToLook: this.howToLook,
+    });
+  }
+}
+
+function checkNative(args: MigWorkerPoolArgs, machine: ChosenMachine, faults: Fault[]): void {
+  const { region } = args;
+  if (typeof region === 'string') {
+    if (!/^[a-z]+-[a-z]+\d+$/.test(region)) {
+      faults.push({
+        path: 'region',
+        reason: `expected a region such as "europe-west4", got ${JSON.stringify(region)}`,
+      });
+    } else if (machine.machineType.startsWith('t2a-') && !t2aRegions.includes(region)) {
+      faults.push({
+        path: 'machineType',
+        reason: `${machine.machineType} is offered in ${t2aRegions.join(', ')}, not in ${region}. Choose another such as c4a-standard-2`,
+      });
+    }
+  }
+  checkWord(
+    'google.updatePolicy.type',
+    args.google?.updatePolicy?.type,
+    ['PROACTIVE', 'OPPORTUNISTIC'],
+    faults,
+  );
+  if (args.dockerRegistries !== undefined && !Array.isArray(args.dockerRegistries)) {
+    faults.push({
+      path: 'dockerRegistries',
+      reason: 'expected a list: how many there are must be known beforehand',
+    });
+  }
+  for (const [key, value] of Object.entries(plainTags(args))) {
+    if (
+      /^[a-z][a-z0-9_-]{0,62}$/.test(key) &&
+      (typeof value !== 'string' || /^[a-z0-9_-]{0,63}$/.test(value))
+    )
+      continue;
+    faults.push({
+      path: `tags.${key}`,
+      reason: 'labels of Google Cloud have lower-case letters, digits, _ and - only',
+    });
+  }
+}
+
+function plainTags(args: MigWorkerPoolArgs): Record<string, unknown> {
+  return args.tags === undefined || pulumi.Output.isInstance(args.tags) || args.tags instanceof Promise
+    ? {}
+    : args.tags;
+}
+
+function registryReaders(
+  name: string,
+  args: MigWorkerPoolArgs,
+  member: pulumi.Input<string>,
+  options: ChildOptions,
+): pulumi.Resource[] {
+  const registries = Array.isArray(args.dockerRegistries) ? args.dockerRegistries : [];
+  return registries.map((registry: pulumi.Input<string>, index) => {
+    const parts = pulumi
+      .output(registry)
+      .apply((id) => /^projects\/([^/]+)\/locations\/([^/]+)\/repositories\/([^/]+)$/.exec(id));
+    const part = (number: number) =>
+      parts.apply((found) => {
+        if (found?.[number] !== undefined) return found[number];
+        throw new pulumi.InputPropertyError({
+          propertyPath: `dockerRegistries[${String(index)}]`,
+          reason: 'expected "projects/P/locations/L/repositories/R"',
+        });
+      });
+    return new RepositoryIamMember(
+      `${name}-registry-${String(index)}`,
+      {
+        project: part(1),
+        location: part(2),
+        repository: part(3),
+        role: 'roles/artifactregistry.reader',
+        member,
+      },
+      options,
+    );
+  });
+}
+
+function templateOf(
+  name: string,
+  args: MigWorkerPoolArgs,
+  plan: PoolPlan,
+  parts: { email: pulumi.Output<string>; script: pulumi.Output<string>; subnetwork: pulumi.Output<string> },
+  options: ChildOptions,
+): InstanceTemplate {
+  const { architecture, machineType } = plan.machine;
+  const image =
+    args.image ??
+    getImageOutput(
+      { project: 'debian-cloud', family: architecture === 'arm64' ? 'debian-12-arm64' : 'debian-12' },
+      { parent: options.parent },
+    ).selfLink;
+  const kmsKey = args.google?.kmsKeyName;
+  return new InstanceTemplate(
+    `${name}-workers`,
+    {
+      machineType,
+      disks: [
+        {
+          boot: true,
+          autoDelete: true,
+          sourceImage: image,
+          diskSizeGb: plan.diskSizeGb,
+          ...(kmsKey === undefined ? {} : { diskEncryptionKey: { kmsKeySelfLink: kmsKey } }),
+        },
+      ],
+      networkInterfaces: [
+        { subnetwork: parts.subnetwork, ...(args.publicAddress === true ? { accessConfigs: [{}] } : {}) },
+      ],
+      // What the account may do is decided by its roles alone; scopes are an older, coarser gate before them.
+      serviceAccount: { email: parts.email, scopes: ['cloud-platform'] },
+      metadata: {
+        'startup-script': parts.script,
+        'enable-oslogin': 'TRUE',
+        'block-project-ssh-keys': 'true',
+        'serial-port-enable': 'FALSE',
+      },
+      ...(architecture === 'arm64'
+        ? {}
+        : {
+            shieldedInstanceConfig: {
+              enableSecureBoot: true,
+              enableVtpm: true,
+              enableIntegrityMonitoring: true,
+            },
+          }),
+      scheduling: {
+        ...(args.spot === true
+          ? {
+              provisioningModel: 'SPOT',
+              preemptible: true,
+              automaticRestart: false,
+              instanceTerminationAction: 'STOP',
+            }
+          : { automaticRestart: true, onHostMaintenance: 'MIGRATE' }),
+        ...gracefulShutdown(args, plan),
+      },
+      ...(args.google?.networkTags === undefined ? {} : { tags: args.google.networkTags }),
+      ...(args.tags === undefined ? {} : { labels: args.tags }),
+    },
+    { ...options, ignoreChanges: plan.pinImage ? ['disks[0].sourceImage'] : [] },
+  );
+}
+
+/** The machine may end in order before it is stopped or deleted: the launcher finishes its run. Not for spot machines. */
+function gracefulShutdown(args: MigWorkerPoolArgs, plan: PoolPlan) {
+  if (args.spot === true) return {};
+  return {
+    gracefulShutdown: {
+      enabled: true,
+      maxDuration: plan.boot.apply(({ stopSeconds }) => ({
+        seconds: Math.min(stopSeconds, longestShutdown),
+      })),
+    },
+  };
+}

@@ -1,0 +1,187 @@
+// A worker pool on Azure: a virtual machine scale set whose machines boot into the launcher.
+import * as pulumi from '@pulumi/pulumi';
+import { VirtualMachineScaleSet } from '@pulumi/azure-native/compute/virtualMachineScaleSet.js';
+import { UserAssignedIdentity } from '@pulumi/azure-native/managedidentity/userAssignedIdentity.js';
+import type { Fault } from '../protocol/errors.js';
+import { grant } from './azure/access.js';
+import type { VmssWorkerPoolArgs } from './azure/arguments.js';
+import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
+import { networkOf } from './azure/network.js';
+import { placeOf } from './azure/place.js';
+import { credentialsOf, launcherBlobOf } from './azure/storage.js';
+import { bootScript } from './bootstrap/script.js';
+import { azureMachineOf } from './machines.js';
+import { shortName } from './names.js';
+import { type ChildOptions, planPool } from './plan.js';
+
+const type = 'workerpools:index:VmssWorkerPool';
+
+/** A worker pool on Azure: a virtual machine scale set whose machines boot into the launcher. */
+export class VmssWorkerPool extends pulumi.ComponentResource {
+  /** Name of the scale set. Workers register it as `vmss_name`. */
+  readonly scaleSetName: pulumi.Output<string>;
+  /** Resource id of the scale set. Workers register it as `asg_id`. */
+  readonly scaleSetId: pulumi.Output<string>;
+  /** Principal of the machines' identity: give to it what runs may do when they use the instance's own identity. */
+  readonly identityPrincipalId: pulumi.Output<string>;
+  /** Address of the Key Vault secret with token and private key. */
+  readonly credentialsUri: pulumi.Output<string>;
+  /** Network security group of the machines. */
+  readonly securityGroupId: pulumi.Output<string>;
+  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  readonly launcherVersion: pulumi.Output<string>;
+  /** How to look at the pool: a portal link and a command. */
+  readonly howToLook: pulumi.Output<string>;
+
+  constructor(name: string, args: VmssWorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(type, name, {}, opts);
+    const plan = planPool(
+      { type, name, cloud: 'azure' },
+      args,
+      (faults, { machine }) => {
+        checkNative(args, machine.machineType, faults);
+      },
+      (message) => void pulumi.log.warn(message, this),
+    );
+    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
+    const place = placeOf(args, { parent: this });
+    const identity = new UserAssignedIdentity(`${name}-workers`, { ...place }, options);
+    const network = networkOf(name, args, place, options);
+    const launcher = launcherBlobOf(name, args, plan, place, identity.principalId, options);
+    const credentials = credentialsOf(name, args, plan, place, identity.principalId, options);
+    const registries = (Array.isArray(args.dockerRegistries) ? args.dockerRegistries : []).map(
+      (registry: pulumi.Input<string>, index) =>
+        grant(`${name}-registry-${String(index)}`, 'AcrPull', registry, identity.principalId, options),
+    );
+    const script = pulumi
+      .all([
+        plan.boot,
+        credentials.uri,
+        credentials.version,
+        launcher?.url ?? '',
+        launcher?.sha256 ?? '',
+        args.startupScript ?? null,
+        identity.clientId,
+      ])
+      .apply(([boot, uri, version, url, sha256, startupScript, identityClientId]) =>
+        bootScript({
+          ...boot,
+          cloud: 'azure',
+          launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
+          credentials: uri,
+          credentialsVersion: version,
+          startupScript,
+          identityClientId,
+        }),
+      );
+    const ownKey = args.azure?.sshPublicKey;
+    const scaleSet = new VirtualMachineScaleSet(
+      `${name}-workers`,
+      {
+        ...place,
+        sku: { name: plan.machine.machineType, tier: 'Standard', capacity: plan.size.desired },
+        identity: { type: 'UserAssigned', userAssignedIdentities: [identity.id] },
+        orchestrationMode: 'Uniform',
+        // Machines beyond the size would register as workers and be taken away again.
+        overprovision: false,
+        singlePlacementGroup: false,
+        upgradePolicy: { mode: 'Manual' },
+        scaleInPolicy: { rules: ['OldestVM'] },
+        ...(args.azure?.zones === undefined ? {} : { zones: args.azure.zones }),
+        virtualMachineProfile: {
+          osProfile: {
+            computerNamePrefix: shortName(name, 9),
+            adminUsername: 'operator',
+            customData: script.apply((text) => Buffer.from(text).toString('base64')),
+            linuxConfiguration: {
+              disablePasswordAuthentication: true,
+              ssh: {
+                publicKeys: [
+                  { path: '/home/operator/.ssh/authorized_keys', keyData: ownKey ?? keyOfNobody() },
+                ],
+              },
+            },
+          },
+          storageProfile: {
+            imageReference: imageReference(args, plan),
+            osDisk: {
+              createOption: 'FromImage',
+              caching: 'ReadWrite',
+              diskSizeGB: plan.diskSizeGb,
+              managedDisk: { storageAccountType: diskType(args, plan) },
+            },
+          },
+          networkProfile: {
+            networkInterfaceConfigurations: [
+              {
+                name: 'workers',
+                primary: true,
+                networkSecurityGroup: { id: network.securityGroupId },
+                ipConfigurations: [
+                  {
+                    name: 'workers',
+                    primary: true,
+                    subnet: { id: network.subnetId },
+                    ...(args.publicAddress === true
+                      ? { publicIPAddressConfiguration: { name: 'workers', sku: { name: 'Standard' } } }
+                      : {}),
+                  },
+                ],
+              },
+            ],
+          },
+          ...securityProfile(args, plan),
+          diagnosticsProfile: { bootDiagnostics: { enabled: true } },
+          ...(args.spot === true
+            ? { priority: 'Spot', evictionPolicy: 'Delete', billingProfile: { maxPrice: -1 } }
+            : {}),
+        },
+      },
+      {
+        ...options,
+        dependsOn: pulumi
+          .output(plan.checked)
+          .apply(() => [...credentials.ready, ...(launcher?.ready ?? []), ...registries]),
+        ignoreChanges: [
+          ...(args.size?.desired === undefined ? ['sku.capacity'] : []),
+          // Made anew at each deployment; the first one stays.
+          ...(ownKey === undefined ? ['virtualMachineProfile.osProfile.linuxConfiguration.ssh'] : []),
+        ],
+      },
+    );
+
+    this.scaleSetName = scaleSet.name;
+    this.scaleSetId = scaleSet.id;
+    this.identityPrincipalId = identity.principalId;
+    this.credentialsUri = credentials.uri;
+    this.securityGroupId = network.securityGroupId;
+    this.launcherVersion = pulumi.output(plan.launcherVersion);
+    this.howToLook = pulumi.interpolate`https://portal.azure.com/#resource${scaleSet.id}/instances
+az vmss list-instances --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --output table
+az vmss run-command invoke --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --instance-id <id> --command-id RunShellScript --scripts 'journalctl -t poolwright -u poolwright-launcher'`;
+    this.registerOutputs({
+      scaleSetName: this.scaleSetName,
+      scaleSetId: this.scaleSetId,
+      identityPrincipalId: this.identityPrincipalId,
+      credentialsUri: this.credentialsUri,
+      securityGroupId: this.securityGroupId,
+      launcherVersion: this.launcherVersion,
+      howToLook: this.howToLook,
+    });
+  }
+}
+
+function checkNative(args: VmssWorkerPoolArgs, machineType: string, faults: Fault[]): void {
+  if (args.azure?.diskType?.startsWith('Premium') === true && !azureMachineOf(machineType).premiumDisk) {
+    faults.push({
+      path: 'azure.diskType',
+      reason: `${machineType} cannot have premium disks; use StandardSSD_LRS`,
+    });
+  }
+  if (args.dockerRegistries !== undefined && !Array.isArray(args.dockerRegistries)) {
+    faults.push({
+      path: 'dockerRegistries',
+      reason: 'expected a list: how many there are must be known beforehand',
+    });
+  }
+}

@@ -1,0 +1,159 @@
+import { createPublicKey } from 'node:crypto';
+import type * as pulumi from '@pulumi/pulumi';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { VmssWorkerPoolArgs } from '../../components/azure/arguments.js';
+import { keyOfNobody } from '../../components/azure/machines.js';
+import { VmssWorkerPool } from '../../components/vmss-worker-pool.js';
+import { azure } from './support/azure.js';
+import { deploy, unknownOutput, valueOf, type Deployment } from './support/deployment.js';
+import { poolCredentials } from './support/pool-credentials.js';
+
+let credentials: { token: string; privateKey: string };
+beforeAll(async () => {
+  credentials = await poolCredentials();
+});
+
+const least = (): VmssWorkerPoolArgs => ({ ...credentials, resourceGroupName: 'group' });
+const make = (args: VmssWorkerPoolArgs, preview = false) =>
+  deploy(() => new VmssWorkerPool('builds', args), azure, preview);
+
+interface Profile {
+  osProfile: { customData: string; linuxConfiguration: { ssh: { publicKeys: { keyData: string }[] } } };
+  storageProfile: {
+    imageReference: Record<string, string>;
+    osDisk: { managedDisk: { storageAccountType: string } };
+  };
+  networkProfile: { networkInterfaceConfigurations: { ipConfigurations: Record<string, unknown>[] }[] };
+  securityProfile?: Record<string, unknown>;
+}
+const profileOf = (deployment: Deployment) =>
+  deployment.one('VirtualMachineScaleSet').inputs['virtualMachineProfile'] as Profile;
+const scriptOf = (deployment: Deployment) =>
+  Buffer.from(profileOf(deployment).osProfile.customData, 'base64').toString();
+
+describe('a pool on Azure', () => {
+  it('is made of these resources, all children of the component', async () => {
+    const { resources } = await make(least());
+    expect(resources.map(({ type, name }) => `${type} ${name}`)).toMatchInlineSnapshot(`
+      [
+        "workerpools:index:VmssWorkerPool builds",
+        "azure-native:authorization:RoleAssignment builds-credentials",
+        "azure-native:authorization:RoleAssignment builds-launcher",
+        "azure-native:compute:VirtualMachineScaleSet builds-workers",
+        "azure-native:keyvault:Secret builds-credentials",
+        "azure-native:keyvault:Vault builds-credentials",
+        "azure-native:managedidentity:UserAssignedIdentity builds-workers",
+        "azure-native:network:NatGateway builds-workers",
+        "azure-native:network:NetworkSecurityGroup builds-workers",
+        "azure-native:network:PublicIPAddress builds-workers",
+        "azure-native:network:Subnet builds-workers",
+        "azure-native:network:VirtualNetwork builds-workers",
+        "azure-native:storage:Blob builds-launcher",
+        "azure-native:storage:BlobContainer builds-launcher",
+        "azure-native:storage:StorageAccount builds-launcher",
+      ]
+    `);
+    expect(resources.slice(1).every(({ parent }) => parent === 'builds')).toBe(true);
+  });
+
+  it('has the image, disk and security that the machine type allows', async () => {
+    const first = profileOf(await make(least()));
+    expect(first.storageProfile.imageReference).toMatchObject({ publisher: 'Debian', sku: '12' });
+    expect(first.storageProfile.osDisk.managedDisk.storageAccountType).toBe('StandardSSD_LRS');
+    expect(first.securityProfile).toBeUndefined();
+    const second = profileOf(await make({ ...least(), machineType: 'Standard_D2s_v5' }));
+    expect(second.storageProfile.imageReference).toMatchObject({ sku: '12-gen2' });
+    expect(second.storageProfile.osDisk.managedDisk.storageAccountType).toBe('Premium_LRS');
+    expect(second.securityProfile).toMatchObject({ securityType: 'TrustedLaunch' });
+    const arm = await make({ ...least(), architecture: 'arm64' });
+    expect(profileOf(arm).storageProfile.imageReference).toMatchObject({ sku: '12-arm64' });
+    expect(arm.one('VirtualMachineScaleSet').inputs['sku']).toMatchObject({ name: 'Standard_D2pls_v5' });
+  });
+
+  it('lets nothing in and has no public address', async () => {
+    const deployment = await make(least());
+    expect(deployment.one('NetworkSecurityGroup').inputs['securityRules']).toMatchObject([
+      { direction: 'Inbound', access: 'Deny', protocol: '*', sourceAddressPrefix: '*' },
+    ]);
+    const [nic] = profileOf(deployment).networkProfile.networkInterfaceConfigurations;
+    expect(nic?.ipConfigurations[0]).not.toHaveProperty('publicIPAddressConfiguration');
+    expect(deployment.one('StorageAccount').inputs).toMatchObject({ allowBlobPublicAccess: false });
+  });
+
+  it('lets its identity read one secret and one container, and nothing else', async () => {
+    const { resources } = await make(least());
+    const grants = resources.filter(({ type }) => type.endsWith(':RoleAssignment'));
+    expect(grants.map(({ inputs }) => inputs['scope'])).toEqual([
+      '/subscriptions/s/resourceGroups/g/keyvault/builds-credentials/secrets/credentials',
+      '/subscriptions/s/resourceGroups/g/storage/builds-launcher',
+    ]);
+  });
+
+  it('keeps token and key as secrets, out of custom data and of everything else', async () => {
+    const deployment = await make(least());
+    expect(JSON.stringify(deployment.one('Secret').inputs)).toContain('[secret] {\\"SPACELIFT_TOKEN');
+    const rest = deployment.resources.filter(({ type }) => type !== 'azure-native:keyvault:Secret');
+    const piece = credentials.token.slice(100, 160);
+    expect(JSON.stringify(rest)).not.toContain(piece);
+    expect(scriptOf(deployment)).not.toContain(piece);
+    expect(scriptOf(deployment)).toContain("IDENTITY_CLIENT_ID='client'");
+  });
+
+  it('has an administrator that nobody can be, and keeps it', async () => {
+    const deployment = await make(least());
+    expect(deployment.one('VirtualMachineScaleSet').ignoreChanges).toEqual([
+      'sku.capacity',
+      'virtualMachineProfile.osProfile.linuxConfiguration.ssh',
+    ]);
+    const blob = Buffer.from(keyOfNobody().split(' ')[1] ?? '', 'base64');
+    const x = blob.subarray(blob.length - 32).toString('base64url');
+    expect(createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } }).asymmetricKeyType).toBe(
+      'ed25519',
+    );
+    expect(keyOfNobody()).not.toBe(keyOfNobody());
+  });
+
+  it('has outputs that are no secrets', async () => {
+    let pool: VmssWorkerPool | undefined;
+    await deploy(() => (pool = new VmssWorkerPool('builds', least())), azure);
+    expect(await valueOf(pool!.credentialsUri)).toEqual({
+      value: 'https://v.vault.azure.net/secrets/credentials',
+      secret: false,
+    });
+    expect(await valueOf(pool!.howToLook)).toMatchObject({ secret: false });
+  });
+
+  it('is previewed when token and key are not known yet', async () => {
+    const { resources } = await make(
+      { ...least(), token: unknownOutput<string>(), privateKey: unknownOutput<string>() },
+      true,
+    );
+    expect(resources.length).toBeGreaterThan(10);
+  });
+
+  it('refuses disks and sizes that the type cannot have', async () => {
+    let error: unknown;
+    await deploy(() => {
+      try {
+        new VmssWorkerPool('builds', {
+          ...least(),
+          machineType: 'Standard_A1_v2',
+          azure: { diskType: 'Premium_LRS' },
+        });
+      } catch (caught) {
+        error = caught;
+      }
+    }, azure);
+    expect((error as pulumi.InputPropertiesError).errors.map(({ propertyPath }) => propertyPath)).toEqual([
+      'machineType',
+      'azure.diskType',
+    ]);
+  });
+
+  it('takes an unknown machine type with a warning', async () => {
+    const { warnings } = await make({ ...least(), machineType: 'Standard_Future_v9' });
+    expect(warnings).toEqual([
+      expect.stringContaining('"Standard_Future_v9" is not in the table of known types'),
+    ]);
+  });
+});
