@@ -1,8 +1,15 @@
 // Tests: every `test/**/*.test.ts`. Suites on real parts skip themselves, in one line, where the part is missing.
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.js';
 
+const components = fileURLToPath(new URL('./components', import.meta.url));
+
 export default defineConfig({
+  // Examples name the package as its users do.
+  resolve: {
+    alias: [{ find: /^@poolwright\/workerpools\/(\w+)$/, replacement: `${components}/$1/index.ts` }],
+  },
   oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
   test: {
     include: ['test/**/*.test.{ts,tsx}'],

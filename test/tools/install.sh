@@ -7,7 +7,8 @@ mkdir -p .tools/bin
 
 say() { printf '%s\n' "$*" >&2; }
 
-packages=(docker.io busybox-static chromium git openssl python3-venv binutils binutils-aarch64-linux-gnu)
+packages=(docker.io busybox-static chromium git openssl python3-venv binutils binutils-aarch64-linux-gnu
+  shellcheck debootstrap)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
   for package in "${packages[@]}"; do
@@ -27,6 +28,22 @@ if ! .tools/venv/bin/python -c 'import tink, cryptography' 2>/dev/null; then
   say 'installing tink and cryptography from PyPI …'
   if ! { python3 -m venv .tools/venv && .tools/venv/bin/pip install --quiet --disable-pip-version-check tink cryptography; }; then
     say 'tink could not be installed'
+  fi
+fi
+
+# A Debian as clouds offer it, with the engine already there: machines boot from it in containers.
+if [ ! -s .tools/machine.tar ]; then
+  if [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
+    say 'making a Debian that boots (a minute, once) …'
+    root=$(mktemp -d)
+    if debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,ca-certificates,openssl,iproute2,iptables,procps,git,docker.io bookworm "$root" >.tools/debootstrap.log 2>&1; then
+      tar -C "$root" -cf .tools/machine.tar.new . && mv .tools/machine.tar.new .tools/machine.tar
+    else
+      say "it could not be made: $(tail -n 1 .tools/debootstrap.log)"
+    fi
+    rm -rf --one-file-system "$root"
+  else
+    say 'no debootstrap or not root: machines are not booted'
   fi
 fi
 

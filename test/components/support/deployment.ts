@@ -86,7 +86,7 @@ export async function deploy(
     },
   });
   try {
-    create();
+    await create();
     await pulumi.runtime.disconnect();
   } finally {
     Object.assign(pulumi.log, { warn });
