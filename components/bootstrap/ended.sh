@@ -6,6 +6,10 @@ set -uo pipefail
 case $(systemctl is-system-running 2>/dev/null) in
   stopping) exit 0 ;;
 esac
+# systemd before version 254 tells of every failure, also of those after which it starts the launcher again.
+case $(systemctl show -P ActiveState poolwright-launcher) in
+  activating | active) exit 0 ;;
+esac
 result=$(systemctl show -P Result poolwright-launcher)
 status=$(systemctl show -P ExecMainStatus poolwright-launcher)
 last=$(journalctl -u poolwright-launcher -o cat -n 1 --no-pager 2>/dev/null | cut -c 1-300)

@@ -4,6 +4,7 @@ import { bootScript } from '../../components/bootstrap/script.js';
 import type { BootSettings } from '../../components/bootstrap/settings.js';
 import { launcherArtifact } from '../../components/launcher-artifact.js';
 import type { Cloud } from '../../components/machines.js';
+import { createAuthority } from '../../protocol/certificates.js';
 import { serve } from '../../control-plane/serve.js';
 import { until } from '../launcher/support/until.js';
 import { aroundControlPlane, logOf, type TestPlane } from '../support/control-plane.js';
@@ -150,6 +151,83 @@ describe.runIf(possible)('a machine', () => {
     await all.plane.reached(stack, run, 'FINISHED', 'UNCONFIRMED', 'FAILED');
     expect(await logOf(all.plane, stack, run, 'PLANNING')).toContain('HTTP/1.1 404');
   }, 120_000);
+
+  it('hands start-up script, certificates and proxies on to the launcher and its runs', async () => {
+    const all = await scene('google');
+    all.cloud.startup = 'mkdir -p /srv/made\nexport REGISTRY_PASSWORD=\'from "start-up"\nsecond line\'\n';
+    const authority = await createAuthority({ now: Date.now() });
+    await all.boot({
+      runAs: 'root',
+      startupScript: 'projects/p/secrets/startup',
+      extraCaCertificates: [authority.certificate],
+      proxy: { http: 'http://proxy.invalid:3128', no: [hostAddress] },
+      environment: {
+        SPACELIFT_DEFAULT_RUNNER_IMAGE: runnerImage,
+        SPACELIFT_WHITELIST_ENVS: 'REGISTRY_PASSWORD',
+        SPACELIFT_WORKER_EXTRA_MOUNTS: '/srv/made:/made',
+      },
+    });
+    await idle(all);
+    await all.machine.load(runnerImage);
+    const { stack, run } = await all.plane.triggerRun({
+      planCommands: [
+        'echo "password: $REGISTRY_PASSWORD"',
+        'echo "proxy: $HTTP_PROXY, not for $NO_PROXY"',
+        'echo "certificates: $(grep -c BEGIN "$SSL_CERT_FILE")"; ls -d /made',
+      ],
+    });
+    await all.plane.reached(stack, run, 'FINISHED', 'UNCONFIRMED', 'FAILED');
+    const log = await logOf(all.plane, stack, run, 'PLANNING');
+    expect(log).toContain('password: from "start-up"\nsecond line');
+    expect(log).toContain(`proxy: http://proxy.invalid:3128, not for localhost,`);
+    expect(log).toMatch(/certificates: \d{2,}\n\/made/);
+    const trusted = await all.machine.exec('cat /etc/ssl/certs/ca-certificates.crt');
+    expect(trusted).toContain(authority.certificate.trim().split('\n')[1]);
+    expect(await all.machine.exec('systemctl show docker -P Environment')).toContain(
+      'HTTP_PROXY=http://proxy.invalid:3128',
+    );
+  }, 120_000);
+
+  it('starts its launcher again when it was killed, and powers off when that does not help', async () => {
+    const all = await scene('aws');
+    await all.boot();
+    await idle(all);
+    const [first] = await all.plane.workers();
+    await all.machine.exec('systemctl kill -s KILL poolwright-launcher');
+    await until(
+      async () => (await all.plane.workers()).some(({ id, status }) => id !== first!.id && status === 'IDLE'),
+      'another worker',
+      40_000,
+    );
+    for (let kill = 0; kill < 3; kill += 1) {
+      await all.machine
+        .exec(
+          'until systemctl is-active -q poolwright-launcher; do systemctl is-failed -q poolwright-launcher && exit; sleep 0.2; done; systemctl kill -s KILL poolwright-launcher',
+        )
+        .catch(() => undefined);
+    }
+    await until(async () => !(await all.machine.running()), 'the machine to power off', 60_000);
+    expect(await all.machine.console()).toMatch(
+      /poolwright: the launcher has ended \([^)]*\): .*Powering off/,
+    );
+  }, 150_000);
+
+  it('finishes its run when it is told to stop, and then powers off', async () => {
+    const all = await scene('azure');
+    await all.boot();
+    await idle(all);
+    await all.machine.load(runnerImage);
+    const { stack, run } = await all.plane.triggerRun(
+      { planCommands: ['echo begun; sleep 8; echo ended'] },
+      { runType: 'PROPOSED' },
+    );
+    await all.plane.reached(stack, run, 'PLANNING');
+    await all.machine.exec('systemctl poweroff --no-block');
+    await all.plane.reached(stack, run, 'FINISHED', 'FAILED', 'STOPPED');
+    expect((await all.plane.run(stack, run)).state).toBe('FINISHED');
+    expect(await logOf(all.plane, stack, run, 'PLANNING')).toContain('ended');
+    await until(async () => !(await all.machine.running()), 'the machine to power off', 60_000);
+  }, 150_000);
 
   it('does not start a launcher that is not the one that was pinned, and powers off with the cause', async () => {
     const all = await scene('aws');

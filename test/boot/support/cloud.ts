@@ -11,6 +11,8 @@ export interface CloudStandIn {
   readonly requests: readonly string[];
   /** What secrets answer; null: access is denied. */
   secret: string | null;
+  /** What a secret answers whose name has `startup` in it. */
+  startup: string;
   /** File that is given out as the launcher. */
   launcher: string;
   close(): Promise<void>;
@@ -81,7 +83,7 @@ export async function startCloud(
   secret: string,
 ): Promise<CloudStandIn> {
   const requests: string[] = [];
-  const standIn = { port: 0, requests, secret: secret as string | null, launcher, close };
+  const standIn = { port: 0, requests, secret: secret as string | null, startup: '', launcher, close };
   const server: Server = createServer((request, response) => {
     answer(request, response);
   });
@@ -111,7 +113,8 @@ export async function startCloud(
       createReadStream(standIn.launcher).pipe(response);
       return;
     }
-    if (standIn.secret === null)
+    if (path.includes('startup')) response.end(secretAnswer(cloud, standIn.startup));
+    else if (standIn.secret === null)
       response.writeHead(403).end(json({ message: 'Access to the secret is denied' }));
     else response.end(secretAnswer(cloud, standIn.secret));
   }
