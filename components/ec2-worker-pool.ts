@@ -5,8 +5,9 @@ import { Group } from '@pulumi/aws/autoscaling/group.js';
 import { LaunchTemplate } from '@pulumi/aws/ec2/launchTemplate.js';
 import { getPartitionOutput } from '@pulumi/aws/getPartition.js';
 import { getRegionOutput } from '@pulumi/aws/getRegion.js';
+import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
-import type { Ec2WorkerPoolArgs } from './aws/arguments.js';
+import type { Ec2NativeArgs, Ec2WorkerPoolArgs } from './aws/arguments.js';
 import { accessOf } from './aws/access.js';
 import { imageOf } from './aws/image.js';
 import { networkOf } from './aws/network.js';
@@ -17,6 +18,18 @@ import { machineOf } from './machines.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
+
+const native: Names<Ec2NativeArgs> = {
+  mixedInstances: true,
+  instanceRefresh: true,
+  kmsKeyArn: true,
+  keyName: true,
+};
+const names: OwnNames<Ec2WorkerPoolArgs> = {
+  securityGroupIds: true,
+  instanceRole: true,
+  aws: native,
+};
 
 /** The bound of EC2 on user data before base64, in bytes. */
 const userDataLimit = 16_384;
@@ -41,7 +54,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: Ec2WorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super(type, name, {}, opts);
     const plan = planPool(
-      { type, name, cloud: 'aws' },
+      { type, name, cloud: 'aws', names },
       args,
       (faults, { machine }) => {
         checkNative(args, machine.architecture, faults);

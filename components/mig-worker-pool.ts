@@ -5,10 +5,11 @@ import { getImageOutput } from '@pulumi/gcp/compute/getImage.js';
 import { InstanceTemplate } from '@pulumi/gcp/compute/instanceTemplate.js';
 import { RegionInstanceGroupManager } from '@pulumi/gcp/compute/regionInstanceGroupManager.js';
 import { Account } from '@pulumi/gcp/serviceaccount/account.js';
+import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import { bootScript } from './bootstrap/script.js';
 import { checkWord } from './checks.js';
-import type { MigWorkerPoolArgs } from './google/arguments.js';
+import type { MigNativeArgs, MigWorkerPoolArgs } from './google/arguments.js';
 import { networkOf } from './google/network.js';
 import { credentialsOf, launcherObjectOf } from './google/storage.js';
 import type { ChosenMachine } from './checks.js';
@@ -16,6 +17,18 @@ import { type ChildOptions, planPool, type PoolPlan } from './plan.js';
 import { shortName } from './names.js';
 
 const type = 'workerpools:index:MigWorkerPool';
+
+const native: Names<MigNativeArgs> = {
+  updatePolicy: true,
+  zones: true,
+  serviceAccountEmail: true,
+  networkTags: true,
+  kmsKeyName: true,
+};
+const names: OwnNames<MigWorkerPoolArgs> = {
+  region: true,
+  google: native,
+};
 
 /** Where T2A machines, the default for arm64, are offered (Compute Engine, "Available regions and zones"). */
 const t2aRegions = ['us-central1', 'europe-west4', 'asia-southeast1'];
@@ -41,7 +54,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: MigWorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super(type, name, {}, opts);
     const plan = planPool(
-      { type, name, cloud: 'google' },
+      { type, name, cloud: 'google', names },
       args,
       (faults, { machine }) => {
         checkNative(args, machine, faults);

@@ -17,6 +17,7 @@ import {
   encodedKey,
   type ChosenMachine,
 } from './checks.js';
+import { checkNames } from './argument-names.js';
 import { throwFaults } from './faults.js';
 import { knownPart } from './known.js';
 import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
@@ -61,12 +62,18 @@ const defaultRunTimeout = '70m';
  * yet is checked in `checked`.
  */
 export function planPool(
-  component: { readonly type: string; readonly name: string; readonly cloud: Cloud },
+  component: {
+    readonly type: string;
+    readonly name: string;
+    readonly cloud: Cloud;
+    /** Names of arguments that only this component has. */
+    readonly names: Parameters<typeof checkNames>[1];
+  },
   args: WorkerPoolArgs,
   more: (faults: Fault[], plan: { readonly machine: ChosenMachine }) => void,
   warn: (message: string) => void,
 ): PoolPlan {
-  const { type, name, cloud } = component;
+  const { type, name, cloud, names } = component;
   const faults: Fault[] = [];
   const warnings: string[] = [];
   if (!/^[A-Za-z][A-Za-z0-9-]{0,39}$/.test(name)) {
@@ -76,6 +83,7 @@ export function planPool(
     });
   }
   const known = knownPart(args);
+  checkNames(known, names, faults);
   const size = checkSize(known.size, faults);
   const machine = checkMachine(
     cloud,

@@ -2,9 +2,10 @@
 import * as pulumi from '@pulumi/pulumi';
 import { VirtualMachineScaleSet } from '@pulumi/azure-native/compute/virtualMachineScaleSet.js';
 import { UserAssignedIdentity } from '@pulumi/azure-native/managedidentity/userAssignedIdentity.js';
+import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import { grant } from './azure/access.js';
-import type { VmssWorkerPoolArgs } from './azure/arguments.js';
+import type { VmssNativeArgs, VmssWorkerPoolArgs } from './azure/arguments.js';
 import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
 import { networkOf } from './azure/network.js';
 import { placeOf } from './azure/place.js';
@@ -15,6 +16,19 @@ import { shortName } from './names.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
+
+const native: Names<VmssNativeArgs> = {
+  zones: true,
+  encryptionAtHost: true,
+  sshPublicKey: true,
+  diskType: true,
+};
+const names: OwnNames<VmssWorkerPoolArgs> = {
+  resourceGroupName: true,
+  location: true,
+  networkSecurityGroupId: true,
+  azure: native,
+};
 
 /** A worker pool on Azure: a virtual machine scale set whose machines boot into the launcher. */
 export class VmssWorkerPool extends pulumi.ComponentResource {
@@ -36,7 +50,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
   constructor(name: string, args: VmssWorkerPoolArgs, opts?: pulumi.ComponentResourceOptions) {
     super(type, name, {}, opts);
     const plan = planPool(
-      { type, name, cloud: 'azure' },
+      { type, name, cloud: 'azure', names },
       args,
       (faults, { machine }) => {
         checkNative(args, machine.machineType, faults);

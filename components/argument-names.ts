@@ -1,0 +1,89 @@
+// The names of all arguments, for callers without types: a name that is not among them is a slip of the pen, and an
+// argument that is silently left out may be a missing firewall. The compiler holds these lists to the interfaces.
+import type { Fault } from '../protocol/errors.js';
+import type { LauncherArgs, PoolSize, ProxyArgs, WorkerPoolArgs } from './arguments.js';
+
+/** Every name of an interface. */
+export type Names<Args> = Readonly<Record<keyof Args, true>>;
+
+/** The names that one component has beside the shared ones; under the name of a cloud those of its native options. */
+export type OwnNames<Args> = Readonly<
+  Record<Exclude<keyof Args & string, keyof WorkerPoolArgs>, true | Readonly<Record<string, true>>>
+>;
+
+const shared: Names<WorkerPoolArgs> = {
+  token: true,
+  privateKey: true,
+  credentials: true,
+  size: true,
+  architecture: true,
+  machineType: true,
+  image: true,
+  imageUpdates: true,
+  launcher: true,
+  runAs: true,
+  powerOffOnExit: true,
+  proxy: true,
+  extraCaCertificates: true,
+  startupScript: true,
+  dockerRegistries: true,
+  diskSizeGb: true,
+  tags: true,
+  subnetIds: true,
+  spot: true,
+  publicAddress: true,
+  runsUseInstanceIdentity: true,
+};
+const size: Names<PoolSize> = { min: true, max: true, desired: true };
+const proxy: Names<ProxyArgs> = { http: true, https: true, no: true };
+const launcher: Names<LauncherArgs> = {
+  distribution: true,
+  binaryLocation: true,
+  binarySha256: true,
+  dockerConfigDir: true,
+  maskEnvs: true,
+  sensitiveOutputUploadEnabled: true,
+  runLogsOnStandardOutputEnabled: true,
+  workerNetwork: true,
+  workerExtraMounts: true,
+  workerRoExtraMounts: true,
+  workerWoExtraMounts: true,
+  workerRuntime: true,
+  whitelistEnvs: true,
+  logsTimeout: true,
+  runTimeout: true,
+  runInitializationPolicy: true,
+  defaultRunnerImage: true,
+  debug: true,
+  metadata: true,
+  privateVcsMappings: true,
+  environment: true,
+};
+
+/** A fault for each name that nobody has. */
+export function checkNames(
+  args: object,
+  own: Readonly<Record<string, true | Readonly<Record<string, true>>>>,
+  faults: Fault[],
+): void {
+  const groups = { size, proxy, launcher, ...own };
+  const known = { ...shared, ...own };
+  for (const [name, value] of Object.entries(args)) {
+    if (!Object.hasOwn(known, name)) {
+      faults.push({
+        path: name,
+        reason: `is not an argument; there are ${Object.keys(known).sort().join(', ')}`,
+      });
+      continue;
+    }
+    const group = Object.hasOwn(groups, name) ? groups[name as keyof typeof groups] : true;
+    if (group === true || value === null || typeof value !== 'object') continue;
+    for (const part of Object.keys(value as object)) {
+      if (Object.hasOwn(group, part)) continue;
+      faults.push({
+        path: `${name}.${part}`,
+        reason: `is not an argument; there are ${Object.keys(group).sort().join(', ')}`,
+      });
+    }
+  }
+}
