@@ -119,7 +119,7 @@ sha256() {
 
 # The hosted service signs the list of checksums with the key of this fingerprint.
 hosted_launcher() {
-  local file=$1 base expected key=175FD97AD2358EFE02832978E302FB5AA29D88F7
+  local file=$1 base expected verified key=175FD97AD2358EFE02832978E302FB5AA29D88F7
   base=https://downloads.spacelift.io/spacelift-launcher-$(uname -m)
   export GNUPGHOME=$WORK/gnupg
   mkdir "$GNUPGHOME"
@@ -129,10 +129,12 @@ hosted_launcher() {
   retry 'fetching its checksum' request "$WORK/sums" "${base}_SHA256SUMS"
   retry 'fetching its signature' request "$WORK/sums.sig" "${base}_SHA256SUMS.sig"
   gpg --batch --quiet --import "$WORK/key" 2>"$WORK/problem" || fail "the signing key cannot be read: $(problem)"
-  if ! gpg --batch --status-fd 1 --verify "$WORK/sums.sig" "$WORK/sums" 2>"$WORK/problem" | grep -q "VALIDSIG.*$key"; then
-    fail "the launcher's checksum is not signed by $key"
-  fi
-  expected=$(cut -d ' ' -f 1 "$WORK/sums" | head -n 1)
+  verified=$(gpg --batch --status-fd 1 --verify "$WORK/sums.sig" "$WORK/sums" 2>"$WORK/problem") || verified=
+  case $verified in
+    *VALIDSIG*"$key"*) ;;
+    *) fail "the launcher's checksum is not signed by $key: $(problem)" ;;
+  esac
+  read -r expected _ <"$WORK/sums"
   if [ "$(sha256 "$file.new")" != "$expected" ]; then
     rm -f "$file.new"
     fail 'the launcher does not have the checksum that is signed; it was not started'

@@ -39,8 +39,11 @@ retry() {
   fail "$what: $(problem)"
 }
 
+# Never fails itself: under errtrace that would end the machine before the command is tried again.
 problem() {
-  grep -v '^[[:space:]]*$' "$WORK/problem" | tail -n 1 | tr -d '\r' | cut -c 1-300
+  local last
+  last=$(tr -d '\r' <"$WORK/problem" | awk 'NF { line = $0 } END { print substr(line, 1, 300) }') || true
+  printf '%s' "${last:-it gave no reason}"
 }
 
 # request OUT CURL-ARGUMENT…: the answer's body in OUT; on anything but 2xx its beginning on standard error.

@@ -12,12 +12,16 @@ export function assignments(values: Readonly<Record<string, string>>, prefix = '
     .join('');
 }
 
-/** A command that writes a file. The mark that ends the text does not occur in it. */
+/**
+ * Commands that write a file: it is there whole or not at all, because on some clouds the boot script runs at every start
+ * of the machine, beside programs that read these files. The mark that ends the text does not occur in it.
+ */
 export function fileOf(path: string, mode: string, text: string): string {
   let mark = 'END';
   while (text.split('\n').includes(mark)) mark += '_';
   const body = text.endsWith('\n') ? text : `${text}\n`;
-  return `cat >${quoted(path)} <<'${mark}'\n${body}${mark}\nchmod ${mode} ${quoted(path)}\n`;
+  const fresh = quoted(`${path}.new`);
+  return `cat >${fresh} <<'${mark}'\n${body}${mark}\nchmod ${mode} ${fresh}\nmv ${fresh} ${quoted(path)}\n`;
 }
 
 /** Without comment lines, but for the first line of a program: user data has a bound. */

@@ -66,6 +66,34 @@ describe('parts of a script', () => {
   });
 });
 
+describe('the cause of a failure', () => {
+  const functions = fileIn(bootScript(minimal('aws')), '/opt/poolwright/functions');
+  const tried = (command: string) =>
+    spawnSync(
+      'bash',
+      [
+        '-c',
+        `set -Eeuo pipefail\nWORK=$(mktemp -d); STEP=test; POWER_OFF=false; CONSOLE=/dev/null\n${functions}
+        trap 'echo trapped' ERR\nsleep() { :; }\nlogger() { echo "$4"; }\ncall() { ${command}; }\nretry 'the call' call`,
+      ],
+      { encoding: 'utf8' },
+    ).stdout;
+
+  it('is the last line that a command said, after six tries', () => {
+    const said = tried("printf 'first\\n\\nlast\\r\\n\\n' >&2; return 1");
+    expect(said.match(/again in/g)).toHaveLength(5);
+    expect(said).toContain('test failed: the call: last. Staying up');
+    expect(said).not.toContain('trapped');
+  });
+
+  it('is missed without ending the tries when a command said nothing', () => {
+    const said = tried('return 1');
+    expect(said.match(/again in/g)).toHaveLength(5);
+    expect(said).toContain('the call: it gave no reason');
+    expect(said).not.toContain('trapped');
+  });
+});
+
 describe('strings read from JSON by the shell', () => {
   const functions = fileIn(bootScript(minimal('aws')), '/opt/poolwright/functions');
   const read = (json: string, name: string) =>
@@ -98,7 +126,7 @@ describe('strings read from JSON by the shell', () => {
 
 /** The text that the boot script writes to this path. */
 function fileIn(script: string, path: string): string {
-  const start = script.indexOf(`cat >'${path}' <<'END'\n`);
+  const start = script.indexOf(`cat >'${path}.new' <<'END'\n`);
   if (start < 0) throw new Error(`the script does not write ${path}`);
   const body = script.slice(script.indexOf('\n', start) + 1);
   return body.slice(0, body.indexOf('\nEND\n') + 1);
