@@ -6,6 +6,7 @@ import { SecretVersion } from '@pulumi/gcp/secretmanager/secretVersion.js';
 import { Bucket } from '@pulumi/gcp/storage/bucket.js';
 import { BucketIAMMember } from '@pulumi/gcp/storage/bucketIAMMember.js';
 import { BucketObject } from '@pulumi/gcp/storage/bucketObject.js';
+import { shortName } from '../names.js';
 import type { ChildOptions, PoolPlan } from '../plan.js';
 import type { MigWorkerPoolArgs } from './arguments.js';
 
@@ -134,7 +135,7 @@ function secretOf(name: string, args: MigWorkerPoolArgs, text: pulumi.Output<str
   const secret = new Secret(
     `${name}-credentials`,
     {
-      secretId: `${name}-credentials-${pulumi.getStack()}`,
+      secretId: shortName(`${name}-credentials`, 60),
       replication: { auto: {} },
       ...(args.tags === undefined ? {} : { labels: args.tags }),
     },
