@@ -69,6 +69,7 @@ async function measure(plane: Plane): Promise<number[]> {
       onRegistered: () => {
         registered();
       },
+      onDisconnected: () => undefined,
       onOrder: (order) => {
         if (order.type === 'assignment') arrived(performance.now());
         if (order.type === 'stop') void connection.report();

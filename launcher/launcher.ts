@@ -12,6 +12,18 @@ export interface LauncherOptions {
   /** Starts to work on an assignment. `onBegun` is called when its first command may run. */
   readonly startAttempt: (assignment: Assignment, onBegun: () => void) => Attempt;
   readonly log: Log;
+  /** Told what happens here. */
+  readonly observers?: readonly LauncherObserver[];
+}
+
+/** Whoever must know of the launcher's life without having a part in it. */
+export interface LauncherObserver {
+  onConnected?(): void;
+  /** The reason is a sentence for people, without its full stop. */
+  onDisconnected?(reason: string): void;
+  onRunStarted?(): void;
+  /** Its result is with the control plane, and nothing of it is left here. */
+  onRunOver?(): void;
 }
 
 export interface Launcher {
@@ -19,13 +31,17 @@ export interface Launcher {
   drain(reason: string): void;
   /** Ends the run it has, too. */
   stop(error: PoolwrightError): void;
+  /** The same, but a run whose first command may have run goes on; another one goes back to the queue. */
+  giveBack(error: PoolwrightError): void;
+  /** Whether there is a run on this worker. */
+  readonly busy: boolean;
   /** Unix milliseconds by the control plane's clock. */
   now(): number;
   /** Resolves when the launcher has ended in order. */
   readonly ended: Promise<void>;
 }
 
-export function startLauncher({ connect, startAttempt, log }: LauncherOptions): Launcher {
+export function startLauncher({ connect, startAttempt, log, observers = [] }: LauncherOptions): Launcher {
   let current: Attempt | undefined;
   let leaving: string | undefined;
   let finish: () => void = () => undefined;
@@ -39,11 +55,16 @@ export function startLauncher({ connect, startAttempt, log }: LauncherOptions): 
         current === undefined ? null : { run: current.run, attempt: current.attempt, begun: current.begun },
       leaving: leaving !== undefined,
     }),
-    { onRegistered, onOrder },
+    { onRegistered, onDisconnected, onOrder },
   );
 
   function onRegistered(drained: boolean): void {
     if (drained) log.info('This worker is drained: it gets no run until it is undrained.');
+    for (const observer of observers) observer.onConnected?.();
+  }
+
+  function onDisconnected(reason: string): void {
+    for (const observer of observers) observer.onDisconnected?.(reason);
   }
 
   function onOrder(order: Order): void {
@@ -84,11 +105,13 @@ export function startLauncher({ connect, startAttempt, log }: LauncherOptions): 
       void connection.report();
       return;
     }
+    for (const observer of observers) observer.onRunStarted?.();
     const attempt = startAttempt(assignment, () => void connection.report());
     current = attempt;
     void connection.report();
     void attempt.done.then(async () => {
       current = undefined;
+      for (const observer of observers) observer.onRunOver?.();
       if (leaving === undefined) await connection.report();
       else await leave(leaving);
     });
@@ -117,11 +140,25 @@ export function startLauncher({ connect, startAttempt, log }: LauncherOptions): 
     drain(error.message);
   }
 
+  function giveBack(error: PoolwrightError): void {
+    if (current?.begun === false) current.end({ kind: 'stop', error });
+    drain(error.message);
+  }
+
   async function leave(reason: string): Promise<void> {
     await connection.end(reason);
     finish();
   }
 
   connection.start();
-  return { drain, stop, now: () => connection.now(), ended };
+  return {
+    drain,
+    stop,
+    giveBack,
+    get busy() {
+      return current !== undefined;
+    },
+    now: () => connection.now(),
+    ended,
+  };
 }

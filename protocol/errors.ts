@@ -44,6 +44,8 @@ export const errorCodes = {
   RUN_SILENT: 'The run printed nothing for longer than the logs timeout.',
   RUN_STOPPED: 'The run was stopped on request.',
   LAUNCHER_STOPPED: 'The launcher was told to stop at once.',
+  MACHINE_TERMINATED: "The cloud ends the worker's machine before the run could finish.",
+  NOT_CONNECTED: 'The launcher was not connected for longer than it may be, and ended.',
   // build
   ARTEFACT_MISSING: 'A built file is not there; the build was not run.',
   UNSUPPORTED: 'This version does not offer this.',

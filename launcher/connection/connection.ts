@@ -23,6 +23,8 @@ export type Order = Exclude<DownMessage, { type: 'registered' }>;
 export interface ConnectionListener {
   /** After each connect, once the control plane has answered. */
   onRegistered(drained: boolean): void;
+  /** A line broke, or could not be made. The reason is a sentence for people, without its full stop. */
+  onDisconnected(reason: string): void;
   onOrder(order: Order): void;
 }
 

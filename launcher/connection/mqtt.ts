@@ -163,7 +163,9 @@ export function createMqttConnection(options: MqttOptions): Connection {
     cancelBeat();
     if (ended) return;
     const wait = backoff.next();
-    complain(expiry() ?? reason);
+    const cause = expiry() ?? reason;
+    complain(cause);
+    listener.onDisconnected(cause.replace(/\.$/, ''));
     log.debug(`Connecting again in ${String(Math.round(wait))} ms`);
     cancelReconnect = clock.after(wait, connect);
   }

@@ -43,6 +43,10 @@ export interface Attempt {
 
 /** Milliseconds that a last word may take when the launcher itself has to end. */
 const lastWordsWithin = 5_000;
+/** Ends of this worker rather than of the run. */
+const workerEnds: ReadonlySet<ErrorCode> = new Set(['LAUNCHER_STOPPED', 'MACHINE_TERMINATED']);
+/** Nobody asked for these ends, so the run has failed. */
+const failures: ReadonlySet<ErrorCode> = new Set(['RUN_TIMED_OUT', 'RUN_SILENT', 'MACHINE_TERMINATED']);
 /** Faults of this worker rather than of the run: another worker may do better. */
 const ownFaults: readonly ErrorCode[] = ['ENGINE_UNAVAILABLE'];
 
@@ -198,7 +202,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
         throw new PoolwrightError('STALE_ATTEMPT', 'The run was given back.');
       }
       journal.line(fault.message);
-      const outcome = stop === undefined || isTimeout(stop) ? 'failed' : 'stopped';
+      const outcome = stop === undefined || failures.has(stop.code) ? 'failed' : 'stopped';
       result(outcome, { code: fault.code, message: fault.message.slice(0, 8192) });
       log.info(`Run ${run} ${outcome}: ${fault.message}`, { run, code: fault.code });
       if (fault.code === 'INTERNAL') log.error(`A fault in run ${run}: ${stackOf(error)}`, { run });
@@ -207,7 +211,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
 
   /** Another worker may do better, and no command has run. */
   function mayGiveBack({ code }: PoolwrightError): boolean {
-    return !begun && (code === 'LAUNCHER_STOPPED' || (stop === undefined && ownFaults.includes(code)));
+    return !begun && (workerEnds.has(code) || (stop === undefined && ownFaults.includes(code)));
   }
 
   async function giveBack(api: WorkerApi, fault: PoolwrightError): Promise<boolean> {
@@ -227,10 +231,6 @@ type Result = Extract<Parameters<Awaited<ReturnType<typeof createSpool>>['add']>
 
 function isStale(error: unknown): boolean {
   return error instanceof PoolwrightError && error.code === 'STALE_ATTEMPT';
-}
-
-function isTimeout(error: PoolwrightError): boolean {
-  return error.code === 'RUN_TIMED_OUT' || error.code === 'RUN_SILENT';
 }
 
 function asFault(error: unknown): PoolwrightError {

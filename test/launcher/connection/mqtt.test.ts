@@ -37,24 +37,32 @@ interface Worker {
   readonly connection: Connection;
   readonly log: RecordedLog;
   readonly orders: Order[];
+  /** Why it was not connected, each time that it noticed. */
+  readonly losses: string[];
   status: WorkerStatus;
 }
 
 function startWorker(token: PoolToken, options: { keepalive?: number; key?: TestPool } = {}): Worker {
   const log = recordedLog();
   const orders: Order[] = [];
+  const losses: string[] = [];
   const id = ulid();
   const worker: Worker = {
     id,
     log,
     orders,
+    losses,
     status: { held: null, leaving: false },
     connection: createMqttConnection({
       token,
       privateKey: (options.key ?? pool).key,
       identity: { worker: id, metadata: { instance_id: 'i-0123' }, version: 'test', executor: 'host' },
       status: () => worker.status,
-      listener: { onRegistered: () => undefined, onOrder: (order) => orders.push(order) },
+      listener: {
+        onRegistered: () => undefined,
+        onDisconnected: (reason) => losses.push(reason),
+        onOrder: (order) => orders.push(order),
+      },
       clock: systemClock,
       random: () => 0.1,
       log,
@@ -315,9 +323,12 @@ describe('a launcher that is refused says why:', () => {
         ),
     });
     const { port } = server.address() as AddressInfo;
-    expect(await warned(startWorker(pool.token(port)), /Not connected/)).toContain(
-      'ended the connection during the TLS handshake',
-    );
+    const worker = startWorker(pool.token(port));
+    expect(await warned(worker, /Not connected/)).toContain('ended the connection during the TLS handshake');
+    // Every failed try is told, though the log says the same reason only once.
+    await until(() => worker.losses.length > 1, 'a second try');
+    expect(worker.losses[0]).toMatch(/ended the connection during the TLS handshake/);
+    expect(worker.losses[0]).not.toMatch(/\.$/);
   });
 });
 
