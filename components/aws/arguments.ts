@@ -26,7 +26,9 @@ export interface Ec2InstanceRefresh {
 
 /** Options that only EC2 Auto Scaling has. */
 export interface Ec2NativeArgs {
+  /** Several machine types in one group. Default: one type. */
   mixedInstances?: Ec2MixedInstances;
+  /** How machines are exchanged when their launch template has changed. Default: one after another, new ones first. */
   instanceRefresh?: Ec2InstanceRefresh;
   /** Key for disks, secret and launcher bucket in the place of AWS's own: ARN of a KMS key. */
   kmsKeyArn?: Input<string>;

@@ -14,6 +14,7 @@ export interface MigUpdatePolicy {
 
 /** Options that only Google Cloud has. */
 export interface MigNativeArgs {
+  /** How machines are exchanged when their template has changed. Default: at once, new ones first. */
   updatePolicy?: MigUpdatePolicy;
   /** Zones of the region to use, such as `europe-west4-a`. Default: Google's choice of three. */
   zones?: string[];

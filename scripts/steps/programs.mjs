@@ -4,12 +4,12 @@ import { build } from 'esbuild';
 import { globSync } from 'tinyglobby';
 
 const sources = ['{protocol,control-plane,components}/**/*.{ts,tsx}', '!control-plane/web/assets/**'];
-const data = '{control-plane,components}/**/*.{graphql,yaml,sh}';
+const data = ['control-plane/**/*.{graphql,yaml}', 'components/**/*.sh', 'components/schema.json'];
 
 /** @type {import('./index.mjs').Step} */
 export const programs = {
   what: 'control plane and components',
-  inputs: [...sources.slice(0, 1), data],
+  inputs: [...sources.slice(0, 1), ...data],
   outputs: ['dist/control-plane/main.js'],
   async run() {
     // A file that was renamed or removed must not live on in dist/.

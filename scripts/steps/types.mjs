@@ -7,7 +7,8 @@ export const types = {
   what: 'type declarations',
   inputs: ['{protocol,components}/**/*.ts'],
   files: ['tsconfig.json', 'tsconfig.types.json'],
-  outputs: ['dist/protocol'],
+  // Where the step before has removed them, they are made again.
+  outputs: ['dist/components/index.d.ts', 'dist/protocol/token.d.ts'],
   needs: ['programs'],
   async run() {
     await promisify(execFile)(process.execPath, [

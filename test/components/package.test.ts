@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startPlugin } from '../pulumi/support/plugin.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -80,6 +81,20 @@ describe('the package', () => {
     const failed = run(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
     await expect(failed).rejects.toThrow(/@pulumi\/gcp/);
   });
+
+  it('is a plugin for other languages, too', async () => {
+    const plugin = await startPlugin(join(unpacked, 'components'), {
+      modules: join(project, 'node_modules'),
+    });
+    try {
+      expect(JSON.parse(await plugin.schema())).toMatchObject({
+        name: 'workerpools',
+        namespace: 'poolwright',
+      });
+    } finally {
+      await plugin.close();
+    }
+  }, 120_000);
 
   it('has types that a strict program is checked against', async () => {
     const program = `
