@@ -8,7 +8,7 @@ mkdir -p .tools/bin
 say() { printf '%s\n' "$*" >&2; }
 
 packages=(docker.io busybox-static chromium git openssl python3-venv binutils binutils-aarch64-linux-gnu
-  shellcheck debootstrap)
+  shellcheck debootstrap etcd-server)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
   for package in "${packages[@]}"; do
@@ -56,4 +56,18 @@ if [ ! -x .tools/bin/tofu ]; then
     say 'no Go: OpenTofu is not built'
   fi
 fi
+
+# The API server of Kubernetes and its command line; the version is what clients are told.
+kubernetes=v1.34.4
+for program in kube-apiserver kubectl; do
+  [ -x ".tools/bin/$program" ] && continue
+  if command -v go >/dev/null; then
+    say "building $program (some minutes, once) …"
+    (cd test/tools/kubernetes && CGO_ENABLED=0 go build -trimpath -o "../../../.tools/bin/$program" -ldflags \
+      "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34" \
+      "k8s.io/kubernetes/cmd/$program") || say "$program could not be built"
+  else
+    say "no Go: $program is not built"
+  fi
+done
 exit 0
