@@ -5,7 +5,9 @@ import { ulid } from 'ulid';
 import { triggerRun, decideRun } from '../control-plane/cli/api/runs.js';
 import { listWorkers, setDrained } from '../control-plane/cli/api/workers.js';
 import { systemClock } from '../launcher/clock.js';
-import { createMqttConnection } from '../launcher/connection/mqtt.js';
+import { createConnection } from '../launcher/connection/reconnecting.js';
+import { createTransport } from '../launcher/connection/transports.js';
+import { withoutProxies } from '../launcher/network/proxies.js';
 import type { HeldRun } from '../protocol/messages.js';
 import { decodeToken } from '../protocol/token.js';
 import { figure, quantile, type Figure } from './figure.js';
@@ -60,10 +62,13 @@ async function measure(plane: Plane): Promise<number[]> {
   const ready = new Promise<void>((resolve) => {
     registered = resolve;
   });
-  const connection = createMqttConnection({
-    token: decodeToken(plane.token),
-    privateKey: createPrivateKey(plane.privateKey),
-    identity: { worker: ulid(), metadata: {}, version: 'bench', executor: 'host' },
+  const token = decodeToken(plane.token);
+  const privateKey = createPrivateKey(plane.privateKey);
+  const worker = ulid();
+  const connection = createConnection({
+    transport: createTransport({ token, privateKey, worker, proxies: withoutProxies }),
+    token,
+    identity: { worker, metadata: {}, version: 'bench', executor: 'host' },
     status: () => ({ held, leaving: false }),
     listener: {
       onRegistered: () => {

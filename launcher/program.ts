@@ -4,13 +4,15 @@ import { isatty } from 'node:tty';
 import { ulid } from 'ulid';
 import { PoolwrightError } from '../protocol/errors.js';
 import { systemClock } from './clock.js';
-import { createMqttConnection } from './connection/mqtt.js';
+import { createConnection } from './connection/reconnecting.js';
+import { createTransport } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { beginLife, deadLives, endLife } from './life.js';
 import { createLog, type Log } from './log.js';
 import { startAttempt } from './run/attempt.js';
 import { phasesOf } from './run/phases.js';
+import { trustedCertificates } from './network/tls.js';
 import { prepareSource } from './run/source/prepare.js';
 import { keepWorkspace } from './run/source/workspace.js';
 import { createRunPrinter } from './run/printer.js';
@@ -52,9 +54,9 @@ export async function run(version: string): Promise<void> {
     const launcher: Launcher = startLauncher({
       log,
       connect: (status, listener) =>
-        createMqttConnection({
+        createConnection({
+          transport: createTransport({ token, privateKey, worker: life.id, proxies: settings.proxies }),
           token,
-          privateKey,
           identity: { worker: life.id, metadata, version, executor: executor.kind },
           status,
           listener,
@@ -75,7 +77,8 @@ export async function run(version: string): Promise<void> {
                 ...bulk,
                 run: runId,
                 attempt,
-                authorities: token.authorities,
+                authorities: () => trustedCertificates(token.authorities, process.env),
+                proxies: settings.proxies,
                 clock,
                 random: Math.random,
                 log,

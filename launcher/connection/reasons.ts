@@ -1,10 +1,10 @@
 // Why there is no connection, in one line for the person who has to mend it.
 import { isIP } from 'node:net';
 import { messageOf } from '../../protocol/errors.js';
-import { formatBrokerEndpoint, type BrokerAddress } from '../../protocol/endpoint.js';
+import { ProxyError } from '../network/dial.js';
 
 /** How far a connect came before it failed. */
-export type ConnectStage = 'looking up' | 'tcp' | 'tls' | 'mqtt' | 'session';
+export type ConnectStage = 'tcp' | 'tls' | 'mqtt' | 'session';
 
 const renewToken =
   'Was the pool reset or deleted? Then give this launcher the new token (and the key that belongs to it).';
@@ -12,9 +12,13 @@ const otherAuthority =
   "its certificate is not from the authority in the pool's token. Either the control plane was set up anew (get " +
   'a new token), or something between here and there opens the TLS connection (let it through unopened)';
 
-/** A sentence without a full stop at its end: what the broker at this address did, and what to do. */
-export function describeFailure(address: BrokerAddress, stage: ConnectStage, error: unknown): string {
-  const broker = formatBrokerEndpoint(address);
+/**
+ * A sentence without a full stop at its end: what the broker at this address (such as `ssl://host:8883`) did, and what
+ * to do.
+ */
+export function describeFailure(broker: string, stage: ConnectStage, error: unknown): string {
+  if (error instanceof ProxyError) return error.message;
+  const address = placeOf(broker);
   const code = codeOf(error) ?? '';
   switch (code) {
     case 'ENOTFOUND':
@@ -25,9 +29,9 @@ export function describeFailure(address: BrokerAddress, stage: ConnectStage, err
       return `nothing listens at ${broker} (connection refused); is the control plane running?`;
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return `there is no route to ${broker} (${code}); check the network and firewall rules for outgoing TCP port ${String(address.port)}`;
+      return `there is no route to ${broker} (${code}); check the network and firewall rules for outgoing TCP port ${address.port}`;
     case 'ETIMEDOUT':
-      return `${broker} does not answer; check that outgoing TCP port ${String(address.port)} is open`;
+      return `${broker} does not answer; check that outgoing TCP port ${address.port} is open`;
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
@@ -64,7 +68,6 @@ function describeRest(broker: string, stage: ConnectStage, code: string, error: 
   }
   const detail = code !== '' ? code : error === undefined ? 'closed' : messageOf(error);
   switch (stage) {
-    case 'looking up':
     case 'tcp':
       return `${broker} cannot be reached (${detail})`;
     case 'tls':
@@ -75,6 +78,13 @@ function describeRest(broker: string, stage: ConnectStage, code: string, error: 
     case 'session':
       return `the connection to ${broker} ended (${detail})`;
   }
+}
+
+/** Host without brackets, and port. */
+function placeOf(address: string): { readonly host: string; readonly port: string } {
+  const { hostname, port, protocol } = new URL(address);
+  const usual = protocol === 'wss:' ? '443' : '80';
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : port };
 }
 
 /** Return codes 1 to 5 of an MQTT 3.1.1 CONNACK, as MQTT.js reports them. */

@@ -133,6 +133,7 @@ async function prepare(request: StageRequest): Promise<RunWorld> {
         scratch: join(folder, 'scratch'),
         privateKey: settings.privateKey,
         vcsMappings: settings.vcsMappings,
+        proxies: settings.proxies,
         fetchObject: (object, file) => api.fetchObject(object, file, signal),
         onLine,
         signal,

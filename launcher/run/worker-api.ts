@@ -1,11 +1,9 @@
 // The HTTPS side of one attempt at a run: accept, begin, log, objects. See docs/protocol.md, "Worker API".
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { rootCertificates } from 'node:tls';
 import type * as z from 'zod';
 import { errorCodes, messageOf, PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
 import { limits } from '../../protocol/limits.js';
@@ -18,6 +16,8 @@ import {
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
+import { createHttpClient } from '../network/http-client.js';
+import type { ProxySettings } from '../network/proxies.js';
 
 /** Every call tries again while there is no answer or the answer is UNAVAILABLE, until the signal ends it. */
 export interface WorkerApi {
@@ -41,8 +41,9 @@ export interface WorkerApiOptions {
   readonly token: string;
   readonly run: string;
   readonly attempt: number;
-  /** PEM: trusted besides the system's. */
-  readonly authorities: readonly string[];
+  /** PEM: all that are trusted. Asked for with the first connection. */
+  readonly authorities: () => string[];
+  readonly proxies: ProxySettings;
   readonly clock: Clock;
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
@@ -71,18 +72,14 @@ const retry = { base: 250, ceiling: 5_000 } as const;
 
 export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const { endpoint, token, run, attempt, clock, log } = options;
-  const secure = endpoint.startsWith('https:');
-  const agent = secure
-    ? new https.Agent({ keepAlive: true, ca: [...rootCertificates, ...options.authorities] })
-    : new http.Agent({ keepAlive: true });
+  const client = createHttpClient({ endpoint, proxies: options.proxies, authorities: options.authorities });
 
   /** One try. Answers the response when it is a success. Throws a PoolwrightError of the answer, or UNAVAILABLE. */
   async function attemptCall(call: Call, signal: AbortSignal): Promise<http.IncomingMessage> {
     const body = call.body?.();
     const size = body === undefined ? 0 : isStream(body) ? body.size : Buffer.byteLength(body);
-    const request = (secure ? https : http).request(`${endpoint}${call.path}`, {
+    const request = client.request(call.path, {
       method: call.method,
-      agent,
       signal,
       timeout: silence,
       headers: {
@@ -178,7 +175,7 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
         await pipeline(response, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
       }),
     close() {
-      agent.destroy();
+      client.close();
     },
   };
 }

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { faultsError, messageOf, type Fault } from '../../protocol/errors.js';
 import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.js';
+import { readNoProxy } from '../network/no-proxy.js';
 import { readMetadata, readVcsMappings } from './families.js';
 import type { Mount, RunKind, Settings } from './settings.js';
 import { families, unsupportedReason, variables, type Variable } from './variables.js';
@@ -73,6 +74,12 @@ export function readSettings(machine: Machine): ReadSettings {
       dockerConfigDirectory: optional(variables.dockerConfigDirectory),
     },
     vcsMappings: readVcsMappings(environment, faults),
+    proxies: {
+      https: optional(variables.httpsProxy),
+      http: optional(variables.httpProxy),
+      bypass: readNoProxy(optional(variables.noProxy)),
+      noProxy: optional(variables.noProxy),
+    },
   } as const;
   if (faults.length > 0 || token === undefined || privateKey === undefined) {
     const unsupported = faults.every(({ reason }) => reason.startsWith(unsupportedReason));
@@ -93,7 +100,7 @@ function readVariable<Value>(
   environment: Machine['environment'],
   faults: Fault[],
 ): Value | undefined {
-  const given = environment[variable.name] ?? '';
+  const given = environment[variable.name] || (environment[variable.alias ?? ''] ?? '');
   if (given === '' && variable.default === undefined) {
     faults.push({ path: variable.name, reason: `missing. ${variable.meaning}` });
     return undefined;

@@ -1,6 +1,7 @@
 // What a launcher was told by its environment, checked and in the types that the other rooms use.
 import type { KeyObject } from 'node:crypto';
 import type { PoolToken } from '../../protocol/token.js';
+import type { ProxySettings } from '../network/proxies.js';
 
 export interface Mount {
   /** Absolute. */
@@ -50,6 +51,7 @@ export interface Settings {
   readonly maskedVariables: readonly string[];
   readonly containers: ContainerSettings;
   readonly vcsMappings: readonly VcsMapping[];
+  readonly proxies: ProxySettings;
 }
 
 export interface ContainerSettings {

@@ -2,6 +2,7 @@
 import { loadPrivateKey } from '../../protocol/keys.js';
 import { decodeToken } from '../../protocol/token.js';
 import { parseTimeout } from '../../protocol/duration.js';
+import { readProxy } from '../network/proxies.js';
 import {
   readBoolean,
   readMounts,
@@ -16,6 +17,8 @@ import {
 
 export interface Variable<Value> {
   readonly name: string;
+  /** The same in small letters, for variables that every program reads in both; `name` counts when both are there. */
+  readonly alias?: string;
   /** For people: one or two sentences. */
   readonly meaning: string;
   /** What counts when the variable is absent or empty, in the form that users write. Undefined: required. */
@@ -163,6 +166,29 @@ export const variables = {
     meaning: 'End, and stop the run, when standard input ends: for programs that start launchers.',
     default: 'false',
     read: readBoolean,
+  }),
+  httpsProxy: define({
+    name: 'HTTPS_PROXY',
+    alias: 'https_proxy',
+    meaning:
+      'HTTP proxy for the connection to the broker, the API by https, and Git: http://[user:password@]host:port.',
+    default: '',
+    read: readProxy,
+  }),
+  httpProxy: define({
+    name: 'HTTP_PROXY',
+    alias: 'http_proxy',
+    meaning: 'The same for plain http.',
+    default: '',
+    read: readProxy,
+  }),
+  noProxy: define({
+    name: 'NO_PROXY',
+    alias: 'no_proxy',
+    meaning:
+      'Comma list of what is reached without a proxy: host.example, .domain.example, address, range such as 10.0.0.0/8, any with :port, or *. This machine itself never goes by one.',
+    default: '',
+    read: (text) => text,
   }),
 } as const;
 

@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import type { Source } from '../../../protocol/messages.js';
+import { proxyEnvironment } from '../../network/proxies.js';
 import type { VcsMapping } from '../../settings/settings.js';
 import type { SourceRequest } from './source.js';
 
@@ -90,9 +91,7 @@ function runGit(args: readonly string[], request: SourceRequest, address: string
           LANG: 'C.UTF-8',
           SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'],
           GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'],
-          HTTPS_PROXY: process.env['HTTPS_PROXY'],
-          HTTP_PROXY: process.env['HTTP_PROXY'],
-          NO_PROXY: process.env['NO_PROXY'],
+          ...proxyEnvironment(request.proxies),
           SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
           GIT_CONFIG_NOSYSTEM: '1',
           // Nobody is there to be asked.

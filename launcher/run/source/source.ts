@@ -1,6 +1,7 @@
 // What a run asks of its source, whatever that is: a Git repository, an upload, or what the stage before left.
 import type { KeyObject } from 'node:crypto';
 import type { Source } from '../../../protocol/messages.js';
+import type { ProxySettings } from '../../network/proxies.js';
 import type { VcsMapping } from '../../settings/settings.js';
 
 export interface SourceRequest {
@@ -15,6 +16,7 @@ export interface SourceRequest {
   readonly scratch: string;
   readonly privateKey: KeyObject;
   readonly vcsMappings: readonly VcsMapping[];
+  readonly proxies: ProxySettings;
   /** Writes an object (sealed bytes) of the assignment into a new file. Retries by itself. */
   readonly fetchObject: (object: string, file: string) => Promise<void>;
   /** Gets lines for the run's log. */

@@ -1,25 +1,23 @@
-// The line to the control plane by MQTT 3.1.1 over TLS: connects, registers, reports, and connects again.
-import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+// The line to the control plane, whatever carries it: connects, registers, reports, and connects again.
+import { createPublicKey, randomBytes } from 'node:crypto';
 import { messageOf } from '../../protocol/errors.js';
 import { assertCertificateCurrent } from '../../protocol/keys.js';
-import { formatBrokerEndpoint, parseBrokerEndpoint } from '../../protocol/endpoint.js';
 import { rhythm } from '../../protocol/limits.js';
 import { protocolVersion, type UpMessage } from '../../protocol/messages.js';
 import { createReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
-import { downTopic, upTopic } from '../../protocol/topics.js';
 import { encodeUp } from '../../protocol/wire.js';
 import { createBackoff } from '../backoff.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Connection, ConnectionListener, WorkerIdentity, WorkerStatus } from './connection.js';
 import { readMessage } from './inbox.js';
-import { openSession, type Session } from './session.js';
+import type { Session } from './session.js';
+import type { Line, Transport } from './transport.js';
 
-export interface MqttOptions {
+export interface ConnectionOptions {
+  readonly transport: Transport;
   readonly token: PoolToken;
-  readonly privateKey: KeyObject;
   readonly identity: WorkerIdentity;
   readonly status: () => WorkerStatus;
   readonly listener: ConnectionListener;
@@ -42,17 +40,9 @@ const times = {
 } as const;
 
 /** One connection at a time; a new session for each. */
-export function createMqttConnection(options: MqttOptions): Connection {
-  const { token, identity, clock, log, listener } = options;
-  const address = parseBrokerEndpoint(token.broker.endpoint);
-  const topics = { up: upTopic(token.pool, identity.worker), down: downTopic(token.pool, identity.worker) };
+export function createConnection(options: ConnectionOptions): Connection {
+  const { transport, token, identity, clock, log, listener } = options;
   const signingKey = createPublicKey(token.signingKey);
-  const secureContext = createSecureContext({
-    cert: token.certificate,
-    key: options.privateKey.export({ type: 'pkcs8', format: 'pem' }),
-    ca: [...token.authorities],
-    minVersion: 'TLSv1.2',
-  });
   const guard = createReplayGuard({
     pool: token.pool,
     worker: identity.worker,
@@ -64,7 +54,10 @@ export function createMqttConnection(options: MqttOptions): Connection {
     random: options.random,
   });
 
+  let opening = new AbortController();
   let session: Session | undefined;
+  /** Of the line that the session is on. */
+  let address = transport.address;
   let sessionId = '';
   let registered = false;
   /** The status that was last sent, to see whether another one is due. */
@@ -85,20 +78,37 @@ export function createMqttConnection(options: MqttOptions): Connection {
   }
 
   function connect(): void {
+    opening = new AbortController();
+    const { signal } = opening;
+    const cancel = clock.after(times.connectTimeout, () => {
+      opening.abort(
+        new Error(`${transport.address} did not answer within ${String(times.connectTimeout / 1000)} s`),
+      );
+    });
+    transport
+      .open(signal)
+      .finally(cancel)
+      .then(
+        (line) => {
+          if (ended) line.close();
+          else begin(line);
+        },
+        (error: unknown) => {
+          reconnect(messageOf(error));
+        },
+      );
+  }
+
+  function begin(line: Line): void {
     sessionId = randomBytes(16).toString('hex');
     registered = false;
     guard.begin(sessionId);
-    session = openSession({
-      address,
-      secureContext,
-      clientId: identity.worker,
-      upTopic: topics.up,
-      downTopic: topics.down,
+    address = line.address;
+    session = line.begin({
       will: encodeUp({ ...stamp(), type: 'gone', orderly: false, reason: 'the connection broke' }),
       keepalive: options.keepalive ?? rhythm.keepalive,
-      connectTimeout: times.connectTimeout,
       onReady: () => {
-        log.debug(`Connected to ${formatBrokerEndpoint(address)}`);
+        log.debug(`Connected to ${line.address}`);
         beat();
       },
       onMessage: receive,
@@ -145,13 +155,10 @@ export function createMqttConnection(options: MqttOptions): Connection {
     registered = true;
     complaint = undefined;
     backoff.reset();
-    log.info(
-      `Registered at ${formatBrokerEndpoint(address)} as worker ${identity.worker} of pool ${token.pool}`,
-      {
-        worker: identity.worker,
-        pool: token.pool,
-      },
-    );
+    log.info(`Registered at ${address} as worker ${identity.worker} of pool ${token.pool}`, {
+      worker: identity.worker,
+      pool: token.pool,
+    });
     listener.onRegistered(drained);
     // The status may have changed while `register` was under way.
     if (said !== JSON.stringify(options.status())) void sendHeartbeat();
@@ -197,6 +204,7 @@ export function createMqttConnection(options: MqttOptions): Connection {
       ended = true;
       cancelBeat();
       cancelReconnect();
+      opening.abort(new Error(reason));
       const last = session;
       if (last === undefined) return;
       await atMost(publish({ ...stamp(), type: 'gone', orderly: true, reason }));

@@ -5,7 +5,9 @@ import { ulid } from 'ulid';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../launcher/clock.js';
 import type { Connection, Order, WorkerStatus } from '../../../launcher/connection/connection.js';
-import { createMqttConnection } from '../../../launcher/connection/mqtt.js';
+import { createConnection } from '../../../launcher/connection/reconnecting.js';
+import { createTransport } from '../../../launcher/connection/transports.js';
+import { withoutProxies, type ProxySettings } from '../../../launcher/network/proxies.js';
 import { createSigningKey } from '../../../protocol/signing.js';
 import type { PoolToken } from '../../../protocol/token.js';
 import { encodeDown } from '../../../protocol/signing.js';
@@ -42,7 +44,10 @@ interface Worker {
   status: WorkerStatus;
 }
 
-function startWorker(token: PoolToken, options: { keepalive?: number; key?: TestPool } = {}): Worker {
+function startWorker(
+  token: PoolToken,
+  options: { keepalive?: number; key?: TestPool; proxies?: ProxySettings } = {},
+): Worker {
   const log = recordedLog();
   const orders: Order[] = [];
   const losses: string[] = [];
@@ -53,9 +58,14 @@ function startWorker(token: PoolToken, options: { keepalive?: number; key?: Test
     orders,
     losses,
     status: { held: null, leaving: false },
-    connection: createMqttConnection({
+    connection: createConnection({
+      transport: createTransport({
+        token,
+        privateKey: (options.key ?? pool).key,
+        worker: id,
+        proxies: options.proxies ?? withoutProxies,
+      }),
       token,
-      privateKey: (options.key ?? pool).key,
       identity: { worker: id, metadata: { instance_id: 'i-0123' }, version: 'test', executor: 'host' },
       status: () => worker.status,
       listener: {

@@ -1,0 +1,114 @@
+// HTTP requests to one origin, over connections that are kept: direct, through a proxy's CONNECT (https), or asked of the
+// proxy (http).
+import http from 'node:http';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+import { createSecureContext } from 'node:tls';
+import { dial } from './dial.js';
+import { proxyFor, type ProxySettings, type Target } from './proxies.js';
+import { secure } from './tls.js';
+
+export interface RequestOptions {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** Milliseconds without a byte in either direction until the request's event `timeout`. */
+  readonly timeout: number;
+}
+
+export interface HttpClient {
+  /** `path` begins with a slash and is added to the endpoint. The body is the caller's to write and end. */
+  request(path: string, options: RequestOptions): http.ClientRequest;
+  /** Ends all connections. */
+  close(): void;
+}
+
+export interface HttpClientOptions {
+  /** `https://…` or `http://…`, without a slash at its end. */
+  readonly endpoint: string;
+  readonly proxies: ProxySettings;
+  /** PEM: what is trusted; see trustedCertificates. */
+  readonly authorities: () => string[];
+}
+
+/** Milliseconds until a connect that hangs is given up. */
+const connectTimeout = 15_000;
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { endpoint, proxies } = options;
+  const url = new URL(endpoint);
+  const encrypted = url.protocol === 'https:';
+  const target = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (encrypted ? 443 : 80) : Number(url.port),
+  };
+  if (encrypted) {
+    const agent = new DialingAgent({ target, proxies, authorities: options.authorities });
+    return {
+      request: (path, request) => https.request(`${endpoint}${path}`, { ...request, agent }),
+      close: () => {
+        agent.destroy();
+      },
+    };
+  }
+  const proxy = proxyFor(proxies, target, false);
+  const agent =
+    proxy?.secure === true ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
+  return {
+    request(path, request) {
+      if (proxy === null) return http.request(`${endpoint}${path}`, { ...request, agent });
+      return (proxy.secure ? https : http).request({
+        ...request,
+        agent,
+        host: proxy.host,
+        port: proxy.port,
+        path: `${endpoint}${path}`,
+        headers: {
+          ...request.headers,
+          host: url.host,
+          ...(proxy.authorization === null ? {} : { 'proxy-authorization': proxy.authorization }),
+        },
+      });
+    },
+    close: () => {
+      agent.destroy();
+    },
+  };
+}
+
+/** Opens its connections as everything else in the launcher does. */
+class DialingAgent extends https.Agent {
+  readonly #target: Target;
+  readonly #proxies: ProxySettings;
+  readonly #authorities: () => string[];
+  #context: ReturnType<typeof createSecureContext> | undefined;
+
+  constructor(options: {
+    readonly target: Target;
+    readonly proxies: ProxySettings;
+    readonly authorities: () => string[];
+  }) {
+    super({ keepAlive: true });
+    this.#target = options.target;
+    this.#proxies = options.proxies;
+    this.#authorities = options.authorities;
+  }
+
+  override createConnection(
+    _options: https.RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const settled = callback as ((error: Error | null, stream?: Duplex) => void) | undefined;
+    this.#open().then(
+      (stream) => settled?.(null, stream),
+      (error: unknown) => settled?.(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  async #open(): Promise<Duplex> {
+    const signal = AbortSignal.timeout(connectTimeout);
+    this.#context ??= createSecureContext({ ca: this.#authorities(), minVersion: 'TLSv1.2' });
+    const stream = await dial(this.#target, proxyFor(this.#proxies, this.#target, true), signal);
+    return secure(stream, { host: this.#target.host, context: this.#context, signal });
+  }
+}

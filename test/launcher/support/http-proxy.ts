@@ -1,0 +1,83 @@
+// A real HTTP proxy: CONNECT, and plain requests in absolute form. Names under `.test` are this machine to it and to
+// nobody else, so what reaches them went through it.
+import http from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+
+export interface HttpProxy {
+  readonly port: number;
+  /** What was asked for, such as `CONNECT broker.test:8883` or `POST http://api.test:80/worker/…`. */
+  readonly asked: string[];
+  /** Status that is answered in the place of doing what was asked. */
+  refusal: number | undefined;
+  close(): Promise<void>;
+}
+
+/** `credentials`: the `user:password` that it wants. */
+export async function startHttpProxy(credentials?: string): Promise<HttpProxy> {
+  const sockets = new Set<Socket>();
+  const expected =
+    credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const refusalOf = (request: http.IncomingMessage) =>
+    proxy.refusal ??
+    (expected !== undefined && request.headers['proxy-authorization'] !== expected ? 407 : undefined);
+  const server = http.createServer((request, response) => {
+    const url = request.url ?? '';
+    proxy.asked.push(`${request.method ?? ''} ${url}`);
+    const refused = refusalOf(request);
+    if (refused !== undefined) {
+      response.writeHead(refused, { 'proxy-authenticate': 'Basic realm="test"' }).end();
+      return;
+    }
+    const { hostname, port, pathname, search } = new URL(url);
+    const headers = { ...request.headers };
+    delete headers['proxy-authorization'];
+    const onward = http.request(
+      { host: here(hostname), port, method: request.method, path: pathname + search, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    onward.on('error', () => response.writeHead(502).end());
+    request.pipe(onward);
+  });
+  server.on('connect', (request: http.IncomingMessage, inbound: Socket) => {
+    proxy.asked.push(`CONNECT ${request.url ?? ''}`);
+    inbound.on('error', () => undefined); // 'close' follows and ends the other side.
+    const refused = refusalOf(request);
+    if (refused !== undefined) {
+      inbound.end(`HTTP/1.1 ${String(refused)} Refused\r\nProxy-Authenticate: Basic realm="test"\r\n\r\n`);
+      return;
+    }
+    const [, host = '', port] = /^(.*):(\d+)$/.exec(request.url ?? '') ?? [];
+    const outbound = connect(Number(port), here(host), () => {
+      inbound.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      inbound.pipe(outbound).pipe(inbound);
+    });
+    outbound.on('error', () => inbound.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
+    outbound.on('close', () => inbound.destroy());
+    inbound.on('close', () => outbound.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  const proxy: HttpProxy = {
+    port: 0,
+    asked: [],
+    refusal: undefined,
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => {
+          resolve();
+        });
+      }),
+  };
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return Object.assign(proxy, { port: (server.address() as AddressInfo).port });
+}
+
+function here(host: string): string {
+  return host.endsWith('.test') ? '127.0.0.1' : host;
+}
