@@ -18,20 +18,24 @@ export type ControlPlaneEvent =
   | { readonly kind: 'pool'; readonly pool: string }
   | { readonly kind: 'stack'; readonly stack: string };
 
+/** Whether the change was made by this process or by another one on the same database. */
+export type Origin = 'here' | 'elsewhere';
+
 export interface Events {
-  emit(event: ControlPlaneEvent): void;
+  /** Default: the change was made here. */
+  emit(event: ControlPlaneEvent, origin?: Origin): void;
   /** Calls back for every event until the returned function is called. */
-  subscribe(listener: (event: ControlPlaneEvent) => void): () => void;
+  subscribe(listener: (event: ControlPlaneEvent, origin: Origin) => void): () => void;
 }
 
 /** `onFault` gets what a listener throws: one broken view must not stop the others, nor the change it looks at. */
 export function createEvents(onFault: (error: unknown) => void): Events {
-  const listeners = new Set<(event: ControlPlaneEvent) => void>();
+  const listeners = new Set<(event: ControlPlaneEvent, origin: Origin) => void>();
   return {
-    emit(event) {
+    emit(event, origin = 'here') {
       for (const listener of [...listeners]) {
         try {
-          listener(event);
+          listener(event, origin);
         } catch (error) {
           onFault(error);
         }

@@ -9,30 +9,26 @@ import { PoolwrightError, messageOf } from '../protocol/errors.js';
 import { publicKeyOf } from '../protocol/keys.js';
 import { sealBytes } from '../protocol/sealing/seal.js';
 import { ensureAdministrator, type ApiKey } from './access/api-keys.js';
-import { randomSecret, secretFile } from './access/secrets.js';
+import { randomSecret } from './access/secrets.js';
 import { createSignInLinks } from './access/sign-in-links.js';
 import { createTokens } from './access/tokens.js';
 import { startEmbeddedBroker } from './broker/embedded.js';
 import type { Broker } from './broker/broker.js';
 import { createInbox } from './broker/inbox.js';
 import { createOutbox } from './broker/outbox.js';
-import { packageFile } from './cli/package-file.js';
 import { randomIds, systemClock } from './clock.js';
 import type { Context } from './context.js';
-import { createEvents } from './events.js';
+import { openFoundation, type Places } from './foundation.js';
 import { createApp } from './http/app.js';
 import { startHttpServer, type HttpServer } from './http/server.js';
 import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools/authority.js';
 import { findPool } from './pools/pools.js';
 import { allowReturn, startReconciler } from './queue/reconciler.js';
 import { startScheduler } from './queue/scheduler.js';
-import { openDatabase } from './store/database.js';
 import { startGarbageCollector } from './store/garbage.js';
 import { lockFolder } from './store/lock.js';
-import { createFileLogStore } from './store/logs.js';
-import { createFileObjectStore } from './store/objects.js';
 
-export interface ServeOptions {
+export interface ServeOptions extends Places {
   /** Folder for everything that is kept; made when it is not there. */
   readonly dataDirectory: string;
   /** Address of API and pages. Port 0: any free one. */
@@ -60,6 +56,8 @@ export interface ControlPlane {
   readonly administrator: ApiKey & { readonly created: boolean };
   /** A link that signs one browser in, once. */
   signInLink(): string;
+  /** Resolves when another process has taken the database: this one must be closed. */
+  readonly lost: Promise<PoolwrightError>;
   /** Certificate (PEM) that clients have to trust; undefined when the API's certificate is not of the own authority. */
   readonly caFile: string | undefined;
   close(): Promise<void>;
@@ -89,25 +87,12 @@ async function start(
   const log = options.log ?? fileLog(folder, onClose);
   const clock = systemClock;
   const now = clock.now();
-  const logs = createFileLogStore(join(folder, 'logs'));
-  onClose(() => logs.close());
-  const objects = createFileObjectStore(join(folder, 'objects'));
-  const [db, files, tokenSecret] = await Promise.all([
-    openDatabase({
-      folder: join(folder, 'database'),
-      template: packageFile('dist', 'database-template.tar.gz'),
-      now,
-      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    }).then((opened) => {
-      onClose(() => opened.destroy());
-      return opened;
-    }),
-    openAuthority(join(folder, 'authority'), now),
-    secretFile(join(folder, 'token-secret'), randomSecret),
+  const foundation = await openFoundation({ ...options, folder, log, onClose });
+  const { db, secrets, events, logs, objects } = foundation;
+  const [files, tokenSecret] = await Promise.all([
+    openAuthority(secrets, join(folder, 'authority'), now),
+    secrets.secret('token-secret', randomSecret),
   ]);
-  const events = createEvents((error) => {
-    log.error({ err: error }, 'a listener of events failed');
-  });
   const tokens = createTokens(tokenSecret, clock);
   const addresses = addressesOf(options);
 
@@ -149,7 +134,7 @@ async function start(
       return sealBytes(Buffer.from(text), key, sealContext).toString('base64');
     },
   };
-  const administrator = await ensureAdministrator(context, join(folder, 'administrator.json'));
+  const administrator = await ensureAdministrator(context, secrets);
   const links = createSignInLinks(clock);
 
   const app = await createApp({
@@ -165,7 +150,7 @@ async function start(
   addresses.apiPort = http.port;
 
   await allowReturn(context);
-  const scheduler = startScheduler(context);
+  const scheduler = startScheduler(context, { concurrent: foundation.concurrent });
   onClose(() => scheduler.close());
   const reconciler = startReconciler(context);
   onClose(() => reconciler.close());
@@ -194,6 +179,7 @@ async function start(
     brokerAddress: addresses.brokerEndpoint().replace('ssl://', ''),
     administrator,
     signInLink: () => `${apiUrl}/sign-in?code=${links.create(administrator.id)}`,
+    lost: foundation.lost,
     caFile: own ? files.certificateFile : undefined,
   };
 }

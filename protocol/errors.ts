@@ -30,6 +30,7 @@ export const errorCodes = {
   OUT_OF_SEQUENCE: 'Log records came with a gap before them.',
   // control plane
   DATA_DIR_UNUSABLE: 'The data folder cannot be used.',
+  DATABASE_UNUSABLE: 'The database at DATABASE_URL cannot be used.',
   PORT_IN_USE: 'Another program listens on the address.',
   WORKER_LOST: 'The worker was not heard of for too long.',
   RUN_TIMED_OUT: 'A run stayed in a state past its deadline.',

@@ -1,10 +1,10 @@
 // API keys: who may use the API.
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import type { Context } from '../context.js';
-import { hashSecret, randomSecret, sameSecret, writeSecretFile } from './secrets.js';
+import type { SecretStore } from '../store/secrets.js';
+import { hashSecret, randomSecret, sameSecret } from './secrets.js';
 
 export interface Identity {
   /** Id of the API key. */
@@ -29,16 +29,20 @@ export async function createApiKey(
   const key = { id: fields.id ?? context.ids.next(), secret: fields.secret ?? randomSecret() };
   await context.db
     .insertInto('api_keys')
-    .values({
-      id: key.id,
-      name: fields.name,
-      role: fields.role,
-      secret_hash: hashSecret(key.secret),
-      created_at: context.clock.now(),
-      revoked_at: null,
-    })
+    .values(rowOf(context, { ...fields, ...key }))
     .execute();
   return key;
+}
+
+function rowOf(context: Pick<Context, 'clock'>, key: Pick<Identity, 'name' | 'role'> & ApiKey) {
+  return {
+    id: key.id,
+    name: key.name,
+    role: key.role,
+    secret_hash: hashSecret(key.secret),
+    created_at: context.clock.now(),
+    revoked_at: null,
+  };
 }
 
 /** Throws UNAUTHORIZED for an unknown id, a wrong secret and a revoked key alike. */
@@ -74,41 +78,33 @@ export function unauthorized(): PoolwrightError {
 const administratorSchema = z.object({ id: ulidSchema, secret: z.string().min(32) });
 
 /**
- * The first key, made at the first start and kept in a file that only this user can read. `created` tells whether
- * it was made just now. A start that was killed half-way is completed by the next.
+ * The first key, made at the first start and kept among the secrets. `created` tells whether it was made just now.
+ * A start that was killed half-way is completed by the next.
  */
 export async function ensureAdministrator(
   context: Store,
-  path: string,
+  secrets: SecretStore,
 ): Promise<ApiKey & { readonly created: boolean }> {
-  const existing = await readAdministrator(path);
-  const key = existing ?? { id: context.ids.next(), secret: randomSecret() };
-  if (existing === undefined) await writeSecretFile(path, `${JSON.stringify(key, null, 2)}\n`);
-  const known = await context.db
-    .selectFrom('api_keys')
-    .select('id')
-    .where('id', '=', key.id)
-    .executeTakeFirst();
-  if (known === undefined)
-    await createApiKey(context, { name: 'administrator', role: 'administrator', ...key });
-  return { ...key, created: existing === undefined };
+  const made = { id: context.ids.next(), secret: randomSecret() };
+  const key = parseAdministrator(
+    await secrets.secret('administrator.json', () => `${JSON.stringify(made, null, 2)}\n`),
+  );
+  await context.db
+    .insertInto('api_keys')
+    .values(rowOf(context, { name: 'administrator', role: 'administrator', ...key }))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return { ...key, created: key.id === made.id };
 }
 
-async function readAdministrator(path: string): Promise<ApiKey | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+function parseAdministrator(text: string): ApiKey {
   try {
     return administratorSchema.parse(JSON.parse(text));
   } catch {
-    // The parser's message may quote the file, and with it the secret.
+    // The parser's message may quote the text, and with it the secret.
     throw new PoolwrightError(
       'DATA_DIR_UNUSABLE',
-      `${path} does not hold the administrator's key any more. Restore it, or remove it to have a new key made.`,
+      "The secret administrator.json does not hold the administrator's key any more. Restore it, or remove it to have a new key made.",
     );
   }
 }

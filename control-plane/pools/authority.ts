@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createAuthority, issuePoolCertificate, type Authority } from '../../protocol/certificates.js';
 import { createSigningKey } from '../../protocol/signing.js';
 import { encodeToken } from '../../protocol/token.js';
-import { secretFile } from '../access/secrets.js';
 import type { PoolAuthority } from '../context.js';
+import type { SecretStore } from '../store/secrets.js';
 
 export interface AuthorityFiles {
   readonly authority: Authority;
@@ -16,17 +16,21 @@ export interface AuthorityFiles {
   readonly certificateFile: string;
 }
 
-/** Opens the folder `authority/` of a data folder, or fills it. */
-export async function openAuthority(folder: string, now: number): Promise<AuthorityFiles> {
+/** Opens the authority among the secrets, or makes it. `folder` gets its certificate for clients. */
+export async function openAuthority(
+  secrets: SecretStore,
+  folder: string,
+  now: number,
+): Promise<AuthorityFiles> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Certificate and key in one file: a first start that is killed leaves both or neither.
-  const text = await secretFile(join(folder, 'authority.pem'), async () => {
+  const text = await secrets.secret('authority/authority.pem', async () => {
     const made = await createAuthority({ now });
     return `${made.certificate.trim()}\n${made.privateKey.trim()}\n`;
   });
   const border = text.indexOf('-----BEGIN PRIVATE KEY-----');
   const authority = { certificate: text.slice(0, border), privateKey: text.slice(border) };
-  const signingKey = await secretFile(join(folder, 'signing-key.pem'), () =>
+  const signingKey = await secrets.secret('authority/signing-key.pem', () =>
     createSigningKey().privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   );
   const certificateFile = join(folder, 'certificate.pem');

@@ -1,5 +1,7 @@
 // Keeps every pool's queue moving: a wake-up starts a pass, wake-ups during a pass lead to one more.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../context.js';
+import type { ControlPlaneEvent } from '../events.js';
 import { isEnd } from '../runs/transitions.js';
 import { assignNext } from './assign.js';
 import { sendAssignment } from './assignment.js';
@@ -14,6 +16,8 @@ export interface Scheduler {
 interface Pass {
   /** A wake-up came while it was under way. */
   again: boolean;
+  /** How often it was done again because something may have been locked only. */
+  missed: number;
   done: Promise<void>;
 }
 
@@ -23,11 +27,24 @@ const roundEvery = 5000;
 /** How long a pool rests after a pass failed, in milliseconds. */
 const retryAfter = 1000;
 
-/** Wakes itself on events. A pass that fails is logged and done again: no wake-up is lost. */
-export function startScheduler(context: Context): Scheduler {
+/** A change of another process is dealt with there; should it have died of it, here after this many milliseconds. */
+const elsewhereAfter = 500;
+
+/** How often a pass is done again at once when what it looked for was only locked, and after how long. */
+const passedOver = { times: 5, after: 20 } as const;
+
+/**
+ * Wakes itself on events. A pass that fails is logged and done again: no wake-up is lost. `concurrent`: the
+ * database works on several transactions at a time, so a pass may find a worker or run locked by another one.
+ */
+export function startScheduler(
+  context: Context,
+  { concurrent }: { readonly concurrent: boolean } = { concurrent: false },
+): Scheduler {
   /** Pools with a pass under way → whether another one must follow. */
   const passes = new Map<string, Pass>();
-  const timers = new Set<NodeJS.Timeout>();
+  /** Pools that are looked at again after a while. */
+  const timers = new Map<string, NodeJS.Timeout>();
   let closed = false;
 
   function wake(pool: string): void {
@@ -37,9 +54,18 @@ export function startScheduler(context: Context): Scheduler {
       pass.again = true;
       return;
     }
-    const started = { again: false, done: Promise.resolve() };
+    const started = { again: false, missed: 0, done: Promise.resolve() };
     passes.set(pool, started);
     started.done = run(pool, started);
+  }
+
+  function wakeLater(pool: string, after: number): void {
+    if (closed || timers.has(pool)) return;
+    const timer = setTimeout(() => {
+      timers.delete(pool);
+      wake(pool);
+    }, after);
+    timers.set(pool, timer);
   }
 
   async function run(pool: string, pass: Pass): Promise<void> {
@@ -51,35 +77,25 @@ export function startScheduler(context: Context): Scheduler {
           await sendAssignment(context, match);
           match = await assignNext(context, pool);
         }
+        if (!concurrent || isWanted(pass)) continue;
+        if (pass.missed < passedOver.times && (await mayHavePassedOver(context, pool))) {
+          pass.missed += 1;
+          pass.again = true;
+          await sleep(passedOver.after);
+        }
       }
     } catch (error) {
       context.log.error({ err: error, pool }, 'a pass over the queue failed and will be repeated');
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        wake(pool);
-      }, retryAfter);
-      timers.add(timer);
+      wakeLater(pool, retryAfter);
     } finally {
       passes.delete(pool);
     }
   }
 
-  const unsubscribe = context.events.subscribe((event) => {
-    switch (event.kind) {
-      case 'worker':
-        if (event.free) wake(event.pool);
-        return;
-      case 'run':
-        // One more waits, or one has ended that others of its stack waited for.
-        if (event.state === 'QUEUED' || event.state === 'CONFIRMED' || isEnd(event.state)) wake(event.pool);
-        return;
-      case 'pool':
-        wake(event.pool);
-        return;
-      case 'log':
-      case 'stack':
-        return;
-    }
+  const unsubscribe = context.events.subscribe((event, origin) => {
+    if (!letsStart(event)) return;
+    if (origin === 'here') wake(event.pool);
+    else wakeLater(event.pool, elsewhereAfter);
   });
 
   // Should a wake-up be lost between a change and its event, nothing waits for ever.
@@ -100,10 +116,60 @@ export function startScheduler(context: Context): Scheduler {
       closed = true;
       clearInterval(round);
       unsubscribe();
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of timers.values()) clearTimeout(timer);
       await Promise.all([...passes.values()].map(({ done }) => done));
     },
   };
+}
+
+/** Whether a run may start now that could not before: there is a worker more, a run more, or one less to wait for. */
+function letsStart(
+  event: ControlPlaneEvent,
+): event is Extract<ControlPlaneEvent, { kind: 'worker' | 'run' | 'pool' }> {
+  switch (event.kind) {
+    case 'worker':
+      return event.free;
+    case 'run':
+      // One more waits, or one has ended that others of its stack waited for.
+      return event.state === 'QUEUED' || event.state === 'CONFIRMED' || isEnd(event.state);
+    case 'pool':
+      return true;
+    case 'log':
+    case 'stack':
+      return false;
+  }
+}
+
+/** Asked again because another wake-up may have come meanwhile. */
+function isWanted(pass: Pass): boolean {
+  return pass.again;
+}
+
+/**
+ * Assigning takes no row that another transaction holds, which may only be one that notes a worker's report. Then
+ * a worker is idle and a run waits, and yet nothing was assigned.
+ */
+async function mayHavePassedOver(context: Context, pool: string): Promise<boolean> {
+  const worker = await context.db
+    .selectFrom('workers')
+    .select('id')
+    .where('pool_id', '=', pool)
+    .where('connected', '=', true)
+    .where('leaving', '=', false)
+    .where('drained', '=', false)
+    .where('run_id', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  if (worker === undefined) return false;
+  const run = await context.db
+    .selectFrom('runs')
+    .select('id')
+    .where('pool_id', '=', pool)
+    .where('worker_id', 'is', null)
+    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .limit(1)
+    .executeTakeFirst();
+  return run !== undefined;
 }
 
 async function waitingPools(context: Context): Promise<string[]> {

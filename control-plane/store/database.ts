@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { PGlite } from '@electric-sql/pglite';
-import { Kysely, PostgresDialect } from 'kysely';
+import { PostgresDialect, type Kysely } from 'kysely';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import { migrate } from './migrations.js';
 import { pglitePool } from './pglite-pool.js';
+import { RetryingDatabase } from './retrying.js';
 import type { Database } from './schema.js';
 
 export interface OpenDatabaseOptions {
@@ -22,7 +23,7 @@ export interface OpenDatabaseOptions {
 /** Opens and migrates. The caller closes it with `destroy()`. Throws DATA_DIR_UNUSABLE. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Kysely<Database>> {
   const pglite = await open(options);
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
+  const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
   try {
     await migrate(db, options.now);
   } catch (error) {

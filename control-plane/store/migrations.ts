@@ -1,6 +1,8 @@
 // The steps that bring a database from any earlier version to this one. Forward only: a step that has been
 // released is never edited, a change is a new step at the end. All statements are plain PostgreSQL.
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { PoolwrightError } from '../../protocol/errors.js';
+import { sharedStatements } from './migrations/shared.js';
 import type { Database } from './schema.js';
 
 interface Migration {
@@ -147,17 +149,50 @@ const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  { number: 3, statements: sharedStatements },
 ];
 
-/** Brings the database up to date, each step in a transaction of its own. Answers how many were applied. */
-export async function migrate(db: Kysely<Database>, now: number): Promise<number> {
+/** Key of the lock under which migrations run; any number that nobody else takes. */
+const migrationLock = 7_665_012;
+
+/** Of the last step that this program knows. */
+export const newestVersion = Math.max(...migrations.map(({ number }) => number));
+
+/**
+ * Brings the database up to date, each step in a transaction of its own. Processes that start together take turns.
+ * `upTo`: the last step to apply, for tests. Answers how many were applied. Throws DATABASE_UNUSABLE for a database
+ * that a newer program has been at.
+ */
+export async function migrate(db: Kysely<Database>, now: number, upTo = newestVersion): Promise<number> {
+  return db.connection().execute(async (connection) => {
+    // Waiting for another process, and the steps themselves, take as long as they take.
+    await sql`set statement_timeout = 0`.execute(connection);
+    await sql`select pg_advisory_lock(${migrationLock})`.execute(connection);
+    try {
+      return await applyMissing(connection, now, upTo);
+    } finally {
+      await sql`select pg_advisory_unlock(${migrationLock})`.execute(connection);
+      await sql`reset statement_timeout`.execute(connection);
+    }
+  });
+}
+
+async function applyMissing(db: Kysely<Database>, now: number, upTo: number): Promise<number> {
   await sql`create table if not exists schema_migrations (
     number integer primary key,
     applied_at bigint not null
   )`.execute(db);
   const applied = await db.selectFrom('schema_migrations').select('number').execute();
   const known = new Set(applied.map(({ number }) => number));
-  const missing = migrations.filter(({ number }) => !known.has(number));
+  const newest = Math.max(0, ...known);
+  if (newest > newestVersion) {
+    throw new PoolwrightError(
+      'DATABASE_UNUSABLE',
+      `The database is of version ${String(newest)}; this program knows ${String(newestVersion)}. ` +
+        'Start the newer program that was here, or restore a backup from before it.',
+    );
+  }
+  const missing = migrations.filter(({ number }) => number <= upTo && !known.has(number));
   for (const migration of missing) {
     await db.transaction().execute((transaction) => apply(transaction, migration, now));
   }

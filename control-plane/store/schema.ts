@@ -171,6 +171,39 @@ export interface UploadsTable {
   completed_at: number | null;
 }
 
+/** Secrets of the control plane itself, when several processes share them. */
+export interface SecretsTable {
+  name: string;
+  value: string;
+  created_at: number;
+}
+
+/** The log of an attempt at a run, where several processes share logs. */
+export interface LogAttemptsTable {
+  run_id: string;
+  attempt: number;
+  /** Of the last durable record. */
+  last_number: number;
+  /** Of all records. */
+  bytes: number;
+  /** The last text that is not blank. */
+  last_text: string | null;
+  begun_at: number;
+  updated_at: number;
+}
+
+/** Consecutive records of an attempt. */
+export interface LogChunksTable {
+  run_id: string;
+  attempt: number;
+  first_number: number;
+  last_number: number;
+  bytes: number;
+  /** One record a line; null when they are in the object. */
+  records: string | null;
+  object: string | null;
+}
+
 export interface Database {
   api_keys: ApiKeysTable;
   worker_pools: WorkerPoolsTable;
@@ -180,6 +213,9 @@ export interface Database {
   runs: RunsTable;
   run_transitions: RunTransitionsTable;
   uploads: UploadsTable;
+  secrets: SecretsTable;
+  log_attempts: LogAttemptsTable;
+  log_chunks: LogChunksTable;
   schema_migrations: { number: number; applied_at: number };
 }
 

@@ -68,6 +68,7 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
       brokerAddress: `127.0.0.1:${String(ports.broker)}`,
       administrator: { ...administrator, created: true },
       signInLink: () => '',
+      lost: new Promise(() => undefined),
       caFile: undefined,
       close: killServer,
     };

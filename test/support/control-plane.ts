@@ -11,7 +11,7 @@ import { createTask, getRun, triggerRun, type RunWithHistory } from '../../contr
 import { createStack, type StackInput } from '../../control-plane/cli/api/stacks.js';
 import { listWorkers, type Worker } from '../../control-plane/cli/api/workers.js';
 import type { RunType } from '../../protocol/runs.js';
-import { serve, type ControlPlane } from '../../control-plane/serve.js';
+import { serve, type ControlPlane, type ServeOptions } from '../../control-plane/serve.js';
 import { generateKeyAndRequest } from '../../protocol/requests.js';
 import { until } from '../launcher/support/until.js';
 
@@ -56,10 +56,20 @@ let counter = 0;
 /** `folder` is an empty one; data and launchers have theirs in it. Launchers execute on the host unless told otherwise. */
 export async function startControlPlane(
   folder: string,
-  options: { readonly launchers?: number; readonly environment?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly launchers?: number;
+    readonly environment?: Readonly<Record<string, string>>;
+    /** What differs from a control plane that has everything embedded. */
+    readonly serve?: Partial<ServeOptions>;
+  } = {},
 ): Promise<TestPlane> {
   const any = { host: '127.0.0.1', port: 0 };
-  const controlPlane = await serve({ dataDirectory: join(folder, 'data'), listen: any, brokerListen: any });
+  const controlPlane = await serve({
+    dataDirectory: join(folder, 'data'),
+    listen: any,
+    brokerListen: any,
+    ...options.serve,
+  });
   return aroundControlPlane(folder, controlPlane, options);
 }
 

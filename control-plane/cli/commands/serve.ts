@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UsageError } from '../exit.js';
 import { act, withExample } from '../invocation.js';
 import { address } from '../parse.js';
+import { placesHelp, placesOf } from '../places.js';
 import { aborted, takeStopSignals } from '../stop-signals.js';
 import type { Terminal } from '../terminal.js';
 
@@ -58,6 +59,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       terminal.note('Ended at once.');
     });
     const controlPlane = await serve({
+      ...placesOf(process.env),
       dataDirectory: options.dataDir,
       listen: options.listen,
       brokerListen: options.brokerListen,
@@ -87,12 +89,14 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
         '',
         'Ctrl-C stops it in order, a second Ctrl-C at once.',
       ]);
-      await aborted(stop.signal);
+      const lost = await Promise.race([aborted(stop.signal), controlPlane.lost]);
+      if (lost !== undefined) throw lost;
       terminal.note('Stopping …');
     } finally {
       await controlPlane.close();
       stop.release();
     }
   });
+  command.addHelpText('after', placesHelp);
   withExample(command, 'poolwright serve --data-dir /var/lib/poolwright');
 }

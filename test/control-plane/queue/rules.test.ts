@@ -54,15 +54,15 @@ describe('an attempt that no longer counts', () => {
     const before = await find(rules, old.run.id);
     const { id } = old.run;
     const late = [
-      acceptRun(rules.context, id, 1, first.id),
-      beginRun(rules.context, id, 1, first.id),
-      rejectRun(rules.context, id, 1, first.id, { code: 'X', message: 'x' }),
-      assertReporting(rules.context, { run: id, attempt: 1, worker: first.id }, 1),
-      report(rules, old, 1, { k: 'state', s: 'PLANNING' }),
+      () => acceptRun(rules.context, id, 1, first.id),
+      () => beginRun(rules.context, id, 1, first.id),
+      () => rejectRun(rules.context, id, 1, first.id, { code: 'X', message: 'x' }),
+      () => assertReporting(rules.context, { run: id, attempt: 1, worker: first.id }, 1),
+      () => report(rules, old, 1, { k: 'state', s: 'PLANNING' }),
       // The right number from the wrong worker is no better.
-      beginRun(rules.context, id, 2, first.id),
+      () => beginRun(rules.context, id, 2, first.id),
     ];
-    for (const call of late) await expect(call).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
+    for (const call of late) await expect(call()).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
     expect(await find(rules, id)).toEqual(before);
   });
 });

@@ -8,15 +8,12 @@ import { acceptRun, beginRun } from '../../../control-plane/runs/attempts.js';
 import { applyRecords } from '../../../control-plane/runs/records.js';
 import { triggerRun, type Trigger } from '../../../control-plane/runs/runs.js';
 import { createStack, type StackFields } from '../../../control-plane/stacks/stacks.js';
-import { openDatabase } from '../../../control-plane/store/database.js';
 import type { RunRow } from '../../../control-plane/store/schema.js';
 import type { HeldRun } from '../../../protocol/messages.js';
 import type { RunState } from '../../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../../protocol/worker-api.js';
-import { fileURLToPath } from 'node:url';
 import { ulid } from 'ulid';
-
-const template = fileURLToPath(new URL('../../../dist/database-template.tar.gz', import.meta.url));
+import { openRulesDatabase } from './rules-database.js';
 
 export interface Rules {
   readonly context: Context;
@@ -29,7 +26,8 @@ export interface Rules {
 }
 
 export async function openRules(): Promise<Rules> {
-  const db = await openDatabase({ now: 0, template });
+  const database = await openRulesDatabase();
+  const { db } = database;
   const sent: Rules['sent'] = [];
   const rules = { now: Date.UTC(2026, 0, 1), sent } as unknown as Rules & { context: Context };
   const context: Context = {
@@ -58,7 +56,7 @@ export async function openRules(): Promise<Rules> {
       for (const table of ['runs', 'workers', 'stacks', 'worker_pools'] as const)
         await db.deleteFrom(table).execute();
     },
-    close: () => db.destroy(),
+    close: () => database.close(),
   });
 }
 
