@@ -14,7 +14,7 @@ All settings come from the environment:
 ${describeVariables()}
 
 SIGTERM or SIGINT: take nothing new, finish the run, end. A second one stops the run, too.
-Exit codes: 0 ended in order, 1 failed, 2 wrong settings.
+Exit codes: 0 ended in order, 1 failed, 2 wrong settings, 3 not connected for too long.
 `;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -41,7 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`launcher${code}: ${messageOf(error)}\n`);
     if (!(error instanceof PoolwrightError) && error instanceof Error)
       process.stderr.write(`${error.stack ?? ''}\n`);
-    return wrongSettings ? 2 : 1;
+    if (wrongSettings) return 2;
+    return error instanceof PoolwrightError && error.code === 'NOT_CONNECTED' ? 3 : 1;
   }
 }
 

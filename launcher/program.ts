@@ -18,8 +18,12 @@ import { keepWorkspace } from './run/source/workspace.js';
 import { createRunPrinter } from './run/printer.js';
 import { createWorkerApi } from './run/worker-api.js';
 import { readSettings } from './settings/read.js';
+import { createSurroundings, type Surroundings } from './surroundings.js';
 
-/** Runs one worker until it has ended in order. Throws INVALID_SETTINGS, UNSUPPORTED, ENGINE_UNAVAILABLE. */
+/**
+ * Runs one worker until it has ended in order. Throws INVALID_SETTINGS, UNSUPPORTED, ENGINE_UNAVAILABLE, PORT_IN_USE,
+ * NOT_CONNECTED.
+ */
 export async function run(version: string): Promise<void> {
   const { settings, warnings } = readSettings({
     environment: process.env,
@@ -37,6 +41,7 @@ export async function run(version: string): Promise<void> {
   for (const warning of warnings) log.warn(warning);
 
   const life = await beginLife(settings.stateDirectory, ulid());
+  let surroundings: Surroundings | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
     const dead = await deadLives(settings.stateDirectory, life.id);
@@ -51,8 +56,17 @@ export async function run(version: string): Promise<void> {
     const print = settings.runLogsOnStandardOutput
       ? createRunPrinter(writeOut, () => clock.now())
       : undefined;
+    const around = await createSurroundings({
+      settings,
+      authorities: () => trustedCertificates([], process.env),
+      clock,
+      random: Math.random,
+      log,
+    });
+    surroundings = around;
     const launcher: Launcher = startLauncher({
       log,
+      observers: around.observers,
       connect: (status, listener) =>
         createConnection({
           transport: createTransport({ token, privateKey, worker: life.id, proxies: settings.proxies }),
@@ -73,16 +87,18 @@ export async function run(version: string): Promise<void> {
             keepWorkspace,
             phasesOf,
             createApi: ({ run: runId, attempt, bulk }) =>
-              createWorkerApi({
-                ...bulk,
-                run: runId,
-                attempt,
-                authorities: () => trustedCertificates(token.authorities, process.env),
-                proxies: settings.proxies,
-                clock,
-                random: Math.random,
-                log,
-              }),
+              around.guarded(
+                createWorkerApi({
+                  ...bulk,
+                  run: runId,
+                  attempt,
+                  authorities: () => trustedCertificates(token.authorities, process.env),
+                  proxies: settings.proxies,
+                  clock,
+                  random: Math.random,
+                  log,
+                }),
+              ),
             clock,
             now: () => launcher.now(),
             log,
@@ -96,10 +112,13 @@ export async function run(version: string): Promise<void> {
         ),
     });
     const release = takeSignals(launcher, log, settings.endWithParent);
+    around.attach(launcher);
     await launcher.ended;
     release();
+    await around.finish();
     log.info('Ended.');
   } finally {
+    surroundings?.close();
     await endLife(life);
   }
 }

@@ -80,6 +80,18 @@ export function readSettings(machine: Machine): ReadSettings {
       bypass: readNoProxy(optional(variables.noProxy)),
       noProxy: optional(variables.noProxy),
     },
+    cloud: {
+      name: optional(variables.cloud),
+      scaleInProtection: optional(variables.scaleInProtection),
+      lifecycleHook: optional(variables.lifecycleHook),
+      identityClientId: optional(variables.identityClientId),
+      metadataEndpoint: optional(variables.metadataEndpoint),
+      apiEndpoint: optional(variables.apiEndpoint),
+    },
+    health: {
+      port: optional(variables.healthPort),
+      disconnectedLimit: optional(variables.disconnectedLimit),
+    },
   } as const;
   if (faults.length > 0 || token === undefined || privateKey === undefined) {
     const unsupported = faults.every(({ reason }) => reason.startsWith(unsupportedReason));

@@ -52,6 +52,30 @@ export interface Settings {
   readonly containers: ContainerSettings;
   readonly vcsMappings: readonly VcsMapping[];
   readonly proxies: ProxySettings;
+  readonly cloud: CloudSettings;
+  readonly health: HealthSettings;
+}
+
+/** What the machine's cloud has to do with the launcher. */
+export interface CloudSettings {
+  /** Whose notices are listened to; null: nobody's. */
+  readonly name: 'aws' | 'azure' | 'google' | null;
+  /** Protect the machine from scale-in while it has a run, where the cloud has that. */
+  readonly scaleInProtection: boolean;
+  /** EC2: name of the group's hook on terminating instances. */
+  readonly lifecycleHook: string | null;
+  /** Azure: client id of the machine's identity to use. */
+  readonly identityClientId: string | null;
+  /** Addresses in the place of the cloud's own, with protocol. */
+  readonly metadataEndpoint: string | null;
+  readonly apiEndpoint: string | null;
+}
+
+export interface HealthSettings {
+  /** Port of the endpoint on the loopback address; null: there is none. */
+  readonly port: number | null;
+  /** Milliseconds without a connection, and without a run, after which the launcher ends; null: never. */
+  readonly disconnectedLimit: number | null;
 }
 
 export interface ContainerSettings {

@@ -104,6 +104,21 @@ export function readName(text: string): string {
   throw wrongValue(`expected one word, got ${shown(text)}`);
 }
 
+/** A port number, or null for none. */
+export function readPort(text: string): number | null {
+  if (text === '') return null;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) throw wrongValue(`expected a port from 1 to 65535, got ${shown(text)}`);
+  return port;
+}
+
+/** Address of a service, without a slash at its end, or null for none. */
+export function readEndpoint(text: string): string | null {
+  if (text === '') return null;
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
+  throw wrongValue(`expected an address such as "https://host", got ${shown(text)}`);
+}
+
 /** The same, or null for none. */
 export function readOptionalName(text: string): string | null {
   return text === '' ? null : readName(text);

@@ -5,12 +5,14 @@ import { parseTimeout } from '../../protocol/duration.js';
 import { readProxy } from '../network/proxies.js';
 import {
   readBoolean,
+  readEndpoint,
   readMounts,
   readName,
   readNames,
   readOptionalName,
   readPassedVariables,
   readPath,
+  readPort,
   readWord,
   wrongValue,
 } from './values.js';
@@ -160,6 +162,64 @@ export const variables = {
     default: '',
     noDefault: 'pretty on a terminal, otherwise json',
     read: (text) => (text === '' ? null : readWord(['json', 'pretty'] as const)(text)),
+  }),
+  cloud: define({
+    name: 'POOLWRIGHT_CLOUD',
+    meaning:
+      'The cloud of this machine, aws, azure or google: its notices of scale-in, preemption and maintenance make the launcher finish its run and leave.',
+    default: '',
+    noDefault: 'none, nothing is listened to',
+    read: (text) => (text === '' ? null : readWord(['aws', 'azure', 'google'] as const)(text)),
+  }),
+  scaleInProtection: define({
+    name: 'POOLWRIGHT_SCALE_IN_PROTECTION',
+    meaning:
+      'Protect this machine from scale-in while it has a run. On EC2 and Azure, with POOLWRIGHT_CLOUD.',
+    default: 'true',
+    read: readBoolean,
+  }),
+  lifecycleHook: define({
+    name: 'POOLWRIGHT_LIFECYCLE_HOOK',
+    meaning:
+      "EC2: name of the Auto Scaling group's hook on terminating instances, which the launcher answers.",
+    default: '',
+    read: readOptionalName,
+  }),
+  identityClientId: define({
+    name: 'POOLWRIGHT_AZURE_CLIENT_ID',
+    meaning: "Azure: client id of the machine's identity by which it protects itself.",
+    default: '',
+    noDefault: 'the only one',
+    read: readOptionalName,
+  }),
+  metadataEndpoint: define({
+    name: 'POOLWRIGHT_METADATA_ENDPOINT',
+    meaning: "Address of the cloud's metadata service.",
+    default: '',
+    noDefault: 'http://169.254.169.254',
+    read: readEndpoint,
+  }),
+  apiEndpoint: define({
+    name: 'POOLWRIGHT_CLOUD_ENDPOINT',
+    meaning: 'Address of EC2 Auto Scaling or the Azure resource manager, such as a private endpoint.',
+    default: '',
+    noDefault: "the cloud's public one",
+    read: readEndpoint,
+  }),
+  healthPort: define({
+    name: 'POOLWRIGHT_HEALTH_PORT',
+    meaning:
+      'Port on 127.0.0.1 where GET /health answers 200 or 503 with the state of the connection as JSON.',
+    default: '',
+    read: readPort,
+  }),
+  disconnectedLimit: define({
+    name: 'POOLWRIGHT_DISCONNECTED_TIMEOUT',
+    meaning:
+      'A launcher that was not connected for this long and has no run ends with exit code 3, so that its machine is replaced (duration).',
+    default: '',
+    noDefault: 'never',
+    read: (text) => (text === '' ? null : parseTimeout(text)),
   }),
   endWithParent: define({
     name: 'POOLWRIGHT_END_WITH_PARENT',

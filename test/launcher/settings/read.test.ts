@@ -53,7 +53,42 @@ describe('settings', () => {
         mounts: [],
         dockerConfigDirectory: null,
       },
+      cloud: {
+        name: null,
+        scaleInProtection: true,
+        lifecycleHook: null,
+        identityClientId: null,
+        metadataEndpoint: null,
+        apiEndpoint: null,
+      },
+      health: { port: null, disconnectedLimit: null },
     });
+  });
+
+  test('name the cloud of the machine and how its health is told', () => {
+    const { settings } = read({
+      POOLWRIGHT_CLOUD: 'aws',
+      POOLWRIGHT_SCALE_IN_PROTECTION: 'false',
+      POOLWRIGHT_LIFECYCLE_HOOK: 'finish-run',
+      POOLWRIGHT_CLOUD_ENDPOINT: 'https://vpce-1.autoscaling.eu-west-1.vpce.amazonaws.com/',
+      POOLWRIGHT_HEALTH_PORT: '8372',
+      POOLWRIGHT_DISCONNECTED_TIMEOUT: '30m',
+    });
+    expect(settings.cloud).toMatchObject({
+      name: 'aws',
+      scaleInProtection: false,
+      lifecycleHook: 'finish-run',
+      apiEndpoint: 'https://vpce-1.autoscaling.eu-west-1.vpce.amazonaws.com',
+    });
+    expect(settings.health).toEqual({ port: 8372, disconnectedLimit: 30 * 60_000 });
+    for (const wrong of [
+      { POOLWRIGHT_CLOUD: 'alibaba' },
+      { POOLWRIGHT_HEALTH_PORT: '0' },
+      { POOLWRIGHT_HEALTH_PORT: '70000' },
+      { POOLWRIGHT_DISCONNECTED_TIMEOUT: '0' },
+      { POOLWRIGHT_METADATA_ENDPOINT: '169.254.169.254' },
+    ])
+      expect(refusal(() => read(wrong)).message).toContain(Object.keys(wrong)[0]);
   });
 
   test('take every variable of the contract', () => {
