@@ -1,6 +1,6 @@
 // POST /graphql: the public API over HTTP.
 import { readFileSync } from 'node:fs';
-import { parse, validate } from 'graphql';
+import { parse } from 'graphql';
 import { createHandler } from 'graphql-http/lib/use/fetch';
 import { Hono } from 'hono';
 import { identityOf, type Identity } from '../access/api-keys.js';
@@ -27,7 +27,7 @@ export function graphqlRoutes(dependencies: ApiDependencies): Hono<ServerEnviron
     schema: executableSchema(schemaText, [sessionResolvers, poolResolvers, stackResolvers, runResolvers]),
     context: async ({ raw }) => ({ ...dependencies, identity: await identify(dependencies, raw) }),
     parse: (source, options) => parse(source, { ...options, maxTokens: mostTokens }),
-    validate: (schema, document) => validate(schema, document, validationRules),
+    validationRules: (_request, args) => validationRules(args.variableValues ?? {}),
     formatError: (error) => presentError(error, context.log),
   });
   const app = new Hono<ServerEnvironment>();

@@ -11,71 +11,114 @@ import {
   GraphQLNonNull,
   specifiedRules,
   typeFromAST,
+  valueFromASTUntyped,
   VariablesInAllowedPositionRule,
+  type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLInputType,
   type GraphQLType,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
+import { largestPage, usualPage } from '../store/search.js';
 
-/** Levels of fields in one another; the deepest that clients ask for has 8. */
+/** Levels of fields in one another; the deepest that clients ask for has 9. */
 const deepest = 12;
+/** The introspection that tools start with has 13 levels; the library itself bounds how lists nest there. */
+const deepestIntrospection = 20;
 /** Fields in all, those of a fragment counted wherever it is used. */
 const most = 2000;
+/** Values in the answer at most: the fields below a list count once for each of its entries. */
+const mostValues = 200_000;
+
+/** Entries of a list that nobody bounds by `first`, at most or as a fair guess. */
+const entries: Readonly<Record<string, number>> = {
+  workerPools: 100,
+  workers: 100,
+  runs: 50,
+  proposedRuns: 50,
+  tasks: 50,
+  history: 20,
+  config: 20,
+  usedBy: 100,
+  dependsOn: 10,
+  isDependedOnBy: 10,
+};
 
 interface Size {
   readonly depth: number;
   readonly fields: number;
+  readonly values: number;
 }
 
+const nothing: Size = { depth: 0, fields: 0, values: 0 };
+
 /** Refuses what would take the control plane long to answer. */
-const bounded: ValidationRule = (context) => {
-  const known = new Map<string, Size>();
+const bounded =
+  (variables: Variables): ValidationRule =>
+  (context) => {
+    const known = new Map<string, Size>();
 
-  function sizeOf(set: SelectionSetNode | undefined): Size {
-    let depth = 0;
-    let fields = 0;
-    for (const selection of set?.selections ?? []) {
-      const own = selection.kind === Kind.FIELD ? 1 : 0;
-      const inner =
-        selection.kind === Kind.FRAGMENT_SPREAD
-          ? sizeOfFragment(context.getFragment(selection.name.value))
-          : sizeOf(selection.selectionSet);
-      depth = Math.max(depth, own + inner.depth);
-      fields += own + inner.fields;
-    }
-    return { depth, fields };
-  }
-
-  function sizeOfFragment(fragment: FragmentDefinitionNode | null | undefined): Size {
-    if (fragment == null) return { depth: 0, fields: 0 };
-    const name = fragment.name.value;
-    const found = known.get(name);
-    if (found !== undefined) return found;
-    // A fragment that holds itself is another rule's affair; here it must only not go round for ever.
-    known.set(name, { depth: 0, fields: 0 });
-    const size = sizeOf(fragment.selectionSet);
-    known.set(name, size);
-    return size;
-  }
-
-  return {
-    OperationDefinition(operation) {
-      const { depth, fields } = sizeOf(operation.selectionSet);
-      const fault =
-        depth > deepest
-          ? `is deeper than ${String(deepest)} levels`
-          : fields > most
-            ? `has more than ${String(most)} fields`
-            : undefined;
-      if (fault !== undefined) {
-        context.reportError(new GraphQLError(`The query ${fault}. Ask in several smaller ones.`));
+    function sizeOf(set: SelectionSetNode | undefined): Size {
+      let { depth, fields, values } = nothing;
+      for (const selection of set?.selections ?? []) {
+        const own = selection.kind === Kind.FIELD ? 1 : 0;
+        const inner =
+          selection.kind === Kind.FRAGMENT_SPREAD
+            ? sizeOfFragment(context.getFragment(selection.name.value))
+            : sizeOf(selection.selectionSet);
+        depth = Math.max(depth, own + inner.depth);
+        fields += own + inner.fields;
+        values += own + inner.values * (selection.kind === Kind.FIELD ? entriesOf(selection, variables) : 1);
       }
-    },
+      return { depth, fields, values };
+    }
+
+    function sizeOfFragment(fragment: FragmentDefinitionNode | null | undefined): Size {
+      if (fragment == null) return nothing;
+      const name = fragment.name.value;
+      const found = known.get(name);
+      if (found !== undefined) return found;
+      // A fragment that holds itself is another rule's affair; here it must only not go round for ever.
+      known.set(name, nothing);
+      const size = sizeOf(fragment.selectionSet);
+      known.set(name, size);
+      return size;
+    }
+
+    return {
+      OperationDefinition(operation) {
+        const { depth, fields, values } = sizeOf(operation.selectionSet);
+        const allowed = isIntrospection(operation) ? deepestIntrospection : deepest;
+        const faults = [
+          depth > allowed ? `is deeper than ${String(allowed)} levels` : undefined,
+          fields > most ? `has more than ${String(most)} fields` : undefined,
+          values > mostValues ? `may give more than ${String(mostValues)} values` : undefined,
+        ];
+        const fault = faults.find((found) => found !== undefined);
+        if (fault !== undefined) {
+          context.reportError(new GraphQLError(`The query ${fault}. Ask in several smaller ones.`));
+        }
+      },
+    };
   };
-};
+
+function isIntrospection({ selectionSet }: OperationDefinitionNode): boolean {
+  return selectionSet.selections.every(
+    (selection) => selection.kind === Kind.FIELD && selection.name.value.startsWith('__'),
+  );
+}
+
+/** How many entries a field's answer may have. */
+function entriesOf({ name, arguments: args }: FieldNode, variables: Variables): number {
+  const input = args?.find((argument) => argument.name.value === 'input')?.value;
+  if (input === undefined || !name.value.startsWith('search')) return entries[name.value] ?? 1;
+  const value: unknown = valueFromASTUntyped(input, { ...variables });
+  const first = typeof value === 'object' && value !== null && 'first' in value ? value.first : undefined;
+  return typeof first === 'number' ? Math.min(Math.max(first, 0), largestPage) : usualPage;
+}
 
 /**
  * As the specification's rule of the same purpose, but a variable declared as String may stand where an ID is
@@ -127,7 +170,12 @@ function stringForId(type: GraphQLType): GraphQLType {
   return type === GraphQLID ? GraphQLString : type;
 }
 
-export const validationRules: readonly ValidationRule[] = [
-  bounded,
-  ...specifiedRules.map((rule) => (rule === VariablesInAllowedPositionRule ? variablesInPosition : rule)),
-];
+type Variables = Readonly<Record<string, unknown>>;
+
+/** The rules for a document with the values of its variables. */
+export function validationRules(variables: Variables): readonly ValidationRule[] {
+  return [
+    bounded(variables),
+    ...specifiedRules.map((rule) => (rule === VariablesInAllowedPositionRule ? variablesInPosition : rule)),
+  ];
+}

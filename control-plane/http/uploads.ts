@@ -8,7 +8,7 @@ import { sealStream } from '../../protocol/sealing/seal.js';
 import { pipeline } from 'node:stream';
 import type { Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
-import { getPool } from '../pools/pools.js';
+import { sealingPool } from '../pools/pools.js';
 import { getStack } from '../stacks/stacks.js';
 import type { ObjectStore } from '../store/objects.js';
 import { streamBody, type ServerEnvironment } from './body.js';
@@ -51,13 +51,7 @@ export async function createUpload(
 
 async function recipientOf(context: Context, stackId: string) {
   const stack = await getStack(context, stackId);
-  if (stack.pool_id === null) {
-    throw new PoolwrightError(
-      'CONFLICT',
-      `The stack ${stackId} has no worker pool, so there is no key to seal an upload for. Give the stack a pool first.`,
-    );
-  }
-  return publicKeyOf((await getPool(context, stack.pool_id)).public_key);
+  return publicKeyOf((await sealingPool(context, stack, 'an upload')).public_key);
 }
 
 export function uploadRoutes(dependencies: {

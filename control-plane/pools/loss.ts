@@ -21,6 +21,7 @@ export async function endRunOf(context: Context, worker: string, cause: string):
     await tx.deleteFrom('workers').where('id', '=', worker).execute();
     const run =
       row.run_id === null ? undefined : await release(tx, context, row, row.run_id, cause, lastLine);
+    await noteEmpty(tx, context, row.pool_id);
     return { row, run };
   });
   if (outcome === undefined) return false;
@@ -30,6 +31,16 @@ export async function endRunOf(context: Context, worker: string, cause: string):
   if (run !== undefined) tell(context, run);
   context.events.emit({ kind: 'worker', pool: row.pool_id, worker, free: false });
   return true;
+}
+
+/** So that a run that waits there can say since when the pool has nobody. */
+async function noteEmpty(tx: Tx, context: Context, pool: string): Promise<void> {
+  await tx
+    .updateTable('worker_pools')
+    .set({ workers_gone_at: context.clock.now() })
+    .where('id', '=', pool)
+    .where((is) => is.not(is.exists(is.selectFrom('workers').select('id').where('pool_id', '=', pool))))
+    .execute();
 }
 
 /**

@@ -1,7 +1,8 @@
 // Worker pools: made from a certificate signing request, given a new certificate, deleted.
 import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
-import type { PoolRow } from '../store/schema.js';
+import { endStates } from '../runs/transitions.js';
+import { publicPoolId, type PoolRow } from '../store/schema.js';
 import { tellPoolToLeave } from './leave.js';
 
 export interface PoolFields {
@@ -49,20 +50,40 @@ export async function createPool(
   return { pool, token: tokenOf(context, pool) };
 }
 
+/**
+ * The pool that a stack's secrets and uploads are sealed for: its own, else the public one. Throws CONFLICT when that
+ * has no key yet.
+ */
+export async function sealingPool(
+  context: Pick<Context, 'db'>,
+  stack: { readonly id: string; readonly pool_id: string | null },
+  what: string,
+): Promise<PoolRow> {
+  const pool = await getPool(context, stack.pool_id ?? publicPoolId);
+  if (pool.public_key !== '') return pool;
+  throw new PoolwrightError(
+    'CONFLICT',
+    `The stack ${stack.id} has no worker pool, so there is no key to seal ${what} for. Give the stack a pool first.`,
+  );
+}
+
 /** The token of a pool. It holds no secret, but with the pool's private key it lets a worker in. */
 export function tokenOf(context: Pick<Context, 'authority'>, pool: PoolRow): string {
   return context.authority.token(pool.id, pool.certificate);
 }
 
+/** By name, without the public one. */
 export function listPools(context: Pick<Context, 'db'>): Promise<PoolRow[]> {
   return context.db
     .selectFrom('worker_pools')
     .selectAll()
     .where('deleted_at', 'is', null)
+    .where('public', '=', false)
     .orderBy('name')
     .execute();
 }
 
+/** The public pool, too, by its id. */
 export function findPool(context: Pick<Context, 'db'>, id: string): Promise<PoolRow | undefined> {
   return context.db
     .selectFrom('worker_pools')
@@ -87,6 +108,7 @@ export async function updatePool(context: Context, id: string, request: PoolFiel
     .updateTable('worker_pools')
     .set({ ...fields, updated_at: context.clock.now() })
     .where('id', '=', id)
+    .where('public', '=', false)
     .where('deleted_at', 'is', null)
     .returningAll()
     .executeTakeFirst();
@@ -131,7 +153,7 @@ export async function cyclePool(context: Context, id: string): Promise<void> {
   await tellPoolToLeave(context, id, { immediate: false, reason: 'the worker pool is cycled' });
 }
 
-/** Throws NOT_FOUND; CONFLICT, listing them, while stacks use the pool. */
+/** Throws NOT_FOUND; CONFLICT, listing them, while stacks use the pool or runs are there that have not ended. */
 export async function deletePool(context: Context, id: string): Promise<PoolRow> {
   const pool = await context.db.transaction().execute(async (tx) => {
     const found = await tx
@@ -139,6 +161,7 @@ export async function deletePool(context: Context, id: string): Promise<PoolRow>
       .selectAll()
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
+      .where('public', '=', false)
       .forUpdate()
       .executeTakeFirst();
     if (found === undefined) throw poolNotFound(id);
@@ -163,14 +186,32 @@ async function assertUnused(tx: Tx, pool: PoolRow): Promise<void> {
     .where('pool_id', '=', pool.id)
     .orderBy('id')
     .execute();
-  if (stacks.length === 0) return;
-  const names = stacks.slice(0, 20).map(({ id }) => id);
-  const more = stacks.length > names.length ? ` and ${String(stacks.length - names.length)} more` : '';
+  if (stacks.length > 0) {
+    throw new PoolwrightError(
+      'CONFLICT',
+      `The worker pool ${pool.name} cannot be deleted while stacks use it: ${listed(stacks)}. ` +
+        'Give them another pool or delete them first.',
+    );
+  }
+  const open = await tx
+    .selectFrom('runs')
+    .select('id')
+    .where('pool_id', '=', pool.id)
+    .where('state', 'not in', endStates)
+    .orderBy('id')
+    .execute();
+  if (open.length === 0) return;
   throw new PoolwrightError(
     'CONFLICT',
-    `The worker pool ${pool.name} cannot be deleted while stacks use it: ${names.join(', ')}${more}. ` +
-      'Give them another pool or delete them first.',
+    `The worker pool ${pool.name} cannot be deleted while runs are with it: ${listed(open)}. ` +
+      'Wait for them, or end them first.',
   );
+}
+
+function listed(rows: readonly { readonly id: string }[]): string {
+  const names = rows.slice(0, 20).map(({ id }) => id);
+  const more = rows.length > names.length ? ` and ${String(rows.length - names.length)} more` : '';
+  return `${names.join(', ')}${more}`;
 }
 
 function checked(fields: PoolFields) {

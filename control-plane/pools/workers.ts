@@ -62,7 +62,7 @@ export interface PoolCounts {
   readonly workers: number;
   readonly busy: number;
   readonly drained: number;
-  /** Runs that wait for a worker. */
+  /** Runs that could start now if a worker were idle. */
   readonly pendingRuns: number;
 }
 
@@ -82,6 +82,7 @@ export async function poolCounts(context: Pick<Context, 'db'>, pool: string): Pr
     .where('pool_id', '=', pool)
     .where('worker_id', 'is', null)
     .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .where('hold', 'is', null)
     .executeTakeFirstOrThrow();
   return { ...workers, pendingRuns: runs.pending };
 }

@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import type { Context, Tx } from '../context.js';
 import { changeRun, tell } from '../runs/change.js';
+import { advance } from '../runs/turns.js';
 import { deadlineOf, endStates, writeTypes } from '../runs/transitions.js';
 import type { RunRow, WorkerRow } from '../store/schema.js';
 
@@ -19,9 +20,10 @@ export async function assignNext(context: Context, pool: string): Promise<Match 
   const match = await context.db.transaction().execute(async (tx) => {
     const worker = await idleWorker(tx, pool);
     if (worker === undefined) return undefined;
-    const run = await nextRun(tx, pool);
-    if (run === undefined) return undefined;
-    return take(tx, context, worker, run);
+    const next = await nextRun(tx, pool);
+    if (next === undefined) return undefined;
+    await advance(tx, next.run, next.poolTurn);
+    return take(tx, context, worker, next.run);
   });
   if (match !== undefined) {
     tell(context, match.run);
@@ -47,25 +49,70 @@ function idleWorker(tx: Tx, pool: string): Promise<WorkerRow | undefined> {
     .executeTakeFirst();
 }
 
-/** The queue's order: priority, then age. Write runs of one stack leave it one at a time. */
-function nextRun(tx: Tx, pool: string): Promise<RunRow | undefined> {
-  return tx
+/**
+ * The queue's order: priority, then turn, then age. What is held stays, see runs/holds.ts; that write runs of one
+ * stack leave the queue one at a time is checked again here, and once more by the index runs_one_write_per_stack.
+ */
+async function nextRun(tx: Tx, pool: string): Promise<Next | undefined> {
+  const next = await firstRun(tx, pool, {});
+  if (next?.run.drift !== true || (await driftAllowed(tx, pool))) return next;
+  return firstRun(tx, pool, { drift: false });
+}
+
+interface Next {
+  readonly run: RunRow;
+  /** The turn that the pool is at. */
+  readonly poolTurn: number;
+}
+
+async function firstRun(tx: Tx, pool: string, only: { readonly drift?: boolean }): Promise<Next | undefined> {
+  let query = tx
     .selectFrom('runs')
     .selectAll()
+    .select(sql<number>`(select turn from worker_pools where worker_pools.id = runs.pool_id)`.as('pool_turn'))
     .where('pool_id', '=', pool)
     .where('worker_id', 'is', null)
     .where('state', 'in', ['QUEUED', 'CONFIRMED'])
-    .where(mayLeaveQueue)
+    .where('hold', 'is', null)
+    .where(mayLeaveQueue);
+  if (only.drift !== undefined) query = query.where('drift', '=', only.drift);
+  const found = await query
     .orderBy('priority', 'desc')
+    .orderBy('turn')
     .orderBy('queued_at')
     .orderBy('id')
     .limit(1)
     .forUpdate()
     .skipLocked()
     .executeTakeFirst();
+  if (found === undefined) return undefined;
+  const { pool_turn, ...run } = found;
+  return { run, poolTurn: pool_turn };
 }
 
-/** True for a run that no other run of its stack holds back. The index runs_one_write_per_stack says the same. */
+/**
+ * Whether one more run of the pool may look for drift. Locks the pool's row where there is a limit, so that two
+ * processes do not each let the last one go.
+ */
+async function driftAllowed(tx: Tx, pool: string): Promise<boolean> {
+  const { limit } = await tx
+    .selectFrom('worker_pools')
+    .select('drift_detection_run_limit as limit')
+    .where('id', '=', pool)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
+  if (limit === null) return true;
+  const { active } = await tx
+    .selectFrom('runs')
+    .select(({ fn }) => fn.countAll<number>().as('active'))
+    .where('pool_id', '=', pool)
+    .where('drift', '=', true)
+    .where('worker_id', 'is not', null)
+    .executeTakeFirstOrThrow();
+  return active < limit;
+}
+
+/** True for a run that no other run of its stack holds back. */
 const mayLeaveQueue = sql<boolean>`(
   runs.state = 'CONFIRMED'
   or runs.type not in (${sql.join(writeTypes)})
@@ -86,6 +133,10 @@ async function take(tx: Tx, context: Context, worker: WorkerRow, run: RunRow): P
     worker: worker.id,
     set: { worker_id: worker.id, attempt: run.attempt + 1, applied_number: 0 },
   });
-  await tx.updateTable('workers').set({ run_id: run.id }).where('id', '=', worker.id).execute();
+  await tx
+    .updateTable('workers')
+    .set({ run_id: run.id, busy_since: now })
+    .where('id', '=', worker.id)
+    .execute();
   return { run: assigned, worker: { ...worker, run_id: run.id } };
 }

@@ -3,7 +3,7 @@ import { faultsError, PoolwrightError } from '../../protocol/errors.js';
 import type { Variable } from '../../protocol/messages.js';
 import type { Context, DownBody } from '../context.js';
 import { getPool } from '../pools/pools.js';
-import { lockAttempt } from '../runs/attempts.js';
+import { lockAttempt, lockWorker } from '../runs/attempts.js';
 import { changeRun, tell } from '../runs/change.js';
 import { getStack } from '../stacks/stacks.js';
 import type { RunRow, StackRow, VariableRow } from '../store/schema.js';
@@ -30,6 +30,7 @@ async function failUnsendable(
   error: PoolwrightError,
 ): Promise<void> {
   const failed = await context.db.transaction().execute(async (tx) => {
+    await lockWorker(tx, worker);
     const current = await lockAttempt(tx, run.id, run.attempt, worker);
     await tx.updateTable('workers').set({ run_id: null }).where('id', '=', worker).execute();
     return changeRun(tx, context, current, {
@@ -58,12 +59,13 @@ async function assignmentBody(context: Context, run: RunRow, worker: string): Pr
     stack: stack.id,
     runType: run.type,
     stage: run.stage,
-    tool: stack.tool,
+    // For a task that needs no initialisation, the launcher does not have to know the tool.
+    tool: run.skip_initialization ? 'commands' : stack.tool,
     runnerImage: run.runtime_config.runnerImage ?? stack.runner_image,
     projectRoot: run.runtime_config.projectRoot ?? stack.project_root,
     source: sourceOf(run, stack),
     workspace: run.stage === 'APPLY' ? run.workspace_object : null,
-    hooks: stack.hooks,
+    hooks: run.skip_initialization ? { ...stack.hooks, beforeInit: [], afterInit: [] } : stack.hooks,
     commands: stack.commands,
     task: run.task,
     environment: environmentOf(run, variables, pool.public_key),

@@ -1,8 +1,10 @@
 // Keeps every pool's queue moving: a wake-up starts a pass, wake-ups during a pass lead to one more.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import type { ControlPlaneEvent } from '../events.js';
 import { isEnd } from '../runs/transitions.js';
+import { publicPoolId } from '../store/schema.js';
 import { assignNext } from './assign.js';
 import { sendAssignment } from './assignment.js';
 
@@ -96,7 +98,22 @@ export function startScheduler(
     if (!letsStart(event)) return;
     if (origin === 'here') wake(event.pool);
     else wakeLater(event.pool, elsewhereAfter);
+    if (event.kind === 'run' && isEnd(event.state)) wakeDependents(event.stack);
   });
+
+  function wakeDependents(stack: string): void {
+    dependentPools(context, stack).then(
+      (pools) => {
+        pools.forEach(wake);
+      },
+      (error: unknown) => {
+        context.log.error(
+          { err: error, stack },
+          'looking for dependent stacks failed; the next round finds them',
+        );
+      },
+    );
+  }
 
   // Should a wake-up be lost between a change and its event, nothing waits for ever.
   const round = setInterval(() => {
@@ -167,18 +184,30 @@ async function mayHavePassedOver(context: Context, pool: string): Promise<boolea
     .where('pool_id', '=', pool)
     .where('worker_id', 'is', null)
     .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .where('hold', 'is', null)
     .limit(1)
     .executeTakeFirst();
   return run !== undefined;
 }
 
+/** Each answered by the first entry of its queue's index, however long the queue is. */
 async function waitingPools(context: Context): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from worker_pools where exists (
+      select 1 from runs where pool_id = worker_pools.id and worker_id is null
+        and state in ('QUEUED', 'CONFIRMED') and hold is null
+    )`.execute(context.db);
+  return rows.map(({ id }) => id);
+}
+
+/** Of the stacks that depend on one, whose runs may have waited for it. */
+async function dependentPools(context: Context, stack: string): Promise<string[]> {
   const rows = await context.db
-    .selectFrom('runs')
-    .select('pool_id')
+    .selectFrom('stack_dependencies')
+    .innerJoin('stacks', 'stacks.id', 'stack_dependencies.stack_id')
+    .select('stacks.pool_id')
     .distinct()
-    .where('worker_id', 'is', null)
-    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
+    .where('stack_dependencies.depends_on', '=', stack)
     .execute();
-  return rows.map(({ pool_id }) => pool_id);
+  return rows.map(({ pool_id }) => pool_id ?? publicPoolId);
 }

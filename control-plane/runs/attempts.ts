@@ -13,6 +13,11 @@ export async function lockAttempt(tx: Tx, run: string, attempt: number, worker: 
   return row;
 }
 
+/** Locks are taken in one order everywhere: worker, stack, run, pool. */
+export async function lockWorker(tx: Tx, worker: string): Promise<void> {
+  await tx.selectFrom('workers').select('id').where('id', '=', worker).forUpdate().execute();
+}
+
 function stale(row: RunRow, attempt: number): PoolwrightError {
   return new PoolwrightError(
     'STALE_ATTEMPT',
@@ -48,6 +53,7 @@ export async function rejectRun(
   reason: { readonly code: string; readonly message: string },
 ): Promise<void> {
   const row = await context.db.transaction().execute(async (tx) => {
+    await lockWorker(tx, worker);
     const current = await lockAttempt(tx, run, attempt, worker);
     if (current.begun) {
       throw new PoolwrightError(

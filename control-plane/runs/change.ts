@@ -4,7 +4,8 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState } from '../../protocol/runs.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow, RunsTable } from '../store/schema.js';
-import { deadlineOf, mayFollow } from './transitions.js';
+import { refreshDependents, refreshHolds } from './holds.js';
+import { deadlineOf, isEnd, isWrite, mayFollow } from './transitions.js';
 
 export interface RunChange {
   /** The state to enter; not given: the state stays. */
@@ -19,9 +20,17 @@ export interface RunChange {
   readonly set?: Updateable<RunsTable>;
 }
 
-/** Reads a run's row and keeps it from changing until the transaction ends. Throws NOT_FOUND. */
+/** Reads a run's row and keeps it and its stack's from changing until the transaction ends. Throws NOT_FOUND. */
 export async function lockRun(tx: Tx, run: string): Promise<RunRow> {
-  const row = await tx.selectFrom('runs').selectAll().where('id', '=', run).forUpdate().executeTakeFirst();
+  // One statement: the stack's lock comes first, because the run's row is only locked once it is joined.
+  const { rows } = await sql<RunRow>`
+    with place as (
+      select id from stacks where id = (select stack_id from runs where id = ${run}) for no key update
+    )
+    select runs.* from runs join place on place.id = runs.stack_id where runs.id = ${run} for update of runs`.execute(
+    tx,
+  );
+  const row = rows[0];
   if (row === undefined) throw runNotFound(run);
   return row;
 }
@@ -59,8 +68,16 @@ export async function changeRun(
     .executeTakeFirstOrThrow();
   if (state !== undefined && state !== row.state) {
     await record(tx, changed, change, change.worker === undefined ? row.worker_id : change.worker);
+    await passOn(tx, changed);
   }
   return changed;
+}
+
+/** A run that ends lets the next of its stack go, and those of the stacks that depend on it; one that comes back waits in line. */
+async function passOn(tx: Tx, row: RunRow): Promise<void> {
+  if (!isWrite(row.type) || !(isEnd(row.state) || row.state === 'QUEUED')) return;
+  await refreshHolds(tx, row.stack_id);
+  if (isEnd(row.state)) await refreshDependents(tx, row.stack_id);
 }
 
 /** Appends to the history of a run whose row the caller has locked or just made. */

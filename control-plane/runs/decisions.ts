@@ -1,8 +1,9 @@
-// What people decide about a run: confirm, discard, cancel, stop.
+// What people decide about a run: confirm, discard, cancel, stop, prioritise.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
 import { changeRun, lockRun, tell, type RunChange } from './change.js';
+import { refreshHolds } from './holds.js';
 import { isEnd, stopWithin } from './transitions.js';
 
 export interface Decision {
@@ -74,6 +75,36 @@ export function stopRun(context: Context, decision: Decision): Promise<RunRow> {
   });
 }
 
+/**
+ * Puts a run in front of all that are not prioritised, or back into its turn. Throws CONFLICT when it does not wait
+ * for a worker.
+ */
+export async function prioritizeRun(
+  context: Context,
+  decision: Decision & { readonly prioritize: boolean },
+): Promise<RunRow> {
+  const row = await context.db.transaction().execute(async (tx) => {
+    const before = await lockOwn(tx, decision);
+    const waits = before.worker_id === null && (before.state === 'QUEUED' || before.state === 'CONFIRMED');
+    if (!waits) throw cannot('prioritised', before, 'only a run that waits for a worker can be');
+    const usual = before.drift ? -1 : 0;
+    const changed = await changeRun(tx, context, before, {
+      set: { priority: decision.prioritize ? 1 : usual },
+    });
+    await refreshHolds(tx, before.stack_id);
+    return changed;
+  });
+  tell(context, row);
+  return row;
+}
+
+/** Throws NOT_FOUND, also for a run of another stack than the one that is named. */
+async function lockOwn(tx: Tx, { run, stack }: Decision): Promise<RunRow> {
+  const row = await lockRun(tx, run);
+  if (stack === undefined || row.stack_id === stack) return row;
+  throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no run ${run}.`);
+}
+
 function leave(state: 'CANCELED' | 'DISCARDED', { username, note }: Decision): RunChange {
   return { state, username, note: note ?? null, set: { worker_id: null } };
 }
@@ -84,10 +115,7 @@ async function decide(
   choose: (row: RunRow) => RunChange,
 ): Promise<RunRow> {
   const { before, after, session } = await context.db.transaction().execute(async (tx) => {
-    const before = await lockRun(tx, decision.run);
-    if (decision.stack !== undefined && before.stack_id !== decision.stack) {
-      throw new PoolwrightError('NOT_FOUND', `The stack ${decision.stack} has no run ${decision.run}.`);
-    }
+    const before = await lockOwn(tx, decision);
     if (isEnd(before.state)) throw cannot('changed', before, 'it has ended');
     const after = await changeRun(tx, context, before, choose(before));
     return { before, after, session: await sessionOf(tx, before.worker_id) };

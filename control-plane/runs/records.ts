@@ -7,6 +7,7 @@ import type { RunRow } from '../store/schema.js';
 import { lockAttempt } from './attempts.js';
 import { changeRun, tell, type RunChange } from './change.js';
 import { confirmation } from './decisions.js';
+import { triggerDependents } from './dependents.js';
 import { mayFollow } from './transitions.js';
 
 /**
@@ -23,8 +24,8 @@ export async function applyRecords(
 ): Promise<void> {
   const telling = records.filter((record) => record.k !== 'log');
   if (telling.length === 0) return;
-  const row = await context.db.transaction().execute(async (tx) => {
-    if (await isKnownResult(tx, run, attempt, telling)) return undefined;
+  const rows = await context.db.transaction().execute(async (tx) => {
+    if (await isKnownResult(tx, run, attempt, telling)) return [];
     let current = await lockAttempt(tx, run, attempt, worker);
     for (const record of telling) {
       if (record.n <= current.applied_number) continue;
@@ -34,12 +35,13 @@ export async function applyRecords(
         set: { ...change.set, applied_number: record.n },
       });
     }
-    return confirmAlone(tx, context, current);
+    const settled = await confirmAlone(tx, context, current);
+    return [settled, ...(await triggerDependents(tx, context, settled))];
   });
-  if (row !== undefined) tell(context, row);
+  for (const row of rows) tell(context, row);
 }
 
-/** A stack that deploys by itself needs nobody to confirm; the run is on record as unconfirmed first all the same. */
+/** Where the stack or the run itself needs nobody to confirm, the run is on record as unconfirmed first all the same. */
 async function confirmAlone(tx: Tx, context: Context, row: RunRow): Promise<RunRow> {
   if (row.state !== 'UNCONFIRMED') return row;
   const stack = await tx
@@ -47,13 +49,11 @@ async function confirmAlone(tx: Tx, context: Context, row: RunRow): Promise<RunR
     .select('autodeploy')
     .where('id', '=', row.stack_id)
     .executeTakeFirstOrThrow();
-  if (!stack.autodeploy) return row;
-  return changeRun(
-    tx,
-    context,
-    row,
-    confirmation(row, { username: null, note: 'the stack deploys by itself' }),
-  );
+  if (row.force_apply === null && !stack.autodeploy) return row;
+  const note = stack.autodeploy
+    ? 'the stack deploys by itself'
+    : `${row.requested_by} asked for it to be applied without confirmation`;
+  return changeRun(tx, context, row, confirmation(row, { username: null, note }));
 }
 
 /** The answer to a result can be lost; then it comes again after the attempt has ended. */

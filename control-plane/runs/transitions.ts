@@ -137,4 +137,8 @@ export function firstStage(type: RunType): Stage {
 /** Runs that change things: of one stack, only one at a time leaves the queue. */
 export const writeTypes: readonly RunType[] = ['TRACKED', 'TASK', 'DESTROY'];
 
+export function isWrite(type: RunType): boolean {
+  return writeTypes.includes(type);
+}
+
 export const endStates: readonly RunState[] = (Object.keys(transitions) as RunState[]).filter(isEnd);

@@ -4,8 +4,10 @@ import type { Hooks } from '../../protocol/messages.js';
 import type { Tool } from '../../protocol/runs.js';
 import type { Context } from '../context.js';
 import { getPool } from '../pools/pools.js';
+import { lockStack } from '../runs/holds.js';
 import { endStates } from '../runs/transitions.js';
-import type { StackCommands, StackRow } from '../store/schema.js';
+import { moveTurns } from '../runs/turns.js';
+import { publicPoolId, type StackCommands, type StackRow } from '../store/schema.js';
 
 export interface StackFields {
   readonly name: string;
@@ -96,16 +98,8 @@ export async function updateStack(
   const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
   await check(context, id, fields);
   const row = await context.db.transaction().execute(async (tx) => {
-    const pool = fields.poolId;
-    if (pool !== null && pool !== before.pool_id) {
-      await tx
-        .updateTable('runs')
-        .set({ pool_id: pool })
-        .where('stack_id', '=', id)
-        .where('state', '=', 'QUEUED')
-        .where('worker_id', 'is', null)
-        .execute();
-    }
+    await lockStack(tx, id);
+    if (fields.poolId !== before.pool_id) await moveTurns(tx, id, fields.poolId ?? publicPoolId);
     return tx
       .updateTable('stacks')
       .set({ ...columns(fields), updated_at: context.clock.now() })
@@ -114,7 +108,7 @@ export async function updateStack(
       .executeTakeFirstOrThrow();
   });
   context.events.emit({ kind: 'stack', stack: id });
-  if (row.pool_id !== null) context.events.emit({ kind: 'pool', pool: row.pool_id });
+  context.events.emit({ kind: 'pool', pool: row.pool_id ?? publicPoolId });
   return row;
 }
 
@@ -158,17 +152,18 @@ export async function getStack(context: Pick<Context, 'db'>, id: string): Promis
   return stack;
 }
 
-/** By id; all, or those of one pool. */
+/** By id; all, or those of one pool (for the public one: those without a pool). */
 export function listStacks(
   context: Pick<Context, 'db'>,
   filter: { readonly pool?: string } = {},
 ): Promise<StackRow[]> {
   let query = context.db.selectFrom('stacks').selectAll();
-  if (filter.pool !== undefined) query = query.where('pool_id', '=', filter.pool);
+  if (filter.pool === publicPoolId) query = query.where('pool_id', 'is', null);
+  else if (filter.pool !== undefined) query = query.where('pool_id', '=', filter.pool);
   return query.orderBy('id').execute();
 }
 
-function stackNotFound(id: string): PoolwrightError {
+export function stackNotFound(id: string): PoolwrightError {
   return new PoolwrightError('NOT_FOUND', `There is no stack ${id}.`);
 }
 

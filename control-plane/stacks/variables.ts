@@ -4,8 +4,8 @@ import { variableContext } from '../../protocol/sealing/contexts.js';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { variableSchema } from '../../protocol/messages.js';
 import type { Context } from '../context.js';
-import { getPool } from '../pools/pools.js';
-import type { VariableRow } from '../store/schema.js';
+import { sealingPool } from '../pools/pools.js';
+import type { StackRow, VariableRow } from '../store/schema.js';
 import { getStack } from './stacks.js';
 
 export interface VariableFields {
@@ -29,7 +29,7 @@ export async function setVariable(context: Context, fields: VariableFields): Pro
   }
   const row = await getStack(context, stack);
   const stored = writeOnly
-    ? await sealed(context, row.pool_id, fields)
+    ? await sealed(context, row, fields)
     : { kind: 'plain' as const, value, sealed_for: null };
   const saved = await context.db
     .insertInto('stack_variables')
@@ -41,14 +41,8 @@ export async function setVariable(context: Context, fields: VariableFields): Pro
   return saved;
 }
 
-async function sealed(context: Context, pool: string | null, { stack, name, value }: VariableFields) {
-  if (pool === null) {
-    throw new PoolwrightError(
-      'CONFLICT',
-      `The stack ${stack} has no worker pool, so there is no key to seal ${name} for. Give the stack a pool first.`,
-    );
-  }
-  const { public_key } = await getPool(context, pool);
+async function sealed(context: Context, row: StackRow, { stack, name, value }: VariableFields) {
+  const { public_key } = await sealingPool(context, row, name);
   return {
     kind: 'sealed' as const,
     value: context.seal(public_key, variableContext(stack, name), value),

@@ -2,6 +2,7 @@
 // released is never edited, a change is a new step at the end. All statements are plain PostgreSQL.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
+import { queueStatements } from './migrations/queue.js';
 import { sharedStatements } from './migrations/shared.js';
 import type { Database } from './schema.js';
 
@@ -149,6 +150,7 @@ const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  { number: 2, statements: queueStatements },
   { number: 3, statements: sharedStatements },
 ];
 

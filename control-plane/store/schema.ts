@@ -4,8 +4,16 @@ import type { Hooks } from '../../protocol/messages.js';
 import type { RunState, RunType, Stage, Tool } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
 
+/**
+ * The public pool: runs of stacks without a pool of their own go there. Its row is made by a migration, so its id
+ * is the same everywhere.
+ */
+export const publicPoolId = '00000000000000000000000001';
+
 /** jsonb: read as a value, written as JSON text. */
 type Json<T> = ColumnType<T, string, string>;
+/** Has a default, so an insert need not name it. */
+type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 export interface ApiKeysTable {
   id: string;
@@ -32,6 +40,12 @@ export interface WorkerPoolsTable {
   created_at: number;
   updated_at: number;
   deleted_at: number | null;
+  /** True for the one with `publicPoolId`. */
+  public: ColumnType<boolean, boolean | undefined, never>;
+  /** How far the queue has come, see runs/turns.ts. */
+  turn: Defaulted<number>;
+  /** When a worker went last and left it without any; null before that. */
+  workers_gone_at: Defaulted<number | null>;
 }
 
 export interface WorkersTable {
@@ -58,6 +72,8 @@ export interface WorkersTable {
   last_contact_at: number;
   /** Out of contact: when it counts as lost. */
   lost_at: number | null;
+  /** Since when it has had its run. */
+  busy_since: Defaulted<number | null>;
 }
 
 export interface StacksTable {
@@ -76,6 +92,10 @@ export interface StacksTable {
   administrative: boolean;
   disabled: boolean;
   locked_by: string | null;
+  lock_note: Defaulted<string | null>;
+  locked_at: Defaulted<number | null>;
+  /** The turn that its newest run got, see runs/turns.ts. */
+  turn: Defaulted<number>;
   hooks: Json<Hooks>;
   /** Only for the tool `commands`. */
   commands: Json<StackCommands>;
@@ -140,7 +160,22 @@ export interface RunsTable {
   stop_requested_at: number | null;
   stop_note: string | null;
   runtime_config: Json<RuntimeConfig>;
+  /** Orders the queue within a priority, fairly between stacks, see runs/turns.ts. */
+  turn: Defaulted<number>;
+  /** Why it may not leave the queue now, see runs/holds.ts; null when it may. */
+  hold: Defaulted<Hold | null>;
+  /** Made by the schedule to find drift. */
+  drift: Defaulted<boolean>;
+  /** Its plan needs nobody to confirm it. */
+  force_apply: Defaulted<'SINGLE' | 'CASCADE' | null>;
+  /** Of a task: without the tool's initialisation. */
+  skip_initialization: Defaulted<boolean>;
+  /** The run that this one repeats, promotes or follows. */
+  origin: Defaulted<string | null>;
 }
+
+/** `STACK`: behind another run of its stack. */
+export type Hold = 'STACK' | 'DEPENDENCY' | 'LOCKED' | 'DISABLED';
 
 /** What a trigger may override for one run. */
 export interface RuntimeConfig {
@@ -204,6 +239,14 @@ export interface LogChunksTable {
   object: string | null;
 }
 
+/** `stack_id` waits for `depends_on`. */
+export interface StackDependenciesTable {
+  id: string;
+  stack_id: string;
+  depends_on: string;
+  created_at: number;
+}
+
 export interface Database {
   api_keys: ApiKeysTable;
   worker_pools: WorkerPoolsTable;
@@ -216,6 +259,7 @@ export interface Database {
   secrets: SecretsTable;
   log_attempts: LogAttemptsTable;
   log_chunks: LogChunksTable;
+  stack_dependencies: StackDependenciesTable;
   schema_migrations: { number: number; applied_at: number };
 }
 
@@ -224,4 +268,5 @@ export type WorkerRow = Selectable<WorkersTable>;
 export type StackRow = Selectable<StacksTable>;
 export type VariableRow = Selectable<StackVariablesTable>;
 export type RunRow = Selectable<RunsTable>;
+export type DependencyRow = Selectable<StackDependenciesTable>;
 export type TransitionRow = Selectable<RunTransitionsTable>;

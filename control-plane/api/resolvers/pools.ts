@@ -13,9 +13,11 @@ import {
   type PoolWithToken,
 } from '../../pools/pools.js';
 import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
-import { queuedRuns } from '../../queue/waiting.js';
-import type { PoolRow, RunRow } from '../../store/schema.js';
-import { pageOf, type SearchInput } from '../pages.js';
+import { searchPools } from '../../pools/search.js';
+import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
+import { listStacks } from '../../stacks/stacks.js';
+import { publicPoolId, type PoolRow } from '../../store/schema.js';
+import type { SearchInput } from '../../store/search.js';
 import { administrator, operator, reader, seconds, type ApiRequest } from '../request.js';
 
 /** A pool whose token is part of the answer, because it was just made. */
@@ -25,12 +27,27 @@ interface Id {
   readonly id: string;
 }
 
+interface Search {
+  readonly input: SearchInput;
+}
+
+/** What a private pool and the public one have in common. */
+const queueOf = {
+  busyWorkers: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
+    (await poolCounts(context, id)).busy,
+  pendingRuns: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
+    (await poolCounts(context, id)).pendingRuns,
+  searchSchedulableRuns: ({ id }: Id, { input }: Search, { context }: ApiRequest) =>
+    searchSchedulableRuns(context, id, input),
+  usedBy: ({ id }: Id, _: unknown, { context }: ApiRequest) => listStacks(context, { pool: id }),
+};
+
 const withToken = ({ pool, token }: PoolWithToken): PoolNode => ({ ...pool, token });
 
 /** An administrator's right to the token. Others get null: the field is part of what clients always ask for. */
 function visibleToken(pool: PoolNode, request: ApiRequest): string | null {
   if (pool.token !== undefined) return pool.token;
-  return request.identity?.role === 'administrator' && pool.deleted_at === null
+  return request.identity?.role === 'administrator' && pool.deleted_at === null && pool.certificate !== ''
     ? tokenOf(request.context, pool)
     : null;
 }
@@ -43,7 +60,16 @@ export const poolResolvers = {
     },
     workerPool: async (_: unknown, { id }: Id, request: ApiRequest) => {
       reader(request);
-      return (await findPool(request.context, id)) ?? null;
+      const pool = await findPool(request.context, id);
+      return pool === undefined || pool.public ? null : pool;
+    },
+    searchWorkerPools: (_: unknown, { input }: Search, request: ApiRequest) => {
+      reader(request);
+      return searchPools(request.context, input, null);
+    },
+    publicWorkerPool: (_: unknown, __: unknown, request: ApiRequest) => {
+      reader(request);
+      return { id: publicPoolId };
     },
   },
   Mutation: {
@@ -95,20 +121,18 @@ export const poolResolvers = {
     managedByK8sController: (pool: PoolRow) => pool.managed_by_k8s_controller,
     workersCount: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
       (await poolCounts(context, id)).workers,
-    busyWorkers: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
-      (await poolCounts(context, id)).busy,
-    pendingRuns: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
-      (await poolCounts(context, id)).pendingRuns,
-    workers: ({ id }: PoolRow, _: unknown, { context }: ApiRequest) => listWorkers(context, id),
-    searchSchedulableRuns: async (
-      { id }: PoolRow,
-      { input }: { input: SearchInput },
-      { context }: ApiRequest,
-    ) => {
-      const runs = await queuedRuns(context, id);
-      const nodes = runs.map((run: RunRow, index) => ({ stackId: run.stack_id, run, position: index + 1 }));
-      return pageOf(nodes, ({ run }) => run.id, input);
-    },
+    // Nobody's to see: who runs there shares the machines with others.
+    workers: ({ id, public: isPublic }: PoolRow, _: unknown, { context }: ApiRequest) =>
+      isPublic ? [] : listWorkers(context, id),
+    ...queueOf,
+  },
+  PublicWorkerPool: {
+    parallelism: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
+      (await poolCounts(context, id)).workers,
+    ...queueOf,
+  },
+  SchedulableRun: {
+    stackId: ({ run }: SchedulableRun) => run.stack_id,
   },
   Worker: {
     busy: ({ run_id }: WorkerRow) => run_id !== null,

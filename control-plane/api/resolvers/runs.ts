@@ -3,7 +3,15 @@ import { PoolwrightError } from '../../../protocol/errors.js';
 import type { RunState, RunType } from '../../../protocol/runs.js';
 import { createUpload } from '../../http/uploads.js';
 import { queuePosition, waitReason } from '../../queue/waiting.js';
-import { cancelRun, confirmRun, discardRun, stopRun, type Decision } from '../../runs/decisions.js';
+import {
+  cancelRun,
+  confirmRun,
+  discardRun,
+  prioritizeRun,
+  stopRun,
+  type Decision,
+} from '../../runs/decisions.js';
+import { canRetry, promoteRun, retryRun } from '../../runs/repeat.js';
 import { triggerRun } from '../../runs/runs.js';
 import { isEnd } from '../../runs/transitions.js';
 import { hasLog, readVisit, runVisits, type Visit } from '../../runs/visits.js';
@@ -22,6 +30,7 @@ interface TriggerArguments {
   readonly runType?: RunType | null;
   readonly runtimeConfig?: RuntimeConfigInput | null;
   readonly workspace?: string | null;
+  readonly forceApply?: 'SINGLE' | 'CASCADE' | null;
 }
 
 interface RunReference {
@@ -56,14 +65,20 @@ export const runResolvers = {
         commitSha: args.commitSha ?? null,
         archive: args.workspace ?? null,
         runtimeConfig: runtimeConfig(args.runtimeConfig),
+        forceApply: args.forceApply ?? null,
         requestedBy: operator(request).name,
       });
     },
-    taskCreate: (_: unknown, { stack, command }: { stack: string; command: string }, request: ApiRequest) =>
+    taskCreate: (
+      _: unknown,
+      args: { stack: string; command: string; skipInitialization?: boolean | null },
+      request: ApiRequest,
+    ) =>
       triggerRun(request.context, {
-        stack,
+        stack: args.stack,
         type: 'TASK',
-        task: command,
+        task: args.command,
+        skipInitialization: args.skipInitialization ?? false,
         requestedBy: operator(request).name,
       }),
     runProposeLocalWorkspace: (
@@ -86,6 +101,15 @@ export const runResolvers = {
     runDiscard: decision(discardRun),
     runCancel: decision(cancelRun),
     runStop: decision(stopRun),
+    runRetry: (_: unknown, { stack, run }: RunReference, request: ApiRequest) =>
+      retryRun(request.context, { stack, run, username: operator(request).name }),
+    runPromote: (_: unknown, { stack, run }: RunReference, request: ApiRequest) =>
+      promoteRun(request.context, { stack, run, username: operator(request).name }),
+    runPrioritizeSet: (
+      _: unknown,
+      { stack, run, prioritize }: RunReference & { prioritize: boolean },
+      request: ApiRequest,
+    ) => prioritizeRun(request.context, { stack, run, prioritize, username: operator(request).name }),
     uploadLocalWorkspace: async (_: unknown, { stack }: { stack: string }, request: ApiRequest) => {
       const { name } = operator(request);
       const { id, path, headers } = await createUpload(request.context, request.tokens, {
@@ -105,6 +129,12 @@ export const runResolvers = {
       (await runVisits(context, id)).at(-1)?.transition.note ?? null,
     position: (run: RunRow, _: unknown, { context }: ApiRequest) => queuePosition(context, run),
     waitReason: (run: RunRow, _: unknown, { context }: ApiRequest) => waitReason(context, run),
+    deadline: ({ deadline_at }: RunRow) => (deadline_at === null ? null : seconds(deadline_at)),
+    prioritized: ({ priority }: RunRow) => priority > 0,
+    driftDetection: ({ drift }: RunRow) => drift,
+    canRetry: (run: RunRow) => canRetry(run),
+    command: ({ task }: RunRow) => task,
+    triggeredBy: ({ requested_by }: RunRow) => requested_by,
     failure: ({ failure_code, failure_message }: RunRow) =>
       failure_code === null ? null : { code: failure_code, message: failure_message ?? '' },
     history: async ({ id }: RunRow, _: unknown, { context }: ApiRequest) =>

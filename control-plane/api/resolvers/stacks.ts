@@ -8,13 +8,16 @@ import {
   createStack,
   deleteStack,
   findStack,
-  listStacks,
+  getStack,
   updateStack,
   type StackFields,
 } from '../../stacks/stacks.js';
+import { addDependency, dependenciesOf, removeDependency } from '../../stacks/dependencies.js';
+import { releaseLock, setDisabled, setLock } from '../../stacks/locks.js';
+import { searchStacks } from '../../stacks/search.js';
 import { deleteVariable, listVariables, setVariable } from '../../stacks/variables.js';
-import type { StackCommands, StackRow, VariableRow } from '../../store/schema.js';
-import { pageOf, type SearchInput } from '../pages.js';
+import type { DependencyRow, StackCommands, StackRow, VariableRow } from '../../store/schema.js';
+import type { SearchInput } from '../../store/search.js';
 import { operator, reader, seconds, type ApiRequest } from '../request.js';
 
 type Nullable<T> = { readonly [Key in keyof T]?: T[Key] | null };
@@ -74,14 +77,6 @@ function given<Key extends keyof StackFields>(
   return value === undefined ? {} : { [key]: value ?? empty };
 }
 
-function matches(stack: StackRow, words: string | null | undefined): boolean {
-  const text = `${stack.id} ${stack.name} ${stack.description} ${stack.labels.join(' ')}`.toLowerCase();
-  return (words ?? '')
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
-}
-
 interface Id {
   readonly id: string;
 }
@@ -96,14 +91,9 @@ export const stackResolvers = {
       reader(request);
       return (await findStack(request.context, id)) ?? null;
     },
-    searchStacks: async (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) => {
+    searchStacks: (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) => {
       reader(request);
-      const stacks = await listStacks(request.context);
-      return pageOf(
-        stacks.filter((stack) => matches(stack, input.fullTextSearch)),
-        ({ id }) => id,
-        input,
-      );
+      return searchStacks(request.context, input, null);
     },
   },
   Mutation: {
@@ -136,13 +126,46 @@ export const stackResolvers = {
       operator(request);
       return deleteVariable(request.context, stack, id);
     },
+    stackLock: (_: unknown, { id, note }: Id & { note?: string | null }, request: ApiRequest) =>
+      setLock(request.context, id, { by: operator(request).name, note: note ?? null }),
+    stackUnlock: (_: unknown, { id }: Id, request: ApiRequest) => {
+      operator(request);
+      return releaseLock(request.context, id);
+    },
+    stackEnable: (_: unknown, { id }: Id, request: ApiRequest) => {
+      operator(request);
+      return setDisabled(request.context, id, false);
+    },
+    stackDisable: (_: unknown, { id }: Id, request: ApiRequest) => {
+      operator(request);
+      return setDisabled(request.context, id, true);
+    },
+    stackDependencyCreate: (
+      _: unknown,
+      { input }: { input: { stackId: string; dependsOnStackId: string } },
+      request: ApiRequest,
+    ) => {
+      operator(request);
+      return addDependency(request.context, { stack: input.stackId, dependsOn: input.dependsOnStackId });
+    },
+    stackDependencyDelete: (_: unknown, { id }: Id, request: ApiRequest) => {
+      operator(request);
+      return removeDependency(request.context, id);
+    },
   },
   Stack: {
     spaceDetails: ({ space }: StackRow) => ({ id: space, name: space }),
     tool: ({ tool }: StackRow) => tool.toUpperCase(),
     projectRoot: (stack: StackRow) => stack.project_root,
     runnerImage: (stack: StackRow) => stack.runner_image,
+    isDisabled: (stack: StackRow) => stack.disabled,
     lockedBy: (stack: StackRow) => stack.locked_by,
+    lockNote: (stack: StackRow) => stack.lock_note,
+    lockedAt: (stack: StackRow) => (stack.locked_at === null ? null : seconds(stack.locked_at)),
+    dependsOn: async ({ id }: StackRow, _: unknown, { context }: ApiRequest) =>
+      (await dependenciesOf(context, id)).up,
+    isDependedOnBy: async ({ id }: StackRow, _: unknown, { context }: ApiRequest) =>
+      (await dependenciesOf(context, id)).down,
     createdAt: (stack: StackRow) => seconds(stack.created_at),
     updatedAt: (stack: StackRow) => seconds(stack.updated_at),
     state: async ({ id }: StackRow, _: unknown, { context }: ApiRequest): Promise<RunState | null> =>
@@ -164,6 +187,11 @@ export const stackResolvers = {
       listRuns(context, { stack: id, types: ['PROPOSED'], before: before ?? null }),
     tasks: ({ id }: StackRow, { before }: Before, { context }: ApiRequest) =>
       listRuns(context, { stack: id, types: ['TASK'], before: before ?? null }),
+  },
+  StackDependency: {
+    stack: ({ stack_id }: DependencyRow, _: unknown, { context }: ApiRequest) => getStack(context, stack_id),
+    dependsOnStack: ({ depends_on }: DependencyRow, _: unknown, { context }: ApiRequest) =>
+      getStack(context, depends_on),
   },
   ConfigElement: {
     id: ({ name }: VariableRow) => name,

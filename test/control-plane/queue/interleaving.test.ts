@@ -230,10 +230,16 @@ describe('any order of events', () => {
               await byWorker('finish', by);
             }
             for (const run of runs) await allowed(confirmRun(rules.context, { run, username: 'test' }));
+            if (await allEnded()) break;
           }
           const rows = await rules.context.db.selectFrom('runs').selectAll().execute();
           expect(rows).toHaveLength(runs.length);
           for (const { state } of rows) expect(isEnd(state), state).toBe(true);
+
+          async function allEnded(): Promise<boolean> {
+            const states = await rules.context.db.selectFrom('runs').select('state').execute();
+            return states.every(({ state }) => isEnd(state));
+          }
 
           async function setDrainedIfThere(id: string): Promise<void> {
             released(id);

@@ -1,0 +1,102 @@
+// Which waiting runs may not leave the queue yet, and why. Of a stack's runs that change things only the first may,
+// when no other is under way, nobody has locked the stack, and every stack it depends on is done. The answer is kept
+// in the runs' own rows, so that a queue of a million held runs costs the scheduler nothing.
+import { sql } from 'kysely';
+import type { Tx } from '../context.js';
+import type { RunRow, StackRow } from '../store/schema.js';
+import { endStates, writeTypes } from './transitions.js';
+
+const writes = sql.join(writeTypes);
+const ends = sql.join(endStates);
+
+/**
+ * Keeps a stack's row from changing until the transaction ends. Whoever changes runs takes this lock before those of
+ * the runs, so that two changes never wait for each other.
+ */
+export function lockStack(tx: Tx, stack: string): Promise<StackRow | undefined> {
+  return tx.selectFrom('stacks').selectAll().where('id', '=', stack).forNoKeyUpdate().executeTakeFirst();
+}
+
+/**
+ * Works out a stack's holds anew, in one statement. To be called, with the stack's row locked, after each change that
+ * they follow from.
+ */
+export async function refreshHolds(tx: Tx, stack: string): Promise<void> {
+  const waits = sql`stack_id = ${stack} and worker_id is null and state = 'QUEUED' and type in (${writes})`;
+  const first = sql`order by priority desc, turn, id limit 1`;
+  await sql`
+    with own as (select disabled, locked_by from stacks where id = ${stack}),
+    active as (
+      select 1 from runs where stack_id = ${stack} and type in (${writes}) and state not in (${ends})
+        and (state <> 'QUEUED' or worker_id is not null)
+    ),
+    head as (
+      -- Where the stack is locked, whoever holds the lock goes first.
+      (select id, requested_by from runs
+        where exists (select 1 from own where locked_by is not null) and not exists (select 1 from active)
+          and ${waits} and requested_by = (select locked_by from own) ${first})
+      union all
+      (select id, requested_by from runs where not exists (select 1 from active) and ${waits} ${first})
+      limit 1
+    ),
+    target as (
+      select id, 'STACK' as hold from runs
+        where ${waits} and (hold is null or hold <> 'STACK') and id not in (select id from head)
+      union all
+      select head.id, case
+        when own.disabled then 'DISABLED'
+        when own.locked_by <> head.requested_by then 'LOCKED'
+        when exists (
+          select 1 from stack_dependencies join runs on runs.stack_id = stack_dependencies.depends_on
+          where stack_dependencies.stack_id = ${stack} and runs.type in (${writes})
+            and runs.state not in (${ends}) and runs.id < head.id
+        ) then 'DEPENDENCY'
+      end from head, own
+    )
+    update runs set hold = target.hold from target
+    where runs.id = target.id and runs.hold is distinct from target.hold`.execute(tx);
+}
+
+/** The same for the stacks that depend on one, when a run of that one ends. */
+export async function refreshDependents(tx: Tx, stack: string): Promise<void> {
+  const dependents = await tx
+    .selectFrom('stack_dependencies')
+    .select('stack_id')
+    .where('depends_on', '=', stack)
+    .orderBy('stack_id')
+    .execute();
+  for (const { stack_id } of dependents) {
+    await lockStack(tx, stack_id);
+    await refreshHolds(tx, stack_id);
+  }
+}
+
+/** Runs that change nothing are held back only where the whole stack is disabled. */
+export async function holdReads(tx: Tx, stack: string, disabled: boolean): Promise<void> {
+  await tx
+    .updateTable('runs')
+    .set({ hold: disabled ? 'DISABLED' : null })
+    .where('stack_id', '=', stack)
+    .where('worker_id', 'is', null)
+    .where('state', '=', 'QUEUED')
+    .where('type', 'not in', writeTypes)
+    .execute();
+}
+
+/** A run of a stack that this one depends on, older than the given run and not done yet. */
+export function upstreamRun(
+  db: Pick<Tx, 'selectFrom'>,
+  stack: string,
+  before: string,
+): Promise<Pick<RunRow, 'id' | 'stack_id' | 'state'> | undefined> {
+  return db
+    .selectFrom('runs')
+    .innerJoin('stack_dependencies', 'stack_dependencies.depends_on', 'runs.stack_id')
+    .select(['runs.id', 'runs.stack_id', 'runs.state'])
+    .where('stack_dependencies.stack_id', '=', stack)
+    .where('runs.type', 'in', writeTypes)
+    .where('runs.state', 'not in', endStates)
+    .where('runs.id', '<', before)
+    .limit(1)
+    .executeTakeFirst();
+}
