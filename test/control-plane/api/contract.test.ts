@@ -119,7 +119,7 @@ describe('a control plane', () => {
     ask = await askerFor(plane, plane.key);
     ({ stack, run } = await plane.triggerRun({ name: 'First of all', planCommands: ['echo planned'] }));
     await plane.reached(stack, run, 'UNCONFIRMED');
-  });
+  }, 180_000);
   afterAll(async () => {
     await plane.close();
     await rm(folder, { recursive: true });
