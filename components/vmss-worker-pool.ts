@@ -172,7 +172,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     this.launcherVersion = pulumi.output(plan.launcherVersion);
     this.howToLook = pulumi.interpolate`https://portal.azure.com/#resource${scaleSet.id}/instances
 az vmss list-instances --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --output table
-az vmss run-command invoke --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --instance-id <id> --command-id RunShellScript --scripts 'journalctl -t poolwright -u poolwright-launcher'`;
+az vmss run-command invoke --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --instance-id <id> --command-id RunShellScript --scripts 'journalctl -t poolwright -u poolwright-boot -u poolwright-launcher'`;
     this.registerOutputs({
       scaleSetName: this.scaleSetName,
       scaleSetId: this.scaleSetId,

@@ -1,7 +1,11 @@
-# shellcheck shell=bash
-# The first start of a machine, step by step. Running it again changes nothing that is already there.
+#!/bin/bash
+# The boot of a machine, step by step. It may be cut off at any point and is then done again from its first step: what is
+# already there stays as it is, and every file is there whole or not at all. BOOTED is the file that says it is done.
 set -Eeuo pipefail
 umask 022
+. /opt/poolwright/settings
+. /opt/poolwright/functions
+STEP='boot'
 WORK=$(mktemp -d /run/poolwright-boot.XXXXXX)
 trap 'rm -rf "$WORK"' EXIT
 trap 'fail "an unexpected error in line $LINENO"' ERR
@@ -11,8 +15,15 @@ begin() {
   say "$STEP"
 }
 
+# whole PATH: a file from standard input, by way of a name that nothing reads.
+whole() {
+  cat >"$1.new"
+  mv "$1.new" "$1"
+}
+
 # Proxies and certificates come first: everything that is fetched later needs them.
 trust() {
+  local name folder=/usr/local/share/ca-certificates refresh=update-ca-certificates
   if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}" ]; then
     mkdir -p /etc/systemd/system/docker.service.d
     {
@@ -20,29 +31,29 @@ trust() {
       for name in HTTP_PROXY HTTPS_PROXY NO_PROXY; do
         if [ -n "${!name:-}" ]; then printf 'Environment="%s=%s"\n' "$name" "${!name//%/%%}"; fi
       done
-    } >/etc/systemd/system/docker.service.d/poolwright-proxy.conf
+    } | whole /etc/systemd/system/docker.service.d/poolwright-proxy.conf
   fi
-  if [ -z "$EXTRA_CA" ]; then return 0; fi
-  local folder=/usr/local/share/ca-certificates refresh=update-ca-certificates
+  if [ ! -e "$HOME_FOLDER/extra-ca.pem" ]; then return 0; fi
   if [ -d /etc/pki/ca-trust/source/anchors ]; then
     folder=/etc/pki/ca-trust/source/anchors
     refresh=update-ca-trust
   fi
-  mkdir -p "$folder"
-  rm -f "$folder"/poolwright-*.crt
-  printf '%s\n' "$EXTRA_CA" | awk -v folder="$folder" '/-BEGIN CERTIFICATE-/ { n++ } n { print > (folder "/poolwright-" n ".crt") }'
-  printf '%s\n' "$EXTRA_CA" >"$HOME_FOLDER/extra-ca.pem"
+  mkdir -p "$folder" "$WORK/ca"
+  awk -v folder="$WORK/ca" '/-BEGIN CERTIFICATE-/ { n++ } n { print > (folder "/poolwright-" n ".crt") }' "$HOME_FOLDER/extra-ca.pem"
+  for name in "$WORK"/ca/*; do whole "$folder/${name##*/}" <"$name"; done
   if ! command -v "$refresh" >/dev/null; then install_packages ca-certificates; fi
   "$refresh" >/dev/null 2>"$WORK/problem" || fail "the certificates cannot be added: $(problem)"
   # The whole list in one place and by one name, on the machine as in the containers of runs.
-  for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
-    if [ -e "$bundle" ]; then cp "$bundle" "$HOME_FOLDER/ca-certificates.crt" && break; fi
+  for name in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+    if [ -e "$name" ]; then whole "$HOME_FOLDER/ca-certificates.crt" <"$name" && break; fi
   done
 }
 
 install_packages() {
   if command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
+    # An installation that was cut off has to be ended before another may begin.
+    retry 'packages that were left half installed' quietly dpkg --configure -a
     retry 'package lists' apt_get update
     retry "packages $*" apt_get install -y --no-install-recommends "$@"
   elif command -v dnf >/dev/null; then
@@ -85,11 +96,12 @@ docker_answers() {
 
 account() {
   if [ "$RUN_AS" = root ]; then return 0; fi
-  if ! getent passwd 1983 >/dev/null; then
-    useradd --uid 1983 --user-group --create-home --shell /usr/sbin/nologin spacelift 2>"$WORK/problem" ||
-      fail "user spacelift cannot be made: $(problem)"
-  fi
-  usermod -aG docker "$(id -nu 1983)"
+  local name
+  name=$(getent passwd 1983 | cut -d : -f 1) || name=spacelift
+  # Unlike useradd it leaves no locks behind when it is cut off.
+  printf 'u %s 1983 - /var/lib/poolwright\nm %s docker\n' "$name" "$name" |
+    systemd-sysusers - 2>"$WORK/problem" || fail "user $name cannot be made: $(problem)"
+  getent passwd 1983 >/dev/null || fail "user $name is there already, and its id is not 1983"
 }
 
 launcher() {
@@ -158,8 +170,15 @@ units() {
   systemctl daemon-reload
   systemctl enable poolwright-prepare poolwright-launcher >/dev/null 2>&1
   if systemctl is-active --quiet poolwright-launcher; then return 0; fi
-  # Only now: from here on the units say themselves what goes wrong.
+  # Only now: from here on the units say themselves what goes wrong. It waits until this program has ended.
   systemctl start --no-block poolwright-launcher
+}
+
+# What the mark vouches for must be on the disk before it.
+done_once() {
+  sync -f "$HOME_FOLDER"
+  rm -f "$HOME_FOLDER"/booted-*
+  : >"$BOOTED"
 }
 
 say "boot of a worker: launcher $LAUNCHER_VERSION, $CLOUD"
@@ -177,3 +196,4 @@ begin 6 credentials
 credentials
 begin 7 'start of the launcher'
 units
+done_once

@@ -1,29 +1,57 @@
-// The boot script of a worker: settings in, one script out. The texts beside this file are its parts.
+// The user data of a worker: settings in, one script out. The texts beside this file are its parts.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Cloud } from '../machines.js';
 import type { BootSettings } from './settings.js';
-import { assignments, fileOf, quoted, withoutComments } from './shell.js';
-import { endedUnit, launcherUnit, prepareUnit } from './units.js';
-
-const folder = '/opt/poolwright';
-const caBundle = `${folder}/ca-certificates.crt`;
+import { assignments, fileOf, withoutComments } from './shell.js';
+import { bootUnit, endedUnit, launcherUnit, prepareUnit } from './units.js';
+import { caFile, folder, launcherVariables, proxyVariables, scriptSettings } from './variables.js';
 
 const functions = part('functions');
 const boot = part('boot');
 const prepare = part('prepare');
 const start = part('start');
 const ended = part('ended');
+const userData = part('user-data');
 const adaptors: Readonly<Record<Cloud, string>> = {
   aws: part('aws'),
   azure: part('azure'),
   google: part('google'),
 };
 
-/** Readable by everyone who may read the machine's user data, so it holds no secret. At its first line bash. */
+/**
+ * Has cloud-init run a script at every start of the machine. Ordinary user data runs once, and a machine that is reset
+ * meanwhile would never have the rest. Google's own agent runs a start-up script at every start anyway.
+ */
+const everyStart: Readonly<Record<Cloud, string>> = {
+  aws: '#cloud-boothook\n',
+  azure: '#cloud-boothook\n',
+  google: '',
+};
+
+/**
+ * The script only installs files and the unit of the boot, so it is done in a moment and may run again at any time.
+ * Readable by everyone who may read the machine's user data, so it holds no secret.
+ */
 export function bootScript(settings: BootSettings): string {
+  const files = filesOf(settings);
+  // Names what is installed: a boot that has succeeded with it is not done again, one with other content is.
+  const booted = `${folder}/booted-${createHash('sha256').update(files).digest('hex').slice(0, 16)}`;
   return [
-    `#!/bin/bash\n# Boot of a worker (launcher ${settings.launcher.version}, credentials ${settings.credentialsVersion})\n`,
-    `mkdir -p ${folder}\n`,
+    everyStart[settings.cloud],
+    '#!/bin/bash\n',
+    `# Boot of a worker (launcher ${settings.launcher.version}, credentials ${settings.credentialsVersion})\n`,
+    onFailure(settings.powerOff),
+    `mkdir -p ${folder}/bin\n`,
+    files,
+    fileOf('/etc/systemd/system/poolwright-boot.service', '644', bootUnit(booted)),
+    userData,
+  ].join('');
+}
+
+function filesOf(settings: BootSettings): string {
+  const { extraCaCertificates } = settings;
+  return [
     fileOf(
       `${folder}/settings`,
       '644',
@@ -32,92 +60,28 @@ export function bootScript(settings: BootSettings): string {
     fileOf(`${folder}/functions`, '644', adaptors[settings.cloud] + functions),
     fileOf(`${folder}/launcher.env`, '644', assignments(launcherVariables(settings), 'export ')),
     ...(settings.policy === null ? [] : [fileOf(`${folder}/policy.rego`, '644', settings.policy)]),
+    extraCaCertificates.length === 0
+      ? `rm -f ${caFile}\n`
+      : fileOf(caFile, '644', extraCaCertificates.map((pem) => pem.trim()).join('\n')),
+    fileOf(`${folder}/boot`, '755', boot),
     fileOf(`${folder}/prepare`, '755', prepare),
     fileOf(`${folder}/start`, '755', start),
     fileOf(`${folder}/ended`, '755', ended),
     fileOf('/etc/systemd/system/poolwright-prepare.service', '644', prepareUnit),
     fileOf('/etc/systemd/system/poolwright-launcher.service', '644', launcherUnit(settings)),
     fileOf('/etc/systemd/system/poolwright-ended.service', '644', endedUnit),
-    `. ${folder}/settings\n. ${folder}/functions\n`,
-    ...(settings.extraCaCertificates.length === 0
-      ? ['EXTRA_CA=\n']
-      : [`EXTRA_CA=${quoted(settings.extraCaCertificates.map((pem) => pem.trim()).join('\n'))}\n`]),
-    boot,
   ].join('');
 }
 
-/** What the scripts themselves read. */
-function scriptSettings(settings: BootSettings): Record<string, string> {
-  const { launcher, endpoints } = settings;
-  return {
-    CLOUD: settings.cloud,
-    CONSOLE: '/dev/console',
-    HOME_FOLDER: folder,
-    DISTRIBUTION: launcher.distribution,
-    LAUNCHER_VERSION: launcher.version,
-    LAUNCHER_URL: launcher.url,
-    LAUNCHER_SHA256: launcher.sha256,
-    CREDENTIALS: settings.credentials,
-    STARTUP_SCRIPT: settings.startupScript ?? '',
-    RUN_AS: settings.runAs,
-    POWER_OFF: String(settings.powerOff),
-    BLOCK_METADATA: String(settings.blockMetadata),
-    IDENTITY_CLIENT_ID: settings.identityClientId ?? '',
-    METADATA_ENDPOINT: endpoints?.metadata ?? '',
-    SECRETS_ENDPOINT: endpoints?.secrets ?? '',
-  };
-}
-
-/** In both spellings: programs differ in which they read. */
-function proxyVariables({ proxy }: BootSettings): Record<string, string> {
-  if (proxy === null) return {};
-  const direct = ['localhost', '127.0.0.1', '169.254.169.254', '168.63.129.16', 'metadata.google.internal'];
-  const values = {
-    ...(proxy.http === undefined ? {} : { HTTP_PROXY: proxy.http }),
-    ...(proxy.https === undefined ? {} : { HTTPS_PROXY: proxy.https }),
-    NO_PROXY: [...direct, ...proxy.no].join(','),
-  };
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => [
-      [name, value],
-      [name.toLowerCase(), value],
-    ]),
+/** Before the functions of the boot are there, little can go wrong but a disk without room. */
+function onFailure(powerOff: boolean): string {
+  const [then, command] = powerOff
+    ? ['Powering off', '; systemctl poweroff --no-block']
+    : ['Staying up, because powerOffOnExit is false', ''];
+  return (
+    'set -eE\n' +
+    `trap 'echo "poolwright: user data failed in line $LINENO; disk: $(df -h / | tail -n 1). ${then}" >/dev/console${command}; exit 1' ERR\n`
   );
-}
-
-/** The launcher's own variables, and those by which its runs learn of proxies and certificates. */
-function launcherVariables(settings: BootSettings): Record<string, string> {
-  const { environment, extraCaCertificates, policy } = settings;
-  const proxy = proxyVariables(settings);
-  const trusted: Record<string, string> =
-    extraCaCertificates.length === 0
-      ? {}
-      : Object.fromEntries(
-          ['SSL_CERT_FILE', 'CURL_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 'GIT_SSL_CAINFO'].map((name) => [
-            name,
-            caBundle,
-          ]),
-        );
-  const passed = [...Object.keys(proxy), ...Object.keys(trusted)];
-  const mount = `${caBundle}:${caBundle}`;
-  return {
-    ...environment,
-    ...trusted,
-    ...(extraCaCertificates.length === 0
-      ? {}
-      : {
-          NODE_EXTRA_CA_CERTS: `${folder}/extra-ca.pem`,
-          SPACELIFT_WORKER_EXTRA_MOUNTS: joined(environment['SPACELIFT_WORKER_EXTRA_MOUNTS'], [mount]),
-        }),
-    ...(passed.length === 0
-      ? {}
-      : { SPACELIFT_WHITELIST_ENVS: joined(environment['SPACELIFT_WHITELIST_ENVS'], passed) }),
-    ...(policy === null ? {} : { SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: `${folder}/policy.rego` }),
-  };
-}
-
-function joined(list: string | undefined, more: readonly string[]): string {
-  return [...(list === undefined || list === '' ? [] : list.split(',')), ...more].join(',');
 }
 
 function part(name: string): string {

@@ -1,10 +1,29 @@
 // The systemd units of a worker.
 import type { BootSettings } from './settings.js';
 
-/** As root before the launcher, once per boot: firewall, start-up script. */
+/**
+ * The boot, at every start of the machine until it has succeeded once, which the file says. What cloud-init does to package
+ * sources comes before it; its last unit does not, because that one waits for all others.
+ */
+export function bootUnit(booted: string): string {
+  return `[Unit]
+Description=Boot of a worker
+After=network-online.target cloud-config.service
+Wants=network-online.target
+ConditionPathExists=!${booted}
+[Service]
+Type=oneshot
+Environment=BOOTED=${booted}
+ExecStart=/opt/poolwright/boot
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** As root before the launcher, once per start of the machine: firewall, start-up script. */
 export const prepareUnit = `[Unit]
 Description=Preparation of a worker
-After=network-online.target docker.service
+After=network-online.target docker.service poolwright-boot.service
 Wants=network-online.target
 [Service]
 Type=oneshot
@@ -30,7 +49,7 @@ export function launcherUnit({ runAs, stopSeconds }: Pick<BootSettings, 'runAs' 
     runAs === 'root' ? '' : 'User=1983\nGroup=1983\nSupplementaryGroups=docker\nCapabilityBoundingSet=\n';
   return `[Unit]
 Description=Launcher of a worker
-After=network-online.target docker.service poolwright-prepare.service
+After=network-online.target docker.service poolwright-boot.service poolwright-prepare.service
 Requires=docker.service poolwright-prepare.service
 Wants=network-online.target
 StartLimitIntervalSec=600

@@ -1,113 +1,25 @@
 // The boot scripts of all clouds on a real Debian, from the first step to a finished run.
-import { afterEach, describe, expect, it } from 'vitest';
-import { bootScript } from '../../components/bootstrap/script.js';
-import type { BootSettings } from '../../components/bootstrap/settings.js';
-import { launcherArtifact } from '../../components/launcher-artifact.js';
-import type { Cloud } from '../../components/machines.js';
+import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../protocol/certificates.js';
-import { serve } from '../../control-plane/serve.js';
 import { until } from '../launcher/support/until.js';
-import { aroundControlPlane, logOf, type TestPlane } from '../support/control-plane.js';
+import { logOf } from '../support/control-plane.js';
 import { hasRunnerImage, runnerImage } from '../support/runner-image.js';
-import { temporaryFolder } from '../support/temporary.js';
-import { expectedMetadata, startCloud, type CloudStandIn } from './support/cloud.js';
-import { bootMachine, hasMachineImage, hostAddress, type Machine } from './support/machine.js';
+import { expectedMetadata } from './support/cloud.js';
+import { hasMachineImage, hostAddress } from './support/machine.js';
+import { scene } from './support/scene.js';
 
 const possible = hasMachineImage('boot of machines') && hasRunnerImage('boot of machines');
-const artifact = launcherArtifact('x86_64');
 
 /** Without a name to look up: the image's static program cannot. */
 const askMetadata = `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 169.254.169.254 80 || echo out of reach`;
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-interface Scene {
-  readonly plane: TestPlane;
-  readonly cloud: CloudStandIn;
-  readonly machine: Machine;
-  boot(changes?: Partial<BootSettings>): Promise<void>;
-}
-
-async function scene(name: Cloud): Promise<Scene> {
-  const folder = await temporaryFolder();
-  const listen = { host: hostAddress, port: 0 };
-  const controlPlane = await serve({
-    dataDirectory: `${folder}/data`,
-    listen,
-    brokerListen: listen,
-    behindProxy: true,
-  });
-  const plane = await aroundControlPlane(folder, controlPlane);
-  closers.push(() => plane.close());
-  const credentials = JSON.stringify({
-    SPACELIFT_TOKEN: plane.token,
-    SPACELIFT_POOL_PRIVATE_KEY: Buffer.from(plane.privateKey).toString('base64'),
-  });
-  const cloud = await startCloud(name, hostAddress, artifact.path, credentials);
-  closers.push(() => cloud.close());
-  const machine = await bootMachine(cloud.port);
-  closers.push(() => machine.remove());
-  const base = `http://${hostAddress}:${String(cloud.port)}`;
-  const references: Record<Cloud, Partial<BootSettings>> = {
-    aws: {
-      credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:credentials',
-      endpoints: { secrets: `${base}/secrets` },
-    },
-    azure: { credentials: `${base}/secrets/credentials`, identityClientId: 'client' },
-    google: { credentials: 'projects/p/secrets/s', endpoints: { secrets: base } },
-  };
-  const boot = async (changes: Partial<BootSettings> = {}) => {
-    const script = bootScript({
-      cloud: name,
-      launcher: {
-        distribution: 'bundled',
-        version: artifact.version,
-        url: `${base}/objects/launcher.gz`,
-        sha256: artifact.sha256,
-      },
-      credentials: '',
-      credentialsVersion: '1',
-      startupScript: null,
-      environment: { SPACELIFT_DEFAULT_RUNNER_IMAGE: runnerImage },
-      policy: null,
-      runAs: 'spacelift',
-      powerOff: true,
-      proxy: null,
-      extraCaCertificates: [],
-      blockMetadata: true,
-      stopSeconds: 60,
-      ...references[name],
-      ...changes,
-    });
-    await machine.write('/root/user-data', script);
-    await machine.exec('systemd-run --no-block --unit user-data bash /root/user-data');
-  };
-  return { plane, cloud, machine, boot };
-}
-
-async function idle({ plane, machine }: Scene): Promise<void> {
-  try {
-    await until(
-      async () => (await plane.workers()).some(({ status }) => status === 'IDLE'),
-      'an idle worker',
-      90_000,
-    );
-  } catch (error) {
-    const journal = await machine.exec('journalctl --no-pager -n 60').catch(String);
-    throw new Error(`${String(error)}\n${await machine.console()}\n${journal}`, { cause: error });
-  }
-}
 
 describe.runIf(possible)('a machine', () => {
   it.each(['aws', 'azure', 'google'] as const)(
     'boots on %s until its worker finishes a run in a container',
     async (name) => {
-      const all = await scene(name);
+      const all = await scene(name, { cloudInit: name === 'aws' });
       await all.boot();
-      await idle(all);
+      await all.idle();
       const [worker] = await all.plane.workers();
       expect(worker!.metadata).toMatchObject(expectedMetadata[name]);
       expect(await all.machine.console()).toMatch(
@@ -137,20 +49,20 @@ describe.runIf(possible)('a machine', () => {
         await all.machine.exec('ps -eo args 2>/dev/null || cat /proc/*/cmdline | tr "\\0" " "'),
       ).not.toContain(piece);
     },
-    180_000,
+    300_000,
   );
 
   it('lets runs reach the metadata service when they use the identity of the instance', async () => {
     const all = await scene('azure');
     await all.boot({ blockMetadata: false, runAs: 'root' });
-    await idle(all);
+    await all.idle();
     await all.machine.load(runnerImage);
     const { stack, run } = await all.plane.triggerRun({
       planCommands: [askMetadata],
     });
     await all.plane.reached(stack, run, 'FINISHED', 'UNCONFIRMED', 'FAILED');
     expect(await logOf(all.plane, stack, run, 'PLANNING')).toContain('HTTP/1.1 404');
-  }, 120_000);
+  }, 240_000);
 
   it('hands start-up script, certificates and proxies on to the launcher and its runs', async () => {
     const all = await scene('google');
@@ -167,7 +79,7 @@ describe.runIf(possible)('a machine', () => {
         SPACELIFT_WORKER_EXTRA_MOUNTS: '/srv/made:/made',
       },
     });
-    await idle(all);
+    await all.idle();
     await all.machine.load(runnerImage);
     const { stack, run } = await all.plane.triggerRun({
       planCommands: [
@@ -186,18 +98,18 @@ describe.runIf(possible)('a machine', () => {
     expect(await all.machine.exec('systemctl show docker -P Environment')).toContain(
       'HTTP_PROXY=http://proxy.invalid:3128',
     );
-  }, 120_000);
+  }, 240_000);
 
   it('starts its launcher again when it was killed, and powers off when that does not help', async () => {
     const all = await scene('aws');
     await all.boot();
-    await idle(all);
+    await all.idle();
     const [first] = await all.plane.workers();
     await all.machine.exec('systemctl kill -s KILL poolwright-launcher');
     await until(
       async () => (await all.plane.workers()).some(({ id, status }) => id !== first!.id && status === 'IDLE'),
       'another worker',
-      40_000,
+      90_000,
     );
     for (let kill = 0; kill < 3; kill += 1) {
       await all.machine
@@ -206,16 +118,13 @@ describe.runIf(possible)('a machine', () => {
         )
         .catch(() => undefined);
     }
-    await until(async () => !(await all.machine.running()), 'the machine to power off', 60_000);
-    expect(await all.machine.console()).toMatch(
-      /poolwright: the launcher has ended \([^)]*\): .*Powering off/,
-    );
-  }, 150_000);
+    expect(await all.poweredOff()).toMatch(/poolwright: the launcher has ended \([^)]*\): .*Powering off/);
+  }, 240_000);
 
   it('finishes its run when it is told to stop, and then powers off', async () => {
     const all = await scene('azure');
     await all.boot();
-    await idle(all);
+    await all.idle();
     await all.machine.load(runnerImage);
     const { stack, run } = await all.plane.triggerRun(
       { planCommands: ['echo begun; sleep 8; echo ended'] },
@@ -226,8 +135,8 @@ describe.runIf(possible)('a machine', () => {
     await all.plane.reached(stack, run, 'FINISHED', 'FAILED', 'STOPPED');
     expect((await all.plane.run(stack, run)).state).toBe('FINISHED');
     expect(await logOf(all.plane, stack, run, 'PLANNING')).toContain('ended');
-    await until(async () => !(await all.machine.running()), 'the machine to power off', 60_000);
-  }, 150_000);
+    await all.poweredOff();
+  }, 240_000);
 
   it('does not start a launcher that is not the one that was pinned, and powers off with the cause', async () => {
     const all = await scene('aws');
@@ -239,22 +148,18 @@ describe.runIf(possible)('a machine', () => {
         sha256: 'ab'.repeat(32),
       },
     });
-    await until(async () => !(await all.machine.running()), 'the machine to power off', 60_000);
-    const lines = (await all.machine.console()).split('\n').filter((line) => line.includes('poolwright:'));
-    expect(lines.at(-1)).toMatch(
+    expect(await all.poweredOff()).toMatch(
       /step 5\/7 \(launcher\) failed: the launcher at .* has SHA-256 [0-9a-f]{64}, expected abab.*Powering off/,
     );
     expect(await all.plane.workers()).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   it('powers off with the cause when it may not read its secret', async () => {
     const all = await scene('google');
     all.cloud.secret = null;
     await all.boot();
-    await until(async () => !(await all.machine.running()), 'the machine to power off', 90_000);
-    const lines = (await all.machine.console()).split('\n').filter((line) => line.includes('poolwright:'));
-    expect(lines.at(-1)).toMatch(
+    expect(await all.poweredOff()).toMatch(
       /step 6\/7 \(credentials\) failed: reading the credentials: HTTP 403 .*denied.*Powering off/,
     );
-  }, 150_000);
+  }, 240_000);
 });

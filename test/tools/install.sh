@@ -31,13 +31,16 @@ if ! .tools/venv/bin/python -c 'import tink, cryptography' 2>/dev/null; then
   fi
 fi
 
-# A Debian as clouds offer it, with the engine already there: machines boot from it in containers.
-if [ ! -s .tools/machine.tar ]; then
+# A Debian as clouds offer it, with the engine already there: machines boot from it in containers. The packages' archives
+# stay in it, so that a machine can install them again without a network. cloud-init is there and stays away unless asked for.
+machine=.tools/debian-12.tar
+if [ ! -s $machine ]; then
   if [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
-    say 'making a Debian that boots (a minute, once) …'
+    say 'making a Debian that boots (a minute or two, once) …'
     root=$(mktemp -d)
-    if debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,ca-certificates,openssl,iproute2,iptables,procps,git,docker.io bookworm "$root" >.tools/debootstrap.log 2>&1; then
-      tar -C "$root" -cf .tools/machine.tar.new . && mv .tools/machine.tar.new .tools/machine.tar
+    if debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,curl,ca-certificates,openssl,iproute2,iptables,procps,git,docker.io,gpg,cloud-init,python3-cffi-backend bookworm "$root" >.tools/debootstrap.log 2>&1; then
+      touch "$root/etc/cloud/cloud-init.disabled"
+      tar -C "$root" -cf $machine.new . && mv $machine.new $machine
     else
       say "it could not be made: $(tail -n 1 .tools/debootstrap.log)"
     fi

@@ -1,12 +1,16 @@
 // A Debian that boots in a container: systemd is its first program, and it has an engine of its own.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { available, hasDocker, hasProgram } from '../../support/skips.js';
 
 const run = promisify(execFile);
-const image = 'poolwright-test/machine';
+const archive = fileURLToPath(new URL('../../../.tools/debian-12.tar', import.meta.url));
+const image = 'poolwright-test/debian-12';
 
 /** Address of this host as containers see it. */
 export const hostAddress = '172.17.0.1';
@@ -15,58 +19,70 @@ export const hostAddress = '172.17.0.1';
 const rights = ['SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE', 'SYS_BOOT', 'AUDIT_WRITE', 'AUDIT_CONTROL'];
 
 export interface Machine {
+  /** Puts texts into files of it, by path; before its start, too. */
+  put(files: Readonly<Record<string, string>>): Promise<void>;
   /** Runs a command in it; gives its standard output. */
   exec(command: string): Promise<string>;
-  /** Puts a text into a file of it. */
-  write(path: string, text: string): Promise<void>;
-  /** What it printed on its console. */
+  /** What it printed on its console, in all its starts. */
   console(): Promise<string>;
   running(): Promise<boolean>;
+  /** Starts it, for the first time or after it was powered off or reset: its disk is as it was, its memory is empty. */
+  start(): Promise<void>;
+  /** Takes its power away: no program of it gets to do anything more. */
+  reset(): Promise<void>;
   /** Loads an image of this host's engine into its own. */
   load(name: string): Promise<void>;
   remove(): Promise<void>;
 }
 
-const archive = fileURLToPath(new URL('../../../.tools/machine.tar', import.meta.url));
+/** The image's name with the time of its archive, so that one made anew is used. */
+function imageTag(): string {
+  return `${image}:${String(Math.round(statSync(archive).mtimeMs))}`;
+}
 
 /** Whether machines can be booted here. The archive is made by test/tools/install.sh; its image is made of it once. */
 export function hasMachineImage(what: string): boolean {
   if (!hasDocker(what)) return false;
   const made = `no ${archive} (npm run test:tools makes it by debootstrap)`;
   if (!available(what, existsSync(archive), made)) return false;
-  const { mtimeMs } = statSync(archive);
-  const tag = `${image}:${String(Math.round(mtimeMs))}`;
-  if (!hasProgram('docker', 'image', 'inspect', tag)) {
-    execFileSync('docker', ['import', archive, tag], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (!hasProgram('docker', 'image', 'inspect', imageTag())) {
+    execFileSync('docker', ['import', archive, imageTag()], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  execFileSync('docker', ['tag', tag, image]);
   return true;
 }
 
-/** Boots one, whose metadata service is at the given port of this host. */
-export async function bootMachine(metadataPort: number): Promise<Machine> {
+/**
+ * Makes one that has not started yet, whose metadata service is at the given port of this host. Its image has cloud-init,
+ * which stays away unless asked for.
+ */
+export async function createMachine(
+  metadataPort: number,
+  { cloudInit }: { readonly cloudInit: boolean },
+): Promise<Machine> {
   const { stdout } = await run('docker', [
-    'run',
-    '--detach',
+    'create',
     '--tty',
     ...rights.flatMap((right) => ['--cap-add', right]),
     ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
     ...['--tmpfs', '/run', '--tmpfs', '/tmp', '--tmpfs', '/run/lock'],
     ...['--volume', '/sys/fs/cgroup:/sys/fs/cgroup', '--volume', '/var/lib/docker'],
-    ...['--env', 'container=docker', image, '/sbin/init'],
+    ...['--env', 'container=docker', imageTag(), '/sbin/init'],
+    ...(cloudInit ? ['cloud-init=enabled'] : []),
   ]);
   const id = stdout.trim();
   const machine: Machine = {
+    put: (files) => put(id, files),
     exec: async (command) =>
       (await run('docker', ['exec', id, 'bash', '-c', command], { maxBuffer: 1e8 })).stdout,
-    write: async (path, text) => {
-      const child = execFile('docker', ['exec', '-i', id, 'bash', '-c', `cat >${path}`]);
-      child.stdin?.end(text);
-      await new Promise((resolve) => child.on('close', resolve));
-    },
     console: async () => (await run('docker', ['logs', id], { maxBuffer: 1e8 })).stdout,
     running: async () =>
       (await run('docker', ['inspect', '-f', '{{.State.Running}}', id])).stdout.trim() === 'true',
+    start: async () => {
+      await run('docker', ['start', id]);
+    },
+    reset: async () => {
+      await run('docker', ['kill', '--signal', 'KILL', id]);
+    },
     load: async (name) => {
       await run('bash', ['-c', `docker save ${name} | docker exec -i ${id} docker load`]);
     },
@@ -74,12 +90,45 @@ export async function bootMachine(metadataPort: number): Promise<Machine> {
       await run('docker', ['rm', '--force', '--volumes', id]);
     },
   };
-  await machine.exec('for n in $(seq 100); do [ -S /run/dbus/system_bus_socket ] && break; sleep 0.1; done');
-  // For containers too: what keeps them away must be the boot script, not the lack of a way.
-  for (const chain of ['OUTPUT', 'PREROUTING']) {
-    await machine.exec(
-      `iptables -t nat -A ${chain} -d 169.254.169.254 -p tcp --dport 80 -j DNAT --to ${hostAddress}:${String(metadataPort)}`,
-    );
-  }
+  await machine.put(unit('test-metadata', metadataUnit(metadataPort), 'sysinit.target'));
   return machine;
+}
+
+/** Files of a systemd unit that is enabled. */
+export function unit(name: string, text: string, wantedBy: string): Record<string, string> {
+  return {
+    [`/etc/systemd/system/${name}.service`]: text,
+    [`/etc/systemd/system/${wantedBy}.d/${name}.conf`]: `[Unit]\nWants=${name}.service\n`,
+  };
+}
+
+/** For containers too: what keeps them away must be the boot script, not the lack of a way. */
+function metadataUnit(port: number): string {
+  const rules = ['OUTPUT', 'PREROUTING'].map(
+    (chain) =>
+      `ExecStart=/usr/sbin/iptables -w -t nat -A ${chain} -d 169.254.169.254 -p tcp --dport 80 -j DNAT --to ${hostAddress}:${String(port)}`,
+  );
+  return `[Unit]
+Description=Way to the metadata service of the test
+DefaultDependencies=no
+Before=network.target cloud-init-local.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+${rules.join('\n')}
+`;
+}
+
+async function put(id: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolwright-machine-'));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(folder, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    }
+    await run('bash', ['-c', 'set -o pipefail; tar -C "$1" -c . | docker cp - "$2:/"', 'put', folder, id]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }

@@ -136,10 +136,13 @@ function fileIn(script: string, path: string): string {
 function programsOf(script: string): string[] {
   const settings = fileIn(script, '/opt/poolwright/settings');
   const functions = fileIn(script, '/opt/poolwright/functions');
-  const before = `# shellcheck disable=SC2034,SC2317,SC2329\n:\n${settings}STEP=\nWORK=/run/x\nRUNTIME_DIRECTORY=/run\n${functions}`;
-  const programs = ['prepare', 'start', 'ended'].map(
+  const before = `# shellcheck disable=SC2034,SC2317,SC2329\n:\n${settings}STEP=\nBOOTED=/x\nWORK=/run/x\nRUNTIME_DIRECTORY=/run\n${functions}`;
+  const programs = ['boot', 'prepare', 'start', 'ended'].map(
     (name) => before + fileIn(script, `/opt/poolwright/${name}`),
   );
-  const own = script.slice(script.indexOf('\n. /opt/poolwright/settings\n'));
-  return [before + own, ...programs];
+  // The files that user data writes are looked at above.
+  return [
+    ...programs,
+    script.replace('#cloud-boothook\n', '').replaceAll(/<<'(END_*)'\n[^]*?\n\1\n/g, '</dev/null\n'),
+  ];
 }
