@@ -39,15 +39,13 @@ export const executables = {
   ],
   needs: ['launcher'],
   async run() {
-    /** @type {Record<Architecture, { package: string, integrity: string }>} */
-    const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
     const folder = await mkdtemp(join(tmpdir(), 'launcher-'));
     const notes = [];
     /** @type {Record<string, { file: string, sha256: string }>} */
     const files = {};
     try {
       for (const architecture of /** @type {const} */ (['x86_64', 'aarch64'])) {
-        notes.push(await make(architecture, runtimes, folder));
+        notes.push(await make(architecture, folder, `dist/launcher-${architecture}`));
         files[architecture] = await compress(`launcher-${architecture}`);
       }
       const version = (await readFile('dist/launcher.version', 'utf8')).trim();
@@ -60,19 +58,25 @@ export const executables = {
 };
 
 /**
+ * Makes one executable of dist/launcher.cjs; `folder` is for what comes between. Gives a note of what was made.
+ *
+ * The same bundle gives the same bytes: a pool must not exchange its machines for a launcher that is only built again.
+ * So there is no code cache in it, which is different each time; it would save a few hundredths of a second, once per
+ * start of a machine.
  * @param {Architecture} architecture
- * @param {Record<Architecture, { package: string, integrity: string }>} runtimes
  * @param {string} folder
+ * @param {string} target
  */
-async function make(architecture, runtimes, folder) {
+export async function make(architecture, folder, target) {
+  /** @type {Record<Architecture, { package: string, integrity: string }>} */
+  const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
   const node = join(folder, `node-${architecture}`);
   await cp(await runtime(runtimes[architecture]), node);
   await chmod(node, 0o755);
   const stripped = await strip(architecture, node);
-  // The code cache only fits the machine that made it, and the blob is made by a Node of the same version.
-  const blob = await makeBlob(folder, await runtime(runtimes[own]), architecture === own);
+  // The blob is made by a Node of the same version.
+  const blob = await makeBlob(folder, await runtime(runtimes[own]));
   await postject.inject(node, 'NODE_SEA_BLOB', await readFile(blob), { sentinelFuse: fuse });
-  const target = `dist/launcher-${architecture}`;
   await cp(node, `${target}.new`);
   await rename(`${target}.new`, target);
   const { size } = await stat(target);
@@ -95,10 +99,9 @@ async function compress(file) {
 /**
  * @param {string} folder
  * @param {string} node
- * @param {boolean} useCodeCache
  */
-async function makeBlob(folder, node, useCodeCache) {
-  const output = join(folder, `blob-${String(useCodeCache)}`);
+async function makeBlob(folder, node) {
+  const output = join(folder, 'blob');
   const config = join(folder, 'sea.json');
   await writeFile(
     config,
@@ -106,7 +109,7 @@ async function makeBlob(folder, node, useCodeCache) {
       main: resolve('dist/launcher.cjs'),
       output,
       disableExperimentalSEAWarning: true,
-      useCodeCache,
+      useCodeCache: false,
     }),
   );
   await run(node, ['--experimental-sea-config', config]);

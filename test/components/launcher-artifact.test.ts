@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { launcherArtifact } from '../../components/launcher-artifact.js';
@@ -27,6 +30,17 @@ describe('the built launcher', () => {
     await pipeline(createReadStream(path), createGunzip(), hash);
     expect(hash.digest('hex')).toBe(sha256);
   });
+
+  it('comes out the same, byte by byte, when it is built again', async () => {
+    const folder = await temporaryFolder();
+    const again = join(folder, 'again');
+    const program = `import { make } from './scripts/steps/executables.mjs'; await make('x86_64', ${JSON.stringify(folder)}, ${JSON.stringify(again)})`;
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { cwd: root });
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(again), hash);
+    expect(hash.digest('hex')).toBe(launcherArtifact('x86_64').sha256);
+  }, 120_000);
 
   it('is missed with what to do when it was not built', async () => {
     const folder = await temporaryFolder();
