@@ -20,6 +20,7 @@ export async function chooseExecutor(
     containers: settings.containers,
     clock,
     dockerHost: process.env['DOCKER_HOST'],
+    environment: process.env,
     userId: process.getuid?.(),
   });
   const host = createHostExecutor({

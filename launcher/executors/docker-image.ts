@@ -1,26 +1,20 @@
 // Runner images: there already, or pulled with progress in the run's log.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type Docker from 'dockerode';
-import * as z from 'zod';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { statusOf } from './docker-engine.js';
+import { credentialsFor, registryOf } from './registry-credentials.js';
 
 export interface ImageRequest {
   readonly image: string;
   /** Folder with `config.json`, or null. */
   readonly configDirectory: string | null;
+  /** Of this process, for credential helpers. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onNotice: (line: string) => void;
   readonly signal: AbortSignal;
   /** Milliseconds from any origin. */
   readonly now: () => number;
 }
-
-const configSchema = z.object({
-  auths: z.record(z.string(), z.object({ auth: z.string().optional() })).default({}),
-  credsStore: z.string().optional(),
-  credHelpers: z.record(z.string(), z.string()).default({}),
-});
 
 interface PullEvent {
   readonly status?: string;
@@ -42,7 +36,12 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
   }
   request.onNotice(`Pulling the image ${image} …`);
   try {
-    await pull(docker, request, await credentialsFor(request));
+    const { configDirectory, environment } = request;
+    const credentials =
+      configDirectory === null
+        ? undefined
+        : await credentialsFor({ registry: registryOf(image), configDirectory, environment, signal });
+    await pull(docker, request, credentials);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof PoolwrightError) throw error;
@@ -88,45 +87,4 @@ async function pull(docker: Docker, request: ImageRequest, authconfig: object | 
 
 function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(0);
-}
-
-/** The registry's entry of `config.json`, as `docker login` writes it. */
-async function credentialsFor({
-  image,
-  configDirectory,
-  onNotice,
-}: ImageRequest): Promise<object | undefined> {
-  if (configDirectory === null) return undefined;
-  const file = join(configDirectory, 'config.json');
-  let config: z.infer<typeof configSchema>;
-  try {
-    config = configSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch {
-    // The parser's message may quote the file, and with it a password.
-    throw new PoolwrightError(
-      'IMAGE_UNAVAILABLE',
-      `${file} cannot be read as a Docker configuration on this worker.`,
-    );
-  }
-  const registry = registryOf(image);
-  const entry =
-    config.auths[registry] ?? config.auths[`https://${registry}/v1/`] ?? config.auths[`https://${registry}`];
-  if (entry?.auth === undefined) {
-    if (config.credsStore !== undefined || config.credHelpers[registry] !== undefined) {
-      onNotice(
-        `Credential helpers are not used on workers; ${file} has no entry under "auths" for ${registry}.`,
-      );
-    }
-    return undefined;
-  }
-  const text = Buffer.from(entry.auth, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  return { username: text.slice(0, colon), password: text.slice(colon + 1), serveraddress: registry };
-}
-
-/** `registry.example.com:5000` of an image's name; Docker Hub when it names none. */
-export function registryOf(image: string): string {
-  const [first = '', ...rest] = image.split('/');
-  const isHost = rest.length > 0 && (first.includes('.') || first.includes(':') || first === 'localhost');
-  return isHost ? first : 'index.docker.io';
 }

@@ -16,6 +16,8 @@ export interface DockerOptions {
   readonly clock: Clock;
   /** Value of DOCKER_HOST. */
   readonly dockerHost: string | undefined;
+  /** Of this process, for helpers that know the credentials of registries. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Of this process; undefined where there are no users. */
   readonly userId: number | undefined;
   /** Milliseconds between SIGTERM and SIGKILL. Default 10 s. */
@@ -42,6 +44,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       await ensureImage(docker, {
         image,
         configDirectory: containers.dockerConfigDirectory,
+        environment: options.environment,
         onNotice,
         signal,
         now: () => clock.monotonic(),

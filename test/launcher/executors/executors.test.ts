@@ -38,6 +38,7 @@ const docker: Make = (life, settings) =>
     containers: { ...containers, ...settings },
     clock: systemClock,
     dockerHost: undefined,
+    environment: process.env,
     userId: process.getuid?.(),
     grace: 300,
   });
@@ -261,6 +262,7 @@ describe.skipIf(!hasRunnerImage('the docker executor'))('the docker executor', (
       life: { id: ulid(), folder: '/nowhere' },
       containers,
       clock: systemClock,
+      environment: process.env,
       dockerHost: 'unix:///nowhere/docker.sock',
       userId: 0,
     });
