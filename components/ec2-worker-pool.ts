@@ -15,6 +15,7 @@ import { credentialsOf, launcherObjectOf } from './aws/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
+import { registryHosts } from './registries.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
@@ -88,8 +89,9 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
+        registryHosts('aws', args.dockerRegistries),
       ])
-      .apply(([boot, arn, version, url, sha256, startupScript]) =>
+      .apply(([boot, arn, version, url, sha256, startupScript, registries]) =>
         compressed(
           bootScript({
             ...boot,
@@ -98,6 +100,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
             credentials: arn,
             credentialsVersion: version,
             startupScript,
+            registries,
           }),
         ),
       );

@@ -13,6 +13,7 @@ import type { MigNativeArgs, MigWorkerPoolArgs } from './google/arguments.js';
 import { networkOf } from './google/network.js';
 import { credentialsOf, launcherObjectOf } from './google/storage.js';
 import type { ChosenMachine } from './checks.js';
+import { registryHosts } from './registries.js';
 import { type ChildOptions, planPool, type PoolPlan } from './plan.js';
 import { shortName } from './names.js';
 
@@ -83,8 +84,9 @@ export class MigWorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
+        registryHosts('google', args.dockerRegistries),
       ])
-      .apply(([boot, id, version, url, sha256, startupScript]) =>
+      .apply(([boot, id, version, url, sha256, startupScript, registries]) =>
         bootScript({
           ...boot,
           cloud: 'google',
@@ -92,6 +94,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
           credentials: id,
           credentialsVersion: version,
           startupScript,
+          registries,
         }),
       );
     const template = templateOf(name, args, plan, { email, script, subnetwork: network.subnetwork }, options);

@@ -51,7 +51,7 @@ export interface PoolPlan {
 
 export type CommonBoot = Omit<
   BootSettings,
-  'cloud' | 'launcher' | 'credentials' | 'credentialsVersion' | 'startupScript'
+  'cloud' | 'launcher' | 'credentials' | 'credentialsVersion' | 'startupScript' | 'registries'
 > & { readonly distribution: Distribution };
 
 /** Go durations of the launcher's own default. */

@@ -13,6 +13,7 @@ import { credentialsOf, launcherBlobOf } from './azure/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
+import { registryHosts } from './registries.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
@@ -75,9 +76,10 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
+        registryHosts('azure', args.dockerRegistries),
         identity.clientId,
       ])
-      .apply(([boot, uri, version, url, sha256, startupScript, identityClientId]) =>
+      .apply(([boot, uri, version, url, sha256, startupScript, registries, identityClientId]) =>
         bootScript({
           ...boot,
           cloud: 'azure',
@@ -85,6 +87,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
           credentials: uri,
           credentialsVersion: version,
           startupScript,
+          registries,
           identityClientId,
         }),
       );

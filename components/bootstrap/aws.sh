@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # EC2: the instance's role, by version 2 of the metadata service. Credentials reach curl by its standard input only.
-IMDS=${METADATA_ENDPOINT:-http://169.254.169.254}
+IMDS=http://169.254.169.254
 
 imds() {
   local token
@@ -34,7 +34,7 @@ fetch_secret() {
   IFS=: read -r _ _ _ region _ <<<"$arn"
   signed "$answer" secretsmanager "$region" \
     -H 'Content-Type: application/x-amz-json-1.1' -H 'X-Amz-Target: secretsmanager.GetSecretValue' \
-    --data "{\"SecretId\":\"$arn\"}" "${SECRETS_ENDPOINT:-$(endpoint_of secretsmanager "$arn")}" || return 1
+    --data "{\"SecretId\":\"$arn\"}" "$(endpoint_of secretsmanager "$arn")" || return 1
   json_text SecretString <"$answer" >"$out" || { echo 'the secret has no text' >&2; return 1; }
   rm -f "$answer"
 }
@@ -44,6 +44,18 @@ fetch_object() {
   local region
   region=$(imds meta-data/placement/region) || return 1
   signed "$2" s3 "$region" -H 'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' "$1"
+}
+
+# Of a registry ACCOUNT.dkr.ecr.REGION.SUFFIX. What comes back is base64 of "AWS:password", good for twelve hours.
+registry_login() {
+  local region suffix answer=$WORK/answer
+  IFS=. read -r _ _ _ region suffix <<<"$1"
+  signed "$answer" ecr "$region" -H 'Content-Type: application/x-amz-json-1.1' \
+    -H 'X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken' \
+    --data '{}' "https://api.ecr.$region.$suffix" || return 1
+  secret=$(json_text authorizationToken <"$answer" | base64 -d) || { echo 'the answer has no token' >&2; return 1; }
+  username=${secret%%:*}
+  secret=${secret#*:}
 }
 
 instance_metadata() {

@@ -1,18 +1,24 @@
 # shellcheck shell=bash
 # Azure: the scale set's managed identity. Tokens reach curl by its standard input only.
-IMDS=${METADATA_ENDPOINT:-http://169.254.169.254}
+IMDS=http://169.254.169.254
 
 imds() {
   curl -sS -f --noproxy '*' -m 10 -H 'Metadata: true' "$IMDS/metadata/$1"
 }
 
+# identity_token RESOURCE: the identity's token for one kind of service.
+identity_token() {
+  local answer
+  answer=$(imds "identity/oauth2/token?api-version=2018-02-01&client_id=$IDENTITY_CLIENT_ID&resource=$1") || return 1
+  json_text access_token <<<"$answer"
+}
+
 # authorized OUT RESOURCE CURL-ARGUMENT…
 authorized() {
-  local out=$1 resource=$2 answer
+  local out=$1 resource=$2 token
   shift 2
-  answer=$(imds "identity/oauth2/token?api-version=2018-02-01&client_id=$IDENTITY_CLIENT_ID&resource=$resource") || return 1
-  printf 'header = "Authorization: Bearer %s"\n' "$(json_text access_token <<<"$answer")" |
-    request "$out" --config - "$@"
+  token=$(identity_token "$resource") || return 1
+  printf 'header = "Authorization: Bearer %s"\n' "$token" | request "$out" --config - "$@"
 }
 
 # Tokens are made for the domain of all vaults, which differs between Azure's clouds.
@@ -26,6 +32,19 @@ fetch_secret() {
 
 fetch_object() {
   authorized "$2" https://storage.azure.com/ -H 'x-ms-version: 2021-08-06' "$1"
+}
+
+# A registry exchanges the identity's token for one of its own, and wants to know the tenant, which the token names.
+registry_login() {
+  local token claims tenant answer=$WORK/answer
+  token=$(identity_token https://containerregistry.azure.net/) || return 1
+  claims=$(cut -d . -f 2 <<<"$token" | tr -- '-_' '+/')
+  while [ $((${#claims} % 4)) != 0 ]; do claims=$claims=; done
+  tenant=$(base64 -d <<<"$claims" | json_text tid) || { echo 'the token names no tenant' >&2; return 1; }
+  printf 'data = "access_token=%s"\n' "$token" |
+    request "$answer" --config - --data "grant_type=access_token&service=$1&tenant=$tenant" "https://$1/oauth2/exchange" || return 1
+  username=00000000-0000-0000-0000-000000000000
+  secret=$(json_text refresh_token <"$answer") || { echo 'the answer has no token' >&2; return 1; }
 }
 
 instance_metadata() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Google Cloud: the instance's service account. Tokens reach curl by its standard input only.
-IMDS=${METADATA_ENDPOINT:-http://169.254.169.254}
+IMDS=http://169.254.169.254
 
 imds() {
   curl -sS -f --noproxy '*' -m 10 -H 'Metadata-Flavor: Google' "$IMDS/computeMetadata/v1/$1"
@@ -17,13 +17,20 @@ authorized() {
 
 fetch_secret() {
   local answer=$WORK/answer
-  authorized "$answer" "${SECRETS_ENDPOINT:-https://secretmanager.googleapis.com}/v1/$1/versions/latest:access" || return 1
+  authorized "$answer" "https://secretmanager.googleapis.com/v1/$1/versions/latest:access" || return 1
   json_text data <"$answer" | base64 -d >"$2" || { echo 'the secret has no text' >&2; return 1; }
   rm -f "$answer"
 }
 
 fetch_object() {
   authorized "$2" "$1"
+}
+
+registry_login() {
+  local answer
+  answer=$(imds instance/service-accounts/default/token) || return 1
+  username=oauth2accesstoken
+  secret=$(json_text access_token <<<"$answer") || { echo 'the answer has no token' >&2; return 1; }
 }
 
 instance_metadata() {

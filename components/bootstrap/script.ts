@@ -5,19 +5,30 @@ import type { Cloud } from '../machines.js';
 import type { BootSettings } from './settings.js';
 import { assignments, fileOf, withoutComments } from './shell.js';
 import { bootUnit, endedUnit, launcherUnit, prepareUnit } from './units.js';
-import { caFile, folder, launcherVariables, proxyVariables, scriptSettings } from './variables.js';
+import {
+  caFile,
+  dockerConfigFolder,
+  folder,
+  launcherVariables,
+  proxyVariables,
+  scriptSettings,
+} from './variables.js';
 
 const functions = part('functions');
 const boot = part('boot');
 const prepare = part('prepare');
 const start = part('start');
 const ended = part('ended');
+const credentialHelper = part('credential-helper');
 const userData = part('user-data');
 const adaptors: Readonly<Record<Cloud, string>> = {
   aws: part('aws'),
   azure: part('azure'),
   google: part('google'),
 };
+
+/** What Docker configurations call the helper that knows the credentials of the cloud's registries. */
+const helperName = 'poolwright';
 
 /**
  * Has cloud-init run a script at every start of the machine. Ordinary user data runs once, and a machine that is reset
@@ -42,7 +53,7 @@ export function bootScript(settings: BootSettings): string {
     '#!/bin/bash\n',
     `# Boot of a worker (launcher ${settings.launcher.version}, credentials ${settings.credentialsVersion})\n`,
     onFailure(settings.powerOff),
-    `mkdir -p ${folder}/bin\n`,
+    `mkdir -p ${folder}/bin ${dockerConfigFolder}\n`,
     files,
     fileOf('/etc/systemd/system/poolwright-boot.service', '644', bootUnit(booted)),
     userData,
@@ -50,7 +61,7 @@ export function bootScript(settings: BootSettings): string {
 }
 
 function filesOf(settings: BootSettings): string {
-  const { extraCaCertificates } = settings;
+  const { extraCaCertificates, registries } = settings;
   return [
     fileOf(
       `${folder}/settings`,
@@ -63,6 +74,16 @@ function filesOf(settings: BootSettings): string {
     extraCaCertificates.length === 0
       ? `rm -f ${caFile}\n`
       : fileOf(caFile, '644', extraCaCertificates.map((pem) => pem.trim()).join('\n')),
+    ...(registries.length === 0
+      ? []
+      : [
+          fileOf(`${folder}/bin/docker-credential-${helperName}`, '755', credentialHelper),
+          fileOf(
+            `${dockerConfigFolder}/config.json`,
+            '644',
+            JSON.stringify({ credHelpers: Object.fromEntries(registries.map((host) => [host, helperName])) }),
+          ),
+        ]),
     fileOf(`${folder}/boot`, '755', boot),
     fileOf(`${folder}/prepare`, '755', prepare),
     fileOf(`${folder}/start`, '755', start),

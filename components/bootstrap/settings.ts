@@ -29,12 +29,12 @@ export interface BootSettings {
   readonly proxy: { readonly http?: string; readonly https?: string; readonly no: readonly string[] } | null;
   /** PEM texts. */
   readonly extraCaCertificates: readonly string[];
+  /** Hosts of the cloud's registries that the machine's identity may pull from. */
+  readonly registries: readonly string[];
   /** Keep the metadata service out of reach of runs. */
   readonly blockMetadata: boolean;
   /** How long a stop of the launcher may take: it lets its run finish. */
   readonly stopSeconds: number;
   /** Azure: which of the machine's identities to use. */
   readonly identityClientId?: string;
-  /** Other addresses than the cloud's public ones, such as private endpoints. */
-  readonly endpoints?: { readonly metadata?: string; readonly secrets?: string };
 }

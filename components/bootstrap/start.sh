@@ -24,4 +24,5 @@ if [ -e /run/poolwright-startup.env ]; then
   while IFS= read -r -d '' entry; do export "${entry?}"; done </run/poolwright-startup.env
 fi
 rm -rf "$WORK"
+export PATH=/opt/poolwright/bin:$PATH
 exec /opt/poolwright/launcher

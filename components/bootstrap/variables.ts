@@ -3,6 +3,8 @@ import type { BootSettings } from './settings.js';
 
 /** Where everything of a worker's boot is, on its machine. */
 export const folder = '/opt/poolwright';
+/** Docker's configuration, when the machine has registries to log in to. */
+export const dockerConfigFolder = `${folder}/docker`;
 /** The certificates that were given. */
 export const caFile = `${folder}/extra-ca.pem`;
 /** All certificates that the machine trusts. */
@@ -10,7 +12,7 @@ const caBundle = `${folder}/ca-certificates.crt`;
 
 /** What the scripts themselves read. */
 export function scriptSettings(settings: BootSettings): Record<string, string> {
-  const { launcher, endpoints } = settings;
+  const { launcher } = settings;
   return {
     CLOUD: settings.cloud,
     CONSOLE: '/dev/console',
@@ -25,8 +27,6 @@ export function scriptSettings(settings: BootSettings): Record<string, string> {
     POWER_OFF: String(settings.powerOff),
     BLOCK_METADATA: String(settings.blockMetadata),
     IDENTITY_CLIENT_ID: settings.identityClientId ?? '',
-    METADATA_ENDPOINT: endpoints?.metadata ?? '',
-    SECRETS_ENDPOINT: endpoints?.secrets ?? '',
   };
 }
 
@@ -63,6 +63,7 @@ export function launcherVariables(settings: BootSettings): Record<string, string
   const passed = [...Object.keys(proxy), ...Object.keys(trusted)];
   const mount = `${caBundle}:${caBundle}`;
   return {
+    ...(settings.registries.length === 0 ? {} : { SPACELIFT_DOCKER_CONFIG_DIR: dockerConfigFolder }),
     ...environment,
     ...trusted,
     ...(extraCaCertificates.length === 0

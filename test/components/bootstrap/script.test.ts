@@ -137,7 +137,8 @@ function programsOf(script: string): string[] {
   const settings = fileIn(script, '/opt/poolwright/settings');
   const functions = fileIn(script, '/opt/poolwright/functions');
   const before = `# shellcheck disable=SC2034,SC2317,SC2329\n:\n${settings}STEP=\nBOOTED=/x\nWORK=/run/x\nRUNTIME_DIRECTORY=/run\n${functions}`;
-  const programs = ['boot', 'prepare', 'start', 'ended'].map(
+  const helper = script.includes('docker-credential-') ? ['bin/docker-credential-poolwright'] : [];
+  const programs = ['boot', 'prepare', 'start', 'ended', ...helper].map(
     (name) => before + fileIn(script, `/opt/poolwright/${name}`),
   );
   // The files that user data writes are looked at above.

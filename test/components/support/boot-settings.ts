@@ -21,6 +21,7 @@ export function minimal(cloud: Cloud): BootSettings {
     powerOff: true,
     proxy: null,
     extraCaCertificates: [],
+    registries: [],
     blockMetadata: true,
     stopSeconds: 4500,
   };
@@ -61,6 +62,7 @@ export function everyOption(cloud: Cloud): BootSettings {
       no: ['.internal', '10.0.0.0/8'],
     },
     extraCaCertificates: [certificate(1), certificate(2)],
+    registries: ['eu-west-1', 'us-east-1'].map((region) => `123456789012.dkr.ecr.${region}.amazonaws.com`),
     blockMetadata: false,
     identityClientId: '00000000-0000-0000-0000-000000000000',
   };
