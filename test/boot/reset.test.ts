@@ -1,12 +1,9 @@
 // A machine whose power is taken away while it boots: it is a worker in the end all the same.
 import { describe, expect, it } from 'vitest';
 import { until } from '../launcher/support/until.js';
-import { hasRunnerImage } from '../support/runner-image.js';
-import { hasMachineImage } from './support/machine.js';
-import { scene } from './support/scene.js';
+import { canBoot, scene } from './support/scene.js';
 
-const possible =
-  hasMachineImage('resets of booting machines') && hasRunnerImage('resets of booting machines');
+const possible = canBoot('resets of booting machines');
 
 describe.runIf(possible)('a machine that is reset', () => {
   it('while user data installs, and in each step of its boot, is a worker in the end', async () => {

@@ -24,11 +24,18 @@ else
   say "not Debian as root: install these yourself if you want their suites: ${packages[*]}"
 fi
 
-if ! .tools/venv/bin/python -c 'import tink, cryptography' 2>/dev/null; then
-  say 'installing tink and cryptography from PyPI …'
-  if ! { python3 -m venv .tools/venv && .tools/venv/bin/pip install --quiet --disable-pip-version-check tink cryptography; }; then
-    say 'tink could not be installed'
+if ! .tools/venv/bin/python -c 'import tink, cryptography, moto, flask_cors' 2>/dev/null; then
+  say 'installing tink, cryptography and moto from PyPI …'
+  # Of moto only the services that are used, and what its server needs.
+  if ! { python3 -m venv .tools/venv && .tools/venv/bin/pip install --quiet --disable-pip-version-check tink cryptography \
+    'moto[ecr,iam,s3,secretsmanager]==5.2.5' 'flask==3.1.3' 'flask-cors==6.0.5'; }; then
+    say 'not all of them could be installed'
   fi
+fi
+
+if [ ! -e .tools/azurite/node_modules/azurite ]; then
+  say 'installing Azurite from npm …'
+  npm install --silent --no-audit --no-fund --prefix .tools/azurite azurite@3.35.0 || say 'Azurite could not be installed'
 fi
 
 # A Debian as clouds offer it, with the engine already there: machines boot from it in containers. The packages' archives

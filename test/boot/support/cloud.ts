@@ -1,39 +1,42 @@
-// Stand-in of a cloud around one machine: instance metadata, secrets and objects, at one address of this host.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createReadStream } from 'node:fs';
+// Stand-ins of what no emulator offers: the metadata service of each cloud, Key Vault, and Google's Secret Manager and
+// Cloud Storage.
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Cloud } from '../../../components/machines.js';
+import { identityToken } from './azurite.js';
+import type { InstanceIdentity } from './moto.js';
 
 export interface CloudStandIn {
+  /** Port of the metadata service. */
   readonly port: number;
-  /** Requests that came, as `METHOD path`. */
-  readonly requests: readonly string[];
   /** What secrets answer; null: access is denied. */
   secret: string | null;
   /** What a secret answers whose name has `startup` in it. */
   startup: string;
-  /** File that is given out as the launcher. */
+  /** File that Cloud Storage gives out as the launcher. */
   launcher: string;
+  /** EC2: credentials of the instance's role. */
+  identity: InstanceIdentity;
+  /** Answers requests to the cloud's services. */
+  readonly services: (request: IncomingMessage, response: ServerResponse) => void;
   close(): Promise<void>;
 }
 
 const json = (value: unknown) => JSON.stringify(value);
-const identity = { AccessKeyId: 'AKIDSTANDIN', SecretAccessKey: 'secret/access+key', Token: 'session-token' };
 
 /** What the metadata service of each cloud says of the machine, by path. */
 const metadata: Readonly<Record<Cloud, Readonly<Record<string, string>>>> = {
   aws: {
     '/latest/api/token': 'metadata-token',
     '/latest/meta-data/iam/security-credentials/': 'workers',
-    '/latest/meta-data/iam/security-credentials/workers': json(identity),
     '/latest/meta-data/placement/region': 'eu-west-1',
     '/latest/meta-data/instance-id': 'i-0abc',
     '/latest/meta-data/ami-id': 'ami-0def',
     '/latest/meta-data/tags/instance/aws:autoscaling:groupName': 'builds-workers',
   },
   azure: {
-    '/metadata/identity/oauth2/token': json({ access_token: 'managed-identity-token', expires_in: '3600' }),
     '/metadata/instance/compute': json({
       vmScaleSetName: 'builds',
       resourceId:
@@ -70,60 +73,87 @@ export const expectedMetadata: Readonly<Record<Cloud, Readonly<Record<string, st
   },
 };
 
-const authorization: Readonly<Record<Cloud, RegExp>> = {
-  aws: /^AWS4-HMAC-SHA256 Credential=AKIDSTANDIN\/\d{8}\/eu-west-1\/(s3|secretsmanager)\/aws4_request/,
-  azure: /^Bearer managed-identity-token$/,
-  google: /^Bearer account-token$/,
-};
-
 export async function startCloud(
   cloud: Cloud,
   host: string,
   launcher: string,
   secret: string,
 ): Promise<CloudStandIn> {
-  const requests: string[] = [];
-  const standIn = { port: 0, requests, secret: secret as string | null, startup: '', launcher, close };
-  const server: Server = createServer((request, response) => {
-    answer(request, response);
-  });
+  const server = createServer(answerMetadata);
   server.listen(0, host);
   await once(server, 'listening');
-  standIn.port = (server.address() as AddressInfo).port;
+  const standIn: CloudStandIn = {
+    port: (server.address() as AddressInfo).port,
+    secret,
+    startup: '',
+    launcher,
+    identity: { AccessKeyId: '', SecretAccessKey: '', Token: '' },
+    services: cloud === 'azure' ? keyVault : google,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
   return standIn;
 
-  function answer(request: IncomingMessage, response: ServerResponse): void {
-    const path = (request.url ?? '').split('?')[0] ?? '';
-    requests.push(`${request.method ?? ''} ${path}`);
-    const known = metadata[cloud][path];
-    if (known !== undefined) {
-      if (mayAsk(cloud, path, request)) response.end(known);
-      else response.writeHead(401).end('the request lacks what the metadata service asks for');
-      return;
-    }
-    if (!path.startsWith('/objects/') && !path.startsWith('/secrets') && !path.startsWith('/v1/')) {
-      response.writeHead(404).end('not found');
-      return;
-    }
-    if (!authorization[cloud].test(request.headers.authorization ?? '')) {
-      response.writeHead(403).end('not authorized');
-      return;
-    }
-    if (path.startsWith('/objects/')) {
-      createReadStream(standIn.launcher).pipe(response);
-      return;
-    }
-    if (path.includes('startup')) response.end(secretAnswer(cloud, standIn.startup));
-    else if (standIn.secret === null)
-      response.writeHead(403).end(json({ message: 'Access to the secret is denied' }));
-    else response.end(secretAnswer(cloud, standIn.secret));
+  function answerMetadata(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://169.254.169.254');
+    const known = metadata[cloud][pathname] ?? tokenOf(pathname, searchParams);
+    if (known === undefined) response.writeHead(404).end('not found');
+    else if (mayAsk(cloud, pathname, request)) response.end(known);
+    else response.writeHead(401).end('the request lacks what the metadata service asks for');
   }
 
-  async function close(): Promise<void> {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
+  function tokenOf(path: string, parameters: URLSearchParams): string | undefined {
+    if (cloud === 'aws' && path === '/latest/meta-data/iam/security-credentials/workers')
+      return json(standIn.identity);
+    if (cloud !== 'azure' || path !== '/metadata/identity/oauth2/token') return undefined;
+    const resource = parameters.get('resource');
+    if (resource === null || parameters.get('client_id') !== 'client') return undefined;
+    // Azure gives tokens for the address without its last slash, too.
+    return json({ access_token: identityToken(resource.replace(/\/$/, '')), expires_in: '3600' });
   }
+
+  function keyVault(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'https://v.vault.azure.net');
+    if (audienceOf(request) !== 'https://vault.azure.net' || !searchParams.has('api-version'))
+      response.writeHead(401).end(json({ error: { code: 'Unauthorized', message: 'AKV10000' } }));
+    else
+      answerSecret(pathname, response, (value) =>
+        json({ value, id: `https://v.vault.azure.net${pathname}/1` }),
+      );
+  }
+
+  function google(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    if (request.headers.authorization !== 'Bearer account-token')
+      response.writeHead(401).end(json({ error: { status: 'UNAUTHENTICATED' } }));
+    else if (path.startsWith('/builds-launcher-b/launcher-x86_64-'))
+      createReadStream(standIn.launcher).pipe(response);
+    else if (/^\/v1\/projects\/[^/]+\/secrets\/[^/]+\/versions\/latest:access$/.test(path))
+      answerSecret(path, response, (value) =>
+        json({
+          name: path.replace('latest:access', '1'),
+          payload: { data: Buffer.from(value).toString('base64') },
+        }),
+      );
+    else response.writeHead(404).end('not found');
+  }
+
+  function answerSecret(path: string, response: ServerResponse, wrap: (value: string) => string): void {
+    if (path.includes('startup')) response.end(wrap(standIn.startup));
+    else if (standIn.secret === null)
+      response.writeHead(403).end(json({ message: 'Access to the secret is denied' }));
+    else response.end(wrap(standIn.secret));
+  }
+}
+
+/** For which service a request's token was made out. */
+function audienceOf({ headers }: IncomingMessage): unknown {
+  const payload = /^Bearer [^.]+\.([^.]+)\./.exec(headers.authorization ?? '')?.[1];
+  if (payload === undefined) return undefined;
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { aud?: unknown }).aud;
 }
 
 function mayAsk(cloud: Cloud, path: string, { headers, method }: IncomingMessage): boolean {
@@ -136,19 +166,5 @@ function mayAsk(cloud: Cloud, path: string, { headers, method }: IncomingMessage
       return headers['metadata'] === 'true';
     case 'google':
       return headers['metadata-flavor'] === 'Google';
-  }
-}
-
-function secretAnswer(cloud: Cloud, secret: string): string {
-  switch (cloud) {
-    case 'aws':
-      return json({ ARN: 'arn', Name: 'credentials', SecretString: secret, VersionStages: ['AWSCURRENT'] });
-    case 'azure':
-      return json({ value: secret, id: 'https://vault/secrets/credentials/1' });
-    case 'google':
-      return json({
-        name: 'projects/p/secrets/s/versions/1',
-        payload: { data: Buffer.from(secret).toString('base64') },
-      });
   }
 }

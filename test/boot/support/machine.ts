@@ -51,14 +51,22 @@ export function hasMachineImage(what: string): boolean {
   return true;
 }
 
-/**
- * Makes one that has not started yet, whose metadata service is at the given port of this host. Its image has cloud-init,
- * which stays away unless asked for.
- */
-export async function createMachine(
-  metadataPort: number,
-  { cloudInit }: { readonly cloudInit: boolean },
-): Promise<Machine> {
+export interface MachineOptions {
+  /** The image has cloud-init, which stays away unless asked for. */
+  readonly cloudInit: boolean;
+  /** Port of this host that is the metadata service. */
+  readonly metadataPort: number;
+  /** Port of this host that is the internet under these names. */
+  readonly services: { readonly port: number; readonly names: readonly string[] };
+  /** A certificate (PEM) that the image trusts, as it does those of public authorities. */
+  readonly trusted: string | null;
+}
+
+/** Address of everything that has a name on the internet. */
+const internet = '198.51.100.1';
+
+/** Makes one that has not started yet. */
+export async function createMachine(options: MachineOptions): Promise<Machine> {
   const { stdout } = await run('docker', [
     'create',
     '--tty',
@@ -66,8 +74,9 @@ export async function createMachine(
     ...['--security-opt', 'seccomp=unconfined', '--security-opt', 'apparmor=unconfined'],
     ...['--tmpfs', '/run', '--tmpfs', '/tmp', '--tmpfs', '/run/lock'],
     ...['--volume', '/sys/fs/cgroup:/sys/fs/cgroup', '--volume', '/var/lib/docker'],
+    ...options.services.names.flatMap((name) => ['--add-host', `${name}:${internet}`]),
     ...['--env', 'container=docker', imageTag(), '/sbin/init'],
-    ...(cloudInit ? ['cloud-init=enabled'] : []),
+    ...(options.cloudInit ? ['cloud-init=enabled'] : []),
   ]);
   const id = stdout.trim();
   const machine: Machine = {
@@ -90,7 +99,13 @@ export async function createMachine(
       await run('docker', ['rm', '--force', '--volumes', id]);
     },
   };
-  await machine.put(unit('test-metadata', metadataUnit(metadataPort), 'sysinit.target'));
+  await machine.put({
+    '/root/surroundings': surroundings(options),
+    ...(options.trusted === null
+      ? {}
+      : { '/usr/local/share/ca-certificates/internet.crt': `${options.trusted.trim()}\n` }),
+    ...unit('test-surroundings', surroundingsUnit, 'sysinit.target'),
+  });
   return machine;
 }
 
@@ -102,20 +117,32 @@ export function unit(name: string, text: string, wantedBy: string): Record<strin
   };
 }
 
-/** For containers too: what keeps them away must be the boot script, not the lack of a way. */
-function metadataUnit(port: number): string {
-  const rules = ['OUTPUT', 'PREROUTING'].map(
-    (chain) =>
-      `ExecStart=/usr/sbin/iptables -w -t nat -A ${chain} -d 169.254.169.254 -p tcp --dport 80 -j DNAT --to ${hostAddress}:${String(port)}`,
-  );
-  return `[Unit]
-Description=Way to the metadata service of the test
+const surroundingsUnit = `[Unit]
+Description=Surroundings of a machine in the cloud
 DefaultDependencies=no
 Before=network.target cloud-init-local.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-${rules.join('\n')}
+ExecStart=/bin/bash /root/surroundings
+`;
+
+/**
+ * The metadata service is there for containers, too: what keeps them away must be the boot script, not the lack of a way.
+ */
+function surroundings({ metadataPort, services }: MachineOptions): string {
+  const to = (port: number) => `-j DNAT --to ${hostAddress}:${String(port)}`;
+  return `set -e
+for chain in OUTPUT PREROUTING; do
+  iptables -w -t nat -A $chain -d 169.254.169.254 -p tcp --dport 80 ${to(metadataPort)}
+  iptables -w -t nat -A $chain -d ${internet} -p tcp --dport 443 ${to(services.port)}
+done
+added=/usr/local/share/ca-certificates/internet.crt
+all=/etc/ssl/certs/ca-certificates.crt
+if [ -e $added ] && ! grep -qxF "$(sed -n 3p $added)" $all; then
+  cat $all $added >$all.test
+  mv $all.test $all
+fi
 `;
 }
 

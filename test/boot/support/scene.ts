@@ -1,32 +1,82 @@
-// One machine in a cloud that is stood in for, beside a real control plane.
-import { onTestFinished } from 'vitest';
-import { bootScript } from '../../../components/bootstrap/script.js';
-import type { BootSettings } from '../../../components/bootstrap/settings.js';
+// One machine in a cloud that is emulated or stood in for, beside a real control plane.
+import { readFile } from 'node:fs/promises';
+import { afterAll, onTestFinished } from 'vitest';
+import type { WorkerPoolArgs } from '../../../components/arguments.js';
 import { launcherArtifact } from '../../../components/launcher-artifact.js';
 import type { Cloud } from '../../../components/machines.js';
 import { serve } from '../../../control-plane/serve.js';
+import { createAuthority, issueServerCertificate } from '../../../protocol/certificates.js';
 import { until } from '../../launcher/support/until.js';
 import { aroundControlPlane, type TestPlane } from '../../support/control-plane.js';
-import { runnerImage } from '../../support/runner-image.js';
+import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { hasAzurite, startAzurite } from './azurite.js';
 import { startCloud, type CloudStandIn } from './cloud.js';
-import { createMachine, hostAddress, type Machine } from './machine.js';
+import { startFront, type Front, type Route } from './front.js';
+import { createMachine, hasMachineImage, hostAddress, type Machine } from './machine.js';
+import { hasMoto, startMoto } from './moto.js';
+import { azureAccount, deployPool, launcherBucket } from './pools.js';
 import { giveAtEveryStart, giveByCloudInit } from './user-data.js';
+
+const hosts: Readonly<Record<Cloud, readonly string[]>> = {
+  aws: [`${launcherBucket}.s3.eu-west-1.amazonaws.com`, 'secretsmanager.eu-west-1.amazonaws.com'],
+  azure: [`${azureAccount}.blob.core.windows.net`, 'v.vault.azure.net'],
+  google: ['storage.googleapis.com', 'secretmanager.googleapis.com'],
+};
+
+export const canBoot = (what: string) =>
+  hasMachineImage(what) && hasRunnerImage(what) && hasMoto(what) && hasAzurite(what);
+
+const closers: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const close of closers.splice(0)) await close();
+});
+
+/** Started when the first test asks for it, ended with the file. */
+function once<Service extends { close(): Promise<void> }>(
+  start: () => Promise<Service>,
+): () => Promise<Service> {
+  let started: Promise<Service> | undefined;
+  return () => {
+    if (started === undefined) {
+      started = start();
+      closers.push(async () => (await started)?.close());
+    }
+    return started;
+  };
+}
+
+const authority = createAuthority({ now: Date.now(), name: 'services of the test' });
+const moto = once(startMoto);
+const azurite = once(async () => startAzurite(azureAccount, await certificateOf(hosts.azure)));
 
 export interface Scene {
   readonly plane: TestPlane;
   readonly cloud: CloudStandIn;
+  readonly front: Front;
   readonly machine: Machine;
-  /** Gives the machine its user data and starts it. */
-  boot(changes?: Partial<BootSettings>): Promise<void>;
+  /** Certificate of the authority behind all addresses of the cloud. */
+  readonly authority: string;
+  /** Deploys the pool, gives the machine its user data and starts it. */
+  boot(args?: WorkerPoolArgs): Promise<void>;
   /** Waits for an idle worker; fails with what the machine said. */
   idle(): Promise<void>;
   /** Waits until the machine has powered off; gives the last line that is ours on its console. */
   poweredOff(): Promise<string>;
 }
 
+export interface SceneOptions {
+  /** User data by the real cloud-init; otherwise by a unit at every start. */
+  readonly cloudInit?: boolean;
+  /** The machine's image trusts the authority behind the cloud's addresses. Default: true. */
+  readonly trusted?: boolean;
+  /** What the bucket gives out in the place of the launcher. */
+  readonly otherLauncher?: Buffer;
+}
+
 /** Removed when the test is finished. */
-export async function scene(name: Cloud, { cloudInit = false } = {}): Promise<Scene> {
+export async function scene(name: Cloud, options: SceneOptions = {}): Promise<Scene> {
+  const { cloudInit = false, trusted = true } = options;
   const artifact = launcherArtifact('x86_64');
   const folder = await temporaryFolder();
   const listen = { host: hostAddress, port: 0 };
@@ -44,42 +94,44 @@ export async function scene(name: Cloud, { cloudInit = false } = {}): Promise<Sc
   });
   const cloud = await startCloud(name, hostAddress, artifact.path, credentials);
   onTestFinished(() => cloud.close());
-  const machine = await createMachine(cloud.port, { cloudInit });
+  const routes = await routesOf(name, cloud);
+  const front = await startFront(hostAddress, await certificateOf(hosts[name]), routes);
+  onTestFinished(() => front.close());
+  const certificate = (await authority).certificate;
+  const machine = await createMachine({
+    cloudInit,
+    metadataPort: cloud.port,
+    services: { port: front.port, names: hosts[name] },
+    trusted: trusted ? certificate : null,
+  });
   onTestFinished(() => machine.remove());
-  const base = `http://${hostAddress}:${String(cloud.port)}`;
-  const references: Record<Cloud, Partial<BootSettings>> = {
-    aws: {
-      credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:credentials',
-      endpoints: { secrets: `${base}/secrets` },
-    },
-    azure: { credentials: `${base}/secrets/credentials`, identityClientId: 'client' },
-    google: { credentials: 'projects/p/secrets/s', endpoints: { secrets: base } },
-  };
 
-  async function boot(changes: Partial<BootSettings> = {}): Promise<void> {
-    const script = bootScript({
-      cloud: name,
-      launcher: {
-        distribution: 'bundled',
-        version: artifact.version,
-        url: `${base}/objects/launcher.gz`,
-        sha256: artifact.sha256,
-      },
-      credentials: '',
-      credentialsVersion: '1',
-      startupScript: null,
-      environment: { SPACELIFT_DEFAULT_RUNNER_IMAGE: runnerImage },
-      policy: null,
-      runAs: 'spacelift',
-      powerOff: true,
-      proxy: null,
-      extraCaCertificates: [],
-      blockMetadata: true,
-      stopSeconds: 60,
-      ...references[name],
-      ...changes,
-    });
-    await (cloudInit ? giveByCloudInit : giveAtEveryStart)(machine, script);
+  async function boot(args: WorkerPoolArgs = {}): Promise<void> {
+    const launcher = options.otherLauncher ?? (await readFile(artifact.path));
+    const all: WorkerPoolArgs = {
+      token: plane.token,
+      privateKey: plane.privateKey,
+      ...args,
+      launcher: { defaultRunnerImage: runnerImage, ...args.launcher },
+    };
+    let userData: string;
+    if (name === 'aws') {
+      const emulator = await moto();
+      await emulator.reset();
+      const secretArn = await emulator.createSecret('builds-credentials', credentials);
+      const pool = await deployPool(name, all, { secretArn });
+      await emulator.putObject(launcherBucket, pool.launcherKey, launcher);
+      // The emulator asks for rights on all secrets, whichever one is read: of the policy only the resource is widened.
+      cloud.identity = await emulator.assumeRole(pool.policy.replaceAll(secretArn, '*'));
+      await emulator.checkAccess();
+      ({ userData } = pool);
+    } else {
+      const pool = await deployPool(name, all);
+      if (name === 'azure')
+        await (await azurite()).putBlob(azureAccount, 'launcher', pool.launcherKey, launcher);
+      ({ userData } = pool);
+    }
+    await (cloudInit ? giveByCloudInit : giveAtEveryStart)(machine, userData);
     await machine.start();
   }
 
@@ -98,12 +150,32 @@ export async function scene(name: Cloud, { cloudInit = false } = {}): Promise<Sc
 
   async function poweredOff(): Promise<string> {
     try {
-      await until(async () => !(await machine.running()), 'the machine to power off', 120_000);
+      await until(async () => !(await machine.running()), 'the machine to power off', 150_000);
     } catch (error) {
       throw new Error(`${String(error)}\n${await machine.console()}`, { cause: error });
     }
     return (await machine.console()).split('\n').findLast((line) => line.includes('poolwright:')) ?? '';
   }
 
-  return { plane, cloud, machine, boot, idle, poweredOff };
+  return { plane, cloud, front, machine, authority: certificate, boot, idle, poweredOff };
+}
+
+/** One certificate may be of several names. */
+async function certificateOf(names: readonly string[]) {
+  return issueServerCertificate({ authority: await authority, hosts: names, now: Date.now() });
+}
+
+async function routesOf(cloud: Cloud, standIn: CloudStandIn): Promise<(host: string) => Route | undefined> {
+  switch (cloud) {
+    case 'aws': {
+      const { port } = await moto();
+      return () => ({ port });
+    }
+    case 'azure': {
+      const { port } = await azurite();
+      return (host) => (host.endsWith('.blob.core.windows.net') ? { port, tls: true } : standIn.services);
+    }
+    case 'google':
+      return () => standIn.services;
+  }
 }
