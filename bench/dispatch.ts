@@ -6,7 +6,7 @@ import { triggerRun, decideRun } from '../control-plane/cli/api/runs.js';
 import { listWorkers, setDrained } from '../control-plane/cli/api/workers.js';
 import { systemClock } from '../launcher/clock.js';
 import { createConnection } from '../launcher/connection/reconnecting.js';
-import { createTransport } from '../launcher/connection/transports.js';
+import { createTransports } from '../launcher/connection/transports.js';
 import { withoutProxies } from '../launcher/network/proxies.js';
 import type { HeldRun } from '../protocol/messages.js';
 import { decodeToken } from '../protocol/token.js';
@@ -66,7 +66,13 @@ async function measure(plane: Plane): Promise<number[]> {
   const privateKey = createPrivateKey(plane.privateKey);
   const worker = ulid();
   const connection = createConnection({
-    transport: createTransport({ token, privateKey, worker, proxies: withoutProxies }),
+    transports: createTransports({
+      token,
+      privateKey,
+      worker,
+      proxies: withoutProxies,
+      authorities: () => [],
+    }),
     token,
     identity: { worker, metadata: {}, version: 'bench', executor: 'host' },
     status: () => ({ held, leaving: false }),

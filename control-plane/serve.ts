@@ -7,6 +7,7 @@ import { issueServerCertificate } from '../protocol/certificates.js';
 import { formatBrokerEndpoint, type BrokerAddress } from '../protocol/endpoint.js';
 import { PoolwrightError, messageOf } from '../protocol/errors.js';
 import { publicKeyOf } from '../protocol/keys.js';
+import { webSocketPath } from '../protocol/worker-api.js';
 import { sealBytes } from '../protocol/sealing/seal.js';
 import { ensureAdministrator, type ApiKey } from './access/api-keys.js';
 import { randomSecret } from './access/secrets.js';
@@ -117,7 +118,7 @@ async function start(
       ids: randomIds,
       log,
     }),
-    authority: createPoolAuthority(files, () => addresses.brokerEndpoint()),
+    authority: createPoolAuthority(files, addresses),
     connections: {
       cutPool: (pool, except) => {
         started().cutPool(pool, except);
@@ -145,7 +146,11 @@ async function start(
     links,
     publicUrl: () => addresses.publicUrl(),
   });
-  const http = await startApi(options, files, now, app);
+  const http = await startApi(options, files, now, app, (request, socket, head) => {
+    // Before the broker is there, a worker is as well off as without an answer: it tries again.
+    if (late.broker === undefined) socket.destroy();
+    else late.broker.upgrade(request, socket, head);
+  });
   onClose(() => http.close());
   addresses.apiPort = http.port;
 
@@ -197,6 +202,7 @@ interface Addresses {
   brokerPort: number;
   publicUrl(): string;
   brokerEndpoint(): string;
+  webSocketEndpoint(): string;
 }
 
 /** How others reach this process. The ports are known once it listens. */
@@ -215,6 +221,9 @@ function addressesOf(options: ServeOptions): Addresses {
       return formatBrokerEndpoint(
         brokerEndpoint ?? { host: reachable(brokerListen.host), port: this.brokerPort },
       );
+    },
+    webSocketEndpoint() {
+      return `${this.publicUrl().replace(/^http/, 'ws')}${webSocketPath}`;
     },
   };
 }
@@ -239,17 +248,19 @@ async function startApi(
   files: AuthorityFiles,
   now: number,
   app: Awaited<ReturnType<typeof createApp>>,
+  onUpgrade: Broker['upgrade'],
 ): Promise<HttpServer> {
-  const { host, port } = options.listen;
-  if (options.tls !== undefined) return startHttpServer(app, { host, port, tls: await readTls(options.tls) });
-  if (options.behindProxy === true || isLoopback(host)) return startHttpServer(app, { host, port });
+  const at = { ...options.listen, onUpgrade };
+  const { host } = at;
+  if (options.tls !== undefined) return startHttpServer(app, { ...at, tls: await readTls(options.tls) });
+  if (options.behindProxy === true || isLoopback(host)) return startHttpServer(app, at);
   const publicHost = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).hostname;
   const { certificate, privateKey } = await issueServerCertificate({
     authority: files.authority,
     hosts: hostsOf(host, publicHost),
     now,
   });
-  return startHttpServer(app, { host, port, tls: { certificate, key: privateKey } });
+  return startHttpServer(app, { ...at, tls: { certificate, key: privateKey } });
 }
 
 async function readTls({ certFile, keyFile }: NonNullable<ServeOptions['tls']>) {
@@ -283,6 +294,7 @@ async function startBroker(
     certificate,
     key: privateKey,
     authority: files.authority.certificate,
+    now: () => rest.context.clock.now(),
     currentSerial: async (pool) => (await findPool(rest.context, pool))?.certificate_serial,
     onMessage: rest.onMessage,
     log: rest.log,

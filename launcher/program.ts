@@ -5,7 +5,7 @@ import { ulid } from 'ulid';
 import { PoolwrightError } from '../protocol/errors.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
-import { createTransport } from './connection/transports.js';
+import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { beginLife, deadLives, endLife } from './life.js';
@@ -53,6 +53,7 @@ export async function run(version: string): Promise<void> {
       for (const other of dead) await endLife(other);
     }
     const { token, privateKey, metadata } = settings;
+    const authorities = () => trustedCertificates(token.authorities, process.env);
     const print = settings.runLogsOnStandardOutput
       ? createRunPrinter(writeOut, () => clock.now())
       : undefined;
@@ -69,7 +70,13 @@ export async function run(version: string): Promise<void> {
       observers: around.observers,
       connect: (status, listener) =>
         createConnection({
-          transport: createTransport({ token, privateKey, worker: life.id, proxies: settings.proxies }),
+          transports: createTransports({
+            token,
+            privateKey,
+            worker: life.id,
+            proxies: settings.proxies,
+            authorities,
+          }),
           token,
           identity: { worker: life.id, metadata, version, executor: executor.kind },
           status,
@@ -92,7 +99,8 @@ export async function run(version: string): Promise<void> {
                   ...bulk,
                   run: runId,
                   attempt,
-                  authorities: () => trustedCertificates(token.authorities, process.env),
+                  authorities,
+                  own: { authorities: token.authorities, now: () => launcher.now() },
                   proxies: settings.proxies,
                   clock,
                   random: Math.random,

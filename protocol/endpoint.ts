@@ -43,6 +43,21 @@ export function formatBrokerEndpoint({ host, port }: BrokerAddress): string {
   return `ssl://${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
 }
 
+/**
+ * The address of MQTT over WebSocket: `wss://host[:port]/path`, or `ws://` where a machine talks to itself. Throws
+ * INVALID_ARGUMENT.
+ */
+export function parseWebSocketEndpoint(text: string): URL {
+  const expected = 'an address like "wss://pools.example.com/worker/v1/mqtt"';
+  if (!URL.canParse(text)) throw wrong(expected, text);
+  const url = new URL(text);
+  if (url.protocol !== 'wss:' && url.protocol !== 'ws:') throw wrong(expected, text);
+  if (url.username !== '' || url.password !== '' || url.hash !== '') {
+    throw wrong('an address without user, password and fragment', `${url.protocol}//${url.host}`);
+  }
+  return url;
+}
+
 function isHostName(host: string): boolean {
   return (
     host.length <= 253 &&

@@ -37,5 +37,5 @@ export const rhythm = {
   /** An assignment that is not accepted within this goes back to the queue. */
   acceptWithin: 15_000,
   /** Longest wait between two attempts to reconnect; the wait is a random part of a doubling one. */
-  reconnectCeiling: 10_000,
+  reconnectCeiling: 15_000,
 } as const;

@@ -2,7 +2,7 @@
 // It holds no secret: without the pool's private key nobody can connect with it.
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import * as z from 'zod';
-import { formatBrokerEndpoint, parseBrokerEndpoint } from './endpoint.js';
+import { formatBrokerEndpoint, parseBrokerEndpoint, parseWebSocketEndpoint } from './endpoint.js';
 import { faultsError, messageOf, PoolwrightError, type Fault } from './errors.js';
 import { article, onlyBlock } from './pem.js';
 import { ulidSchema } from './topics.js';
@@ -35,12 +35,20 @@ const endpoint = z.string().transform((text, context) => {
   return reading(context, () => formatBrokerEndpoint(parseBrokerEndpoint(text)));
 });
 
+const webSocket = z.string().transform((text, context) => {
+  return reading(context, () => parseWebSocketEndpoint(text).href);
+});
+
 export const tokenSchema = z.object({
   v: z.literal(1),
   /** ULID of the pool; also the common name of the certificate. */
   pool: ulidSchema,
-  /** `ssl://host:port`. Boot scripts of users read this path. */
-  broker: z.object({ endpoint }),
+  broker: z.object({
+    /** `ssl://host:port`. Boot scripts of users read this path. */
+    endpoint,
+    /** `wss://host/path`: the same over a WebSocket at the API's address. Tokens of earlier versions have none. */
+    webSocket: webSocket.optional(),
+  }),
   /** PEM. What the broker knows the launcher by, together with the private key. */
   certificate,
   /** PEM, one certificate each: those the launcher trusts for the broker, and besides the system's for HTTPS. */

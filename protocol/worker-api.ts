@@ -5,6 +5,9 @@ import { limits } from './limits.js';
 import { workStateSchema } from './runs.js';
 import { ulidSchema } from './topics.js';
 
+/** Path of MQTT over WebSocket below the API's address. */
+export const webSocketPath = '/worker/v1/mqtt';
+
 /** Paths below the assignment's `bulk.endpoint`. */
 export const workerApi = {
   /** POST, empty body → 204. The worker takes the run. 409 STALE_ATTEMPT when it came too late. */

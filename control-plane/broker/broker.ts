@@ -1,4 +1,6 @@
 // What the control plane needs of a message broker: little enough for any MQTT broker to serve.
+import type { IncomingMessage as Request } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 export interface IncomingMessage {
   readonly topic: string;
@@ -10,6 +12,8 @@ export interface IncomingMessage {
 export interface Broker {
   /** `host:port` it listens on. */
   readonly address: string;
+  /** Takes a WebSocket of the API's listener: the `upgrade` event of an HTTP server. */
+  upgrade(request: Request, socket: Duplex, head: Buffer): void;
   /** Publishes at QoS 1. Resolves when the broker has it, not when the worker has. */
   publish(topic: string, payload: Uint8Array): Promise<void>;
   /** Ends the connections of a pool but those with the given certificate. */

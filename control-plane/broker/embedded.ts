@@ -1,13 +1,22 @@
-// The embedded broker: MQTT over mutual TLS. A client is known by its certificate (common name = pool), may write
-// to its own `up` topic and read its own `down` topic, and nothing else.
-import { createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
+// The embedded broker: MQTT over mutual TLS, and over WebSockets that are handed in. A client is known by its
+// certificate (common name = pool), in TLS or with a signed challenge; it may write to its own `up` topic and read its own
+// `down` topic, and nothing else.
+import { createServer, TLSSocket, type PeerCertificate } from 'node:tls';
 import type { AddressInfo } from 'node:net';
-import { Aedes, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes';
+import {
+  Aedes,
+  type AedesPublishPacket,
+  type AuthenticateError,
+  type Client,
+  type ConnectPacket,
+} from 'aedes';
 import type { Logger } from 'pino';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import { limits, rhythm } from '../../protocol/limits.js';
+import { verifyWorkerProof, type ProvenIdentity } from '../../protocol/worker-proof.js';
 import { allUpTopics, downTopic, ulidSchema, upTopic } from '../../protocol/topics.js';
 import type { Broker, CurrentSerial, IncomingMessage } from './broker.js';
+import { createWebSocketEntrance } from './web-socket.js';
 
 export interface EmbeddedBrokerOptions {
   readonly host: string;
@@ -18,20 +27,19 @@ export interface EmbeddedBrokerOptions {
   readonly key: string;
   readonly authority: string;
   readonly currentSerial: CurrentSerial;
+  /** Unix milliseconds. */
+  readonly now: () => number;
   /** Must not throw; a fault in a message is its own affair. */
   readonly onMessage: (message: IncomingMessage) => void;
   readonly log: Logger;
 }
 
-interface Identity {
-  readonly pool: string;
-  readonly serial: string;
-}
-
 /** Starts to listen. Throws PORT_IN_USE. */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<Broker> {
   const { log } = options;
-  const identities = new WeakMap<Client, Identity>();
+  /** By the connection: what a client that came by WebSocket has to sign. */
+  const challenges = new WeakMap<object, string>();
+  const identities = new WeakMap<Client, ProvenIdentity>();
   const clients = new Map<string, Client>();
   const aedes = await Aedes.createBroker({
     // A client that asks for a longer keep-alive would be noticed too late when its connection breaks.
@@ -40,7 +48,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     maxClientsIdLength: 64,
     maxTopicLevels: 8,
     preConnect(client, packet, done) {
-      const identity = identityOf(client.conn as TLSSocket);
+      const identity = identify(client, packet);
       if (identity === undefined || !ulidSchema.safeParse(packet.clientId).success) {
         done(new Error('expected a pool certificate and a worker id as client id'), false);
         return;
@@ -109,6 +117,28 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     );
   });
 
+  /** Undefined for a client that does not prove which pool it is of. */
+  function identify(client: Client, packet: ConnectPacket): ProvenIdentity | undefined {
+    const { conn } = client;
+    if (conn instanceof TLSSocket) return identityOf(conn);
+    const challenge = challenges.get(conn);
+    const { username, password, clientId } = packet;
+    if (challenge === undefined || username === undefined || password === undefined) return undefined;
+    const proof = { certificate: username, signature: password.toString() };
+    const { authority } = options;
+    try {
+      return verifyWorkerProof(proof, { authority, challenge, worker: clientId, now: options.now() });
+    } catch (error) {
+      log.info({ worker: clientId, reason: messageOf(error) }, 'a worker that came by WebSocket was refused');
+      return undefined;
+    }
+  }
+
+  const webSockets = createWebSocketEntrance((stream, challenge) => {
+    challenges.set(stream, challenge);
+    aedes.handle(stream);
+  });
+
   const server = createServer(
     {
       cert: options.certificate,
@@ -134,6 +164,9 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
 
   return {
     address: family === 'IPv6' ? `[${address}]:${String(port)}` : `${address}:${String(port)}`,
+    upgrade: (request, socket, head) => {
+      webSockets.upgrade(request, socket, head);
+    },
     publish(topic, payload) {
       return new Promise((resolve, reject) => {
         aedes.publish(
@@ -164,13 +197,14 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
       await new Promise<void>((resolve) => {
         aedes.close(resolve);
       });
+      webSockets.close();
       await closed;
     },
   };
 }
 
 /** Common name and serial of the client's certificate, which TLS has checked against the authority. */
-function identityOf(socket: TLSSocket): Identity | undefined {
+function identityOf(socket: TLSSocket): ProvenIdentity | undefined {
   // Empty when the connection has ended in the meantime.
   const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
   const pool = certificate.subject?.CN;
@@ -187,7 +221,7 @@ function identityOf(socket: TLSSocket): Identity | undefined {
 function serialOf(
   packet: AedesPublishPacket,
   clients: ReadonlyMap<string, Client>,
-  identities: WeakMap<Client, Identity>,
+  identities: WeakMap<Client, ProvenIdentity>,
 ): string | null {
   const client = clients.get(packet.topic.slice(packet.topic.lastIndexOf('/') + 1));
   return (client && identities.get(client)?.serial) ?? null;

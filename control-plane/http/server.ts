@@ -1,7 +1,8 @@
 // The one HTTP listener: API, pages, uploads, worker API.
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { PoolwrightError } from '../../protocol/errors.js';
@@ -13,6 +14,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** PEM. Not given: plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Gets requests for another protocol, such as a WebSocket. Not given: they are refused. */
+  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 export interface HttpServer {
@@ -27,7 +30,7 @@ const patience = 2000;
 /** Starts to listen. Throws PORT_IN_USE. */
 export async function startHttpServer(
   app: Hono<ServerEnvironment>,
-  { host, port, tls }: HttpServerOptions,
+  { host, port, tls, onUpgrade }: HttpServerOptions,
 ): Promise<HttpServer> {
   const listener = getRequestListener(app.fetch);
   const handle: Parameters<typeof createHttpServer>[1] = (request, response) =>
@@ -36,6 +39,7 @@ export async function startHttpServer(
     tls === undefined
       ? createHttpServer(handle)
       : createHttpsServer({ cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.2' }, handle);
+  if (onUpgrade !== undefined) server.on('upgrade', onUpgrade);
   // Workspaces take as long as they take; what is not said within a minute is not going to be said.
   server.requestTimeout = 0;
   server.headersTimeout = 60_000;

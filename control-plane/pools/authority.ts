@@ -38,8 +38,15 @@ export async function openAuthority(
   return { authority, signingKey: createPrivateKey(signingKey), certificateFile };
 }
 
-/** `brokerEndpoint`: `ssl://host:port` as launchers reach it; known once the broker listens. */
-export function createPoolAuthority(files: AuthorityFiles, brokerEndpoint: () => string): PoolAuthority {
+/** How launchers reach the broker; known once it listens. */
+export interface BrokerEndpoints {
+  /** `ssl://host:port` */
+  brokerEndpoint(): string;
+  /** `wss://host/path` */
+  webSocketEndpoint(): string;
+}
+
+export function createPoolAuthority(files: AuthorityFiles, endpoints: BrokerEndpoints): PoolAuthority {
   const signingKey = createPublicKey(files.signingKey).export({ type: 'spki', format: 'pem' }).toString();
   return {
     async issue({ csr, pool, now }) {
@@ -55,7 +62,7 @@ export function createPoolAuthority(files: AuthorityFiles, brokerEndpoint: () =>
       encodeToken({
         v: 1,
         pool,
-        broker: { endpoint: brokerEndpoint() },
+        broker: { endpoint: endpoints.brokerEndpoint(), webSocket: endpoints.webSocketEndpoint() },
         certificate,
         authorities: [files.authority.certificate],
         signingKey,

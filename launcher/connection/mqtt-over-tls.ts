@@ -12,11 +12,14 @@ export interface MqttOverTlsOptions {
   readonly broker: BrokerAddress;
   /** The pool's certificate and key, and the authorities that the broker's certificate may be of. */
   readonly context: SecureContext;
+  /** PEM. */
+  readonly ownAuthorities: readonly string[];
   readonly identity: MqttIdentity;
   readonly proxies: ProxySettings;
 }
 
-export function mqttOverTls({ broker, context, identity, proxies }: MqttOverTlsOptions): Transport {
+export function mqttOverTls(options: MqttOverTlsOptions): Transport {
+  const { broker, context, ownAuthorities, identity, proxies } = options;
   const address = formatBrokerEndpoint(broker);
   return {
     address,
@@ -25,9 +28,11 @@ export function mqttOverTls({ broker, context, identity, proxies }: MqttOverTlsO
       try {
         const stream = await dial(broker, proxyFor(proxies, broker, true), signal);
         stage = 'tls';
-        const socket = await secure(stream, { host: broker.host, context, signal });
+        const { host } = broker;
+        const { socket, judgeLater } = await secure(stream, { host, context, ownAuthorities, signal });
         return {
           address,
+          judgeLater,
           begin: (events) => beginMqttSession(socket, address, identity, events),
           close: () => socket.destroy(),
         };

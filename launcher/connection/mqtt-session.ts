@@ -13,6 +13,8 @@ export interface MqttIdentity {
   readonly clientId: string;
   readonly upTopic: string;
   readonly downTopic: string;
+  /** What proves who it is, where no client certificate does. */
+  readonly login?: { readonly username: string; readonly password: string };
 }
 
 /** Milliseconds until a broker that does not answer is given up. */
@@ -40,6 +42,7 @@ export function beginMqttSession(
     protocolVersion: 4,
     clientId: identity.clientId,
     clean: true,
+    ...identity.login,
     keepalive: Math.ceil(events.keepalive / 1000),
     // Otherwise what the launcher itself publishes would put off the ping that notices a dead line.
     reschedulePings: false,

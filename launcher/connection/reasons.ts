@@ -2,9 +2,10 @@
 import { isIP } from 'node:net';
 import { messageOf } from '../../protocol/errors.js';
 import { ProxyError } from '../network/dial.js';
+import { targetOf } from '../network/proxies.js';
 
 /** How far a connect came before it failed. */
-export type ConnectStage = 'tcp' | 'tls' | 'mqtt' | 'session';
+export type ConnectStage = 'tcp' | 'tls' | 'websocket' | 'mqtt' | 'session';
 
 const renewToken =
   'Was the pool reset or deleted? Then give this launcher the new token (and the key that belongs to it).';
@@ -72,9 +73,11 @@ function describeRest(broker: string, stage: ConnectStage, code: string, error: 
       return `${broker} cannot be reached (${detail})`;
     case 'tls':
       return `${broker} ended the connection during the TLS handshake (${detail}); does the endpoint name the broker's port?`;
+    case 'websocket':
+      return `${broker} does not open a WebSocket (${detail}); a proxy in front of the API must let WebSockets through`;
     case 'mqtt':
       // With TLS 1.3 a refused client certificate shows only now, often as nothing but a closed connection.
-      return `${broker} ended the connection right after TLS (${detail}): it does not take this certificate. ${renewToken}`;
+      return `${broker} ended the connection before it answered (${detail}): it does not take this certificate. ${renewToken}`;
     case 'session':
       return `the connection to ${broker} ended (${detail})`;
   }
@@ -82,9 +85,8 @@ function describeRest(broker: string, stage: ConnectStage, code: string, error: 
 
 /** Host without brackets, and port. */
 function placeOf(address: string): { readonly host: string; readonly port: string } {
-  const { hostname, port, protocol } = new URL(address);
-  const usual = protocol === 'wss:' ? '443' : '80';
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : port };
+  const { host, port } = targetOf(new URL(address));
+  return { host, port: String(port) };
 }
 
 /** Return codes 1 to 5 of an MQTT 3.1.1 CONNACK, as MQTT.js reports them. */

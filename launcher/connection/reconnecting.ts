@@ -8,15 +8,19 @@ import { createReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { encodeUp } from '../../protocol/wire.js';
 import { createBackoff } from '../backoff.js';
+import { createClockCheck } from './clock-check.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Connection, ConnectionListener, WorkerIdentity, WorkerStatus } from './connection.js';
+import { openFirst, type Opened } from './first-open.js';
 import { readMessage } from './inbox.js';
+import { createRoutes } from './routes.js';
 import type { Session } from './session.js';
-import type { Line, Transport } from './transport.js';
+import type { Transport } from './transport.js';
 
 export interface ConnectionOptions {
-  readonly transport: Transport;
+  /** Ways to the control plane, best first; at least one. */
+  readonly transports: readonly Transport[];
   readonly token: PoolToken;
   readonly identity: WorkerIdentity;
   readonly status: () => WorkerStatus;
@@ -32,32 +36,35 @@ export interface ConnectionOptions {
 /** Milliseconds. */
 const times = {
   connectTimeout: 10_000,
-  reconnectBase: 500,
   /** `gone` and the end of the connection may take this long each. */
   farewell: 500,
   /** The same reason for not being connected is said again after this long. */
   repeatReason: 60_000,
 } as const;
 
+/**
+ * Milliseconds, for the wait before the next try. Long enough that 10,000 launchers which lost the same broker come in a
+ * stream that one process can shake hands with, short enough that nearly all are back before they count as lost.
+ */
+export const reconnect = { base: 2_000, ceiling: rhythm.reconnectCeiling } as const;
+
 /** One connection at a time; a new session for each. */
 export function createConnection(options: ConnectionOptions): Connection {
-  const { transport, token, identity, clock, log, listener } = options;
+  const { token, identity, clock, log, listener } = options;
   const signingKey = createPublicKey(token.signingKey);
   const guard = createReplayGuard({
     pool: token.pool,
     worker: identity.worker,
     clock: () => clock.monotonic(),
   });
-  const backoff = createBackoff({
-    base: times.reconnectBase,
-    ceiling: rhythm.reconnectCeiling,
-    random: options.random,
-  });
+  const backoff = createBackoff({ ...reconnect, random: options.random });
+  const routes = createRoutes(options.transports, clock);
+  const clockCheck = createClockCheck(log);
 
   let opening = new AbortController();
   let session: Session | undefined;
-  /** Of the line that the session is on. */
-  let address = transport.address;
+  /** What the session is on. */
+  let current: Opened | undefined;
   let sessionId = '';
   let registered = false;
   /** The status that was last sent, to see whether another one is due. */
@@ -67,7 +74,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let cancelReconnect: () => void = () => undefined;
   /** The control plane's clock minus the monotonic one, kept over sessions. */
   let lastOffset: number | undefined;
-  let complaint: { readonly reason: string; readonly at: number } | undefined;
+  /** When each reason for not being connected was said last. */
+  const complaints = new Map<string, number>();
 
   function stamp() {
     return { v: protocolVersion, session: sessionId, at: clock.now() } as const;
@@ -80,30 +88,32 @@ export function createConnection(options: ConnectionOptions): Connection {
   function connect(): void {
     opening = new AbortController();
     const { signal } = opening;
+    const candidates = routes.next();
     const cancel = clock.after(times.connectTimeout, () => {
+      const addresses = candidates.map((transport) => transport.address).join(' and ');
       opening.abort(
-        new Error(`${transport.address} did not answer within ${String(times.connectTimeout / 1000)} s`),
+        new Error(`there is no answer from ${addresses} within ${String(times.connectTimeout / 1000)} s`),
       );
     });
-    transport
-      .open(signal)
+    openFirst(candidates, { clock, signal })
       .finally(cancel)
       .then(
-        (line) => {
-          if (ended) line.close();
-          else begin(line);
+        (opened) => {
+          if (ended) opened.line.close();
+          else begin(opened);
         },
         (error: unknown) => {
-          reconnect(messageOf(error));
+          connectAgain(messageOf(error));
         },
       );
   }
 
-  function begin(line: Line): void {
+  function begin(opened: Opened): void {
+    const { line, transport } = opened;
     sessionId = randomBytes(16).toString('hex');
     registered = false;
     guard.begin(sessionId);
-    address = line.address;
+    current = opened;
     session = line.begin({
       will: encodeUp({ ...stamp(), type: 'gone', orderly: false, reason: 'the connection broke' }),
       keepalive: options.keepalive ?? rhythm.keepalive,
@@ -112,7 +122,10 @@ export function createConnection(options: ConnectionOptions): Connection {
         beat();
       },
       onMessage: receive,
-      onClosed: reconnect,
+      onClosed: (reason) => {
+        routes.gone(transport);
+        connectAgain(reason);
+      },
     });
   }
 
@@ -145,17 +158,32 @@ export function createConnection(options: ConnectionOptions): Connection {
       return;
     }
     const time = guard.now();
-    if (time !== undefined) lastOffset = time - clock.monotonic();
+    if (time !== undefined) {
+      lastOffset = time - clock.monotonic();
+      clockCheck.compare(clock.now(), time);
+      if (!isCurrent(time)) return;
+    }
     if (reading.message.type === 'registered') onRegistered(reading.message.drained);
     else listener.onOrder(reading.message);
   }
 
+  /** What this machine's clock could not judge, judged by the control plane's. */
+  function isCurrent(time: number): boolean {
+    const validity = current?.line.judgeLater ?? null;
+    if (validity === null || (time >= validity.from && time <= validity.to)) return true;
+    session?.cut(
+      `the certificate of ${current?.line.address ?? ''} is not valid, by the control plane's own clock; restart the control plane`,
+    );
+    return false;
+  }
+
   function onRegistered(drained: boolean): void {
-    if (registered) return;
+    if (registered || current === undefined) return;
+    routes.worked(current.transport);
     registered = true;
-    complaint = undefined;
+    complaints.clear();
     backoff.reset();
-    log.info(`Registered at ${address} as worker ${identity.worker} of pool ${token.pool}`, {
+    log.info(`Registered at ${current.line.address} as worker ${identity.worker} of pool ${token.pool}`, {
       worker: identity.worker,
       pool: token.pool,
     });
@@ -164,7 +192,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (said !== JSON.stringify(options.status())) void sendHeartbeat();
   }
 
-  function reconnect(reason: string): void {
+  function connectAgain(reason: string): void {
     session = undefined;
     registered = false;
     cancelBeat();
@@ -189,8 +217,8 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function complain(reason: string): void {
     const now = clock.monotonic();
-    if (complaint?.reason === reason && now - complaint.at < times.repeatReason) return;
-    complaint = { reason, at: now };
+    if (now - (complaints.get(reason) ?? -Infinity) < times.repeatReason) return;
+    complaints.set(reason, now);
     log.warn(
       `Not connected: ${reason}. Trying again until it works.`.replace(/([.?])\. Trying/, '$1 Trying'),
     );

@@ -1,5 +1,6 @@
 // What carries a connection to the control plane. MQTT over TLS and over WebSocket are two; what does not speak MQTT fits,
 // too: it makes its own Session.
+import type { Validity } from '../network/tls.js';
 import type { Session, SessionEvents } from './session.js';
 
 export interface Transport {
@@ -14,6 +15,11 @@ export interface Transport {
 
 /** An open line, on which nothing has been said. */
 export interface Line {
+  /**
+   * When the other side's certificate counts, if this machine's clock is not within it: the control plane's clock
+   * decides, once it is known. Null when there is nothing left to judge.
+   */
+  readonly judgeLater: Validity | null;
   /** The transport's address. */
   readonly address: string;
   /** Makes a session of it, once. */

@@ -1,11 +1,12 @@
 // The ways to the control plane that a token names.
 import type { KeyObject } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
-import { parseBrokerEndpoint } from '../../protocol/endpoint.js';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { parseBrokerEndpoint, parseWebSocketEndpoint } from '../../protocol/endpoint.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { downTopic, upTopic } from '../../protocol/topics.js';
 import type { ProxySettings } from '../network/proxies.js';
 import { mqttOverTls } from './mqtt-over-tls.js';
+import { mqttOverWebSocket } from './mqtt-over-websocket.js';
 import type { Transport } from './transport.js';
 
 export interface TransportOptions {
@@ -14,10 +15,19 @@ export interface TransportOptions {
   /** ULID of the worker that connects. */
   readonly worker: string;
   readonly proxies: ProxySettings;
+  /** PEM: what HTTPS trusts. Asked for when it is needed. */
+  readonly authorities: () => string[];
 }
 
-export function createTransport({ token, privateKey, worker, proxies }: TransportOptions): Transport {
-  return mqttOverTls({
+/** In the order in which they are tried. */
+export function createTransports(options: TransportOptions): readonly Transport[] {
+  const { token, privateKey, worker, proxies } = options;
+  const identity = {
+    clientId: worker,
+    upTopic: upTopic(token.pool, worker),
+    downTopic: downTopic(token.pool, worker),
+  };
+  const overTls = mqttOverTls({
     broker: parseBrokerEndpoint(token.broker.endpoint),
     context: createSecureContext({
       cert: token.certificate,
@@ -25,11 +35,20 @@ export function createTransport({ token, privateKey, worker, proxies }: Transpor
       ca: [...token.authorities],
       minVersion: 'TLSv1.2',
     }),
-    identity: {
-      clientId: worker,
-      upTopic: upTopic(token.pool, worker),
-      downTopic: downTopic(token.pool, worker),
-    },
+    ownAuthorities: token.authorities,
+    identity,
     proxies,
   });
+  if (token.broker.webSocket === undefined) return [overTls];
+  let context: SecureContext | undefined;
+  const overWebSocket = mqttOverWebSocket({
+    url: parseWebSocketEndpoint(token.broker.webSocket),
+    context: () => (context ??= createSecureContext({ ca: options.authorities(), minVersion: 'TLSv1.2' })),
+    certificate: token.certificate,
+    privateKey,
+    ownAuthorities: token.authorities,
+    identity,
+    proxies,
+  });
+  return [overTls, overWebSocket];
 }

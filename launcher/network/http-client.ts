@@ -3,9 +3,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { dial } from './dial.js';
-import { proxyFor, type ProxySettings, type Target } from './proxies.js';
+import { proxyFor, targetOf, type ProxySettings, type Target } from './proxies.js';
 import { secure } from './tls.js';
 
 export interface RequestOptions {
@@ -23,12 +23,20 @@ export interface HttpClient {
   close(): void;
 }
 
+export interface OwnAuthorities {
+  readonly authorities: readonly string[];
+  /** What their certificates are judged by, when this machine's clock says that they are not valid. */
+  readonly now: () => number;
+}
+
 export interface HttpClientOptions {
   /** `https://…` or `http://…`, without a slash at its end. */
   readonly endpoint: string;
   readonly proxies: ProxySettings;
-  /** PEM: what is trusted; see trustedCertificates. */
+  /** PEM: what is trusted; see trustedCertificates. Asked for with the first connection. */
   readonly authorities: () => string[];
+  /** For the control plane's own certificates: its authorities (PEM) and its clock (Unix milliseconds). */
+  readonly own?: OwnAuthorities;
 }
 
 /** Milliseconds until a connect that hangs is given up. */
@@ -38,12 +46,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { endpoint, proxies } = options;
   const url = new URL(endpoint);
   const encrypted = url.protocol === 'https:';
-  const target = {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? (encrypted ? 443 : 80) : Number(url.port),
-  };
+  const target = targetOf(url);
   if (encrypted) {
-    const agent = new DialingAgent({ target, proxies, authorities: options.authorities });
+    const agent = new DialingAgent(target, options);
     return {
       request: (path, request) => https.request(`${endpoint}${path}`, { ...request, agent }),
       close: () => {
@@ -79,19 +84,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 /** Opens its connections as everything else in the launcher does. */
 class DialingAgent extends https.Agent {
   readonly #target: Target;
-  readonly #proxies: ProxySettings;
-  readonly #authorities: () => string[];
-  #context: ReturnType<typeof createSecureContext> | undefined;
+  readonly #options: HttpClientOptions;
+  #context: SecureContext | undefined;
 
-  constructor(options: {
-    readonly target: Target;
-    readonly proxies: ProxySettings;
-    readonly authorities: () => string[];
-  }) {
+  constructor(target: Target, options: HttpClientOptions) {
     super({ keepAlive: true });
-    this.#target = options.target;
-    this.#proxies = options.proxies;
-    this.#authorities = options.authorities;
+    this.#target = target;
+    this.#options = options;
   }
 
   override createConnection(
@@ -107,8 +106,22 @@ class DialingAgent extends https.Agent {
 
   async #open(): Promise<Duplex> {
     const signal = AbortSignal.timeout(connectTimeout);
-    this.#context ??= createSecureContext({ ca: this.#authorities(), minVersion: 'TLSv1.2' });
-    const stream = await dial(this.#target, proxyFor(this.#proxies, this.#target, true), signal);
-    return secure(stream, { host: this.#target.host, context: this.#context, signal });
+    const { proxies, authorities, own } = this.#options;
+    const ownAuthorities = own?.authorities ?? [];
+    this.#context ??= createSecureContext({ ca: authorities(), minVersion: 'TLSv1.2' });
+    const stream = await dial(this.#target, proxyFor(proxies, this.#target, true), signal);
+    const { host } = this.#target;
+    const { socket, judgeLater } = await secure(stream, {
+      host,
+      context: this.#context,
+      ownAuthorities,
+      signal,
+    });
+    const now = own?.now() ?? Date.now();
+    if (judgeLater !== null && (now < judgeLater.from || now > judgeLater.to)) {
+      socket.destroy();
+      throw new Error(`the certificate of ${host} is not valid now, by the control plane's clock`);
+    }
+    return socket;
   }
 }

@@ -34,6 +34,16 @@ export interface Target {
   readonly port: number;
 }
 
+const usualPorts: Readonly<Record<string, number>> = { 'http:': 80, 'ws:': 80, 'https:': 443, 'wss:': 443 };
+
+/** Where the connection for an http, https, ws or wss address goes. */
+export function targetOf({ hostname, port, protocol }: URL): Target {
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (usualPorts[protocol] ?? 443) : Number(port),
+  };
+}
+
 /** The proxy for a connection that will speak TLS (or not), or null when it goes direct. */
 export function proxyFor(settings: ProxySettings, { host, port }: Target, secure: boolean): Proxy | null {
   const proxy = secure ? settings.https : settings.http;

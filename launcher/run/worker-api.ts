@@ -16,7 +16,7 @@ import {
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import { createHttpClient } from '../network/http-client.js';
+import { createHttpClient, type OwnAuthorities } from '../network/http-client.js';
 import type { ProxySettings } from '../network/proxies.js';
 
 /** Every call tries again while there is no answer or the answer is UNAVAILABLE, until the signal ends it. */
@@ -43,6 +43,7 @@ export interface WorkerApiOptions {
   readonly attempt: number;
   /** PEM: all that are trusted. Asked for with the first connection. */
   readonly authorities: () => string[];
+  readonly own: OwnAuthorities;
   readonly proxies: ProxySettings;
   readonly clock: Clock;
   /** From 0 up to, not including, 1. */
@@ -66,13 +67,13 @@ interface Call {
 }
 
 /** Milliseconds without a byte in either direction. */
-const silence = 30_000;
+const silence = 15_000;
 const largestAnswer = 64 * 1024;
 const retry = { base: 250, ceiling: 5_000 } as const;
 
 export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const { endpoint, token, run, attempt, clock, log } = options;
-  const client = createHttpClient({ endpoint, proxies: options.proxies, authorities: options.authorities });
+  const client = createHttpClient(options);
 
   /** One try. Answers the response when it is a success. Throws a PoolwrightError of the answer, or UNAVAILABLE. */
   async function attemptCall(call: Call, signal: AbortSignal): Promise<http.IncomingMessage> {

@@ -6,8 +6,9 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../launcher/clock.js';
 import type { Connection, Order, WorkerStatus } from '../../../launcher/connection/connection.js';
 import { createConnection } from '../../../launcher/connection/reconnecting.js';
-import { createTransport } from '../../../launcher/connection/transports.js';
+import { createTransports } from '../../../launcher/connection/transports.js';
 import { withoutProxies, type ProxySettings } from '../../../launcher/network/proxies.js';
+import { issueServerCertificate } from '../../../protocol/certificates.js';
 import { createSigningKey } from '../../../protocol/signing.js';
 import type { PoolToken } from '../../../protocol/token.js';
 import { encodeDown } from '../../../protocol/signing.js';
@@ -59,11 +60,12 @@ function startWorker(
     losses,
     status: { held: null, leaving: false },
     connection: createConnection({
-      transport: createTransport({
+      transports: createTransports({
         token,
         privateKey: (options.key ?? pool).key,
         worker: id,
         proxies: options.proxies ?? withoutProxies,
+        authorities: () => [...token.authorities],
       }),
       token,
       identity: { worker: id, metadata: { instance_id: 'i-0123' }, version: 'test', executor: 'host' },
@@ -151,6 +153,64 @@ describe('a launcher that connects', () => {
     expect(Math.abs(worker.connection.now() - (Date.now() + 3_600_000))).toBeLessThan(2_000);
     await broker.order(worker.id, { type: 'drain', drained: true });
     await until(() => worker.orders.length === 1, 'the order');
+  });
+});
+
+describe("a machine whose clock is not the control plane's", () => {
+  const day = 86_400_000;
+
+  test.each([
+    [3_725_000, /clock is 1 hour 2 minutes behind the control plane's/],
+    [-180_000 - 2_000, /clock is 3 minutes( \d seconds?)? ahead of the control plane's/],
+  ])('by %d ms is told so, and works', async (ahead, words) => {
+    const broker = kept(await startBroker(pool));
+    broker.ahead = ahead;
+    const worker = startWorker(pool.token(broker.port));
+    await warned(worker, words);
+    await registered(worker);
+    await broker.order(worker.id, { type: 'drain', drained: true });
+    await until(() => worker.orders.length === 1, 'the order');
+  });
+
+  test('by less than a minute is not', async () => {
+    const broker = kept(await startBroker(pool));
+    broker.ahead = 50_000;
+    const worker = startWorker(pool.token(broker.port));
+    await registered(worker);
+    expect(worker.log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
+  test.each([
+    ['is not valid yet', 30 * day],
+    ['has ended', -900 * day],
+  ])('takes a certificate that by its own %s, when it is valid by the other', async (_what, ahead) => {
+    const now = Date.now() + ahead;
+    const { authority } = pool;
+    const server = await issueServerCertificate({ authority, hosts: ['localhost'], now });
+    const broker = kept(await startBroker(pool, { server }));
+    broker.ahead = ahead;
+    const worker = startWorker(pool.token(broker.port));
+    await registered(worker);
+    await warned(worker, /clock is \d+ days/);
+  });
+
+  test('refuses a certificate that has ended by both', async () => {
+    const { authority } = pool;
+    const now = Date.now() - 900 * day;
+    const server = await issueServerCertificate({ authority, hosts: ['localhost'], now });
+    const broker = kept(await startBroker(pool, { server }));
+    const worker = startWorker(pool.token(broker.port));
+    await warned(worker, /is not valid, by the control plane's own clock/);
+    expect(worker.log.lines.some(({ message }) => message.startsWith('Registered'))).toBe(false);
+  });
+
+  test('does not take one that is for another host besides', async () => {
+    const { authority } = pool;
+    const now = Date.now() + 30 * day;
+    const server = await issueServerCertificate({ authority, hosts: ['elsewhere'], now });
+    const broker = kept(await startBroker(pool, { server }));
+    await warned(startWorker(pool.token(broker.port)), /Not connected: .*is refused/);
+    expect(broker.said).toEqual([]);
   });
 });
 

@@ -102,6 +102,7 @@ describe('the API by https', () => {
       endpoint: `https://api.test:${String(port)}`,
       proxies: settings(proxy),
       authorities: () => [authority.certificate],
+      own: { authorities: [authority.certificate], now: Date.now },
     });
     opened.push(async () => {
       client.close();
