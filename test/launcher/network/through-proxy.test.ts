@@ -41,7 +41,7 @@ function settings(proxy: HttpProxy, user = ''): ProxySettings {
 }
 
 describe('a launcher behind a proxy with a password', () => {
-  test('runs a run to its end, and nothing goes another way', { timeout: 60_000 }, async () => {
+  test('runs a run to its end, and nothing goes another way', { timeout: 120_000 }, async () => {
     const at = await folder();
     const proxy = await proxyServer('worker:geheim-42');
     const start = 30_000 + Math.floor(Math.random() * 10_000);
