@@ -61,7 +61,7 @@ async function text() {
       namespace,
     );
     complete(schema, interfaces(reader.program));
-    return await prettier.format(JSON.stringify(schema), {
+    return await prettier.format(withPlainNames(JSON.stringify(schema)), {
       parser: 'json',
       ...(await json('.prettierrc.json')),
     });
@@ -88,6 +88,14 @@ function complete(schema, descriptions) {
     if (typeof item.description === 'string')
       item.description = item.description.replaceAll(/\s*\n\s*/g, ' ');
   });
+}
+
+/**
+ * Other languages add `Args` to the names of what goes in: `LauncherArgs` would become `LauncherArgsArgs` there.
+ * @param {string} schema
+ */
+function withPlainNames(schema) {
+  return schema.replaceAll(/(workerpools:index:\w+)Args"/g, '$1"');
 }
 
 /**
