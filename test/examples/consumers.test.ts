@@ -47,6 +47,7 @@ function faultsOf(value: unknown, property: Property, path: string): string[] {
       );
     case 'integer':
       return Number.isInteger(value) ? [] : [`${path}: is no whole number`];
+    case undefined:
     default:
       return typeof value === property.type ? [] : [`${path}: is no ${property.type ?? 'known type'}`];
   }

@@ -80,4 +80,16 @@ for program in kube-apiserver kubectl; do
     say "no Go: $program is not built"
   fi
 done
+
+# The Pulumi engine and its reader of YAML, only when asked for (`npm run test:tools -- engine`): two long builds.
+if [[ " $* " == *' engine '* ]]; then
+  for tool in pulumi:github.com/pulumi/pulumi/pkg/v3/cmd/pulumi \
+    pulumi-yaml:github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml; do
+    program=$(basename "${tool#*:}")
+    [ -x ".tools/bin/$program" ] && continue
+    say "building $program (some minutes, once) …"
+    (cd "test/tools/${tool%%:*}" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "../../../.tools/bin/$program" "${tool#*:}") ||
+      say "$program could not be built"
+  done
+fi
 exit 0

@@ -1,0 +1,173 @@
+// The project at the top level and the plugin for other languages, under the real engine with stand-ins of the clouds:
+// `npm run test:engine`. Without the program `pulumi` it says so and ends.
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { poolCredentials } from '../components/support/pool-credentials.js';
+import {
+  copyPackage,
+  hasEngineProgram,
+  makeWorkplace,
+  root,
+  writeLauncher,
+  type Workplace,
+} from './support/engine.js';
+
+const there = hasEngineProgram('pulumi', 'components under the Pulumi engine');
+
+const hasYaml =
+  there && hasEngineProgram('pulumi-language-yaml', 'the example in YAML under the Pulumi engine');
+
+const stack = `config:
+  poolwright:pools:
+    europe: { cloud: aws, subnetIds: [subnet-1], size: { min: 1, max: 10 } }
+    builds: { cloud: google, region: europe-west4, size: { min: 1, max: 3 } }
+    office: { cloud: azure, resourceGroupName: workers, credentials: https://office.vault.azure.net/secrets/pool }
+`;
+
+describe.skipIf(!there)('the rollout project under the engine', () => {
+  let place: Workplace;
+  let project: string;
+  let pair: { token: string; privateKey: string };
+
+  const pulumi = (...words: string[]) => place.pulumi(project, words);
+  /** What the clouds were asked to do since the mark, sorted. */
+  const since = (mark: number) =>
+    place.journal
+      .entries()
+      .slice(mark)
+      .filter(({ asked }) => asked !== 'invoke')
+      .map(({ asked, type, name }) => `${asked} ${type.split(':').at(-1) ?? ''} ${name}`)
+      .sort();
+  const mark = () => place.journal.entries().length;
+  const setPair = async (pool: string) => {
+    pair = await poolCredentials();
+    for (const [part, value] of Object.entries(pair)) {
+      const path = `credentials.${pool}.${part}`;
+      await place.pulumi(project, ['config', 'set', '--secret', '--path', path], value);
+    }
+  };
+
+  beforeAll(async () => {
+    place = await makeWorkplace();
+    project = join(place.folder, 'project');
+    await copyPackage(project);
+    await writeLauncher(project, 'launcher-one');
+    await pulumi('stack', 'init', 'dev');
+    const file = join(project, 'Pulumi.dev.yaml');
+    await writeFile(file, `${await readFile(file, 'utf8')}${stack}`);
+    await setPair('europe');
+    await setPair('builds');
+  }, 300_000);
+  afterAll(() => place.remove());
+
+  it('previews without making anything', async () => {
+    const { changeSummary } = JSON.parse(await pulumi('preview', '--json')) as {
+      changeSummary: Record<string, number>;
+    };
+    expect(changeSummary['create']).toBeGreaterThan(40);
+    expect(since(0)).toEqual([]);
+  }, 300_000);
+
+  it('makes the pools, with token and key only encrypted in the state', async () => {
+    await pulumi('up', '--yes', '--skip-preview');
+    expect(since(0).filter((line) => !line.startsWith('create '))).toEqual([]);
+    expect(since(0)).toEqual(
+      expect.arrayContaining([
+        'create Group europe-workers',
+        'create RegionInstanceGroupManager builds-workers',
+        'create VirtualMachineScaleSet office-workers',
+      ]),
+    );
+    const state = await pulumi('stack', 'export');
+    for (const part of [pair.token, Buffer.from(pair.privateKey).toString('base64')]) {
+      expect(state).not.toContain(part.slice(100, 160));
+    }
+    const outputs = JSON.parse(await pulumi('stack', 'output', '--json')) as { launcherVersion: string };
+    expect(outputs.launcherVersion).toBe('launcher-one');
+  }, 300_000);
+
+  it('changes nothing when nothing has changed', async () => {
+    const before = mark();
+    await pulumi('up', '--yes', '--skip-preview', '--expect-no-changes');
+    expect(since(before)).toEqual([]);
+  }, 300_000);
+
+  it('rolls a new launcher out to all pools, and touches nothing else', async () => {
+    const before = mark();
+    await writeLauncher(project, 'launcher-two');
+    await pulumi('up', '--yes', '--skip-preview');
+    expect(since(before)).toMatchInlineSnapshot(`
+      [
+        "create Blob office-launcher",
+        "create BucketObject builds-launcher",
+        "create BucketObjectv2 europe-launcher",
+        "create InstanceTemplate builds-workers",
+        "delete Blob office-launcher",
+        "delete BucketObject builds-launcher",
+        "delete BucketObjectv2 europe-launcher",
+        "delete InstanceTemplate builds-workers",
+        "update BucketIAMMember builds-launcher",
+        "update Group europe-workers",
+        "update LaunchTemplate europe-workers",
+        "update RegionInstanceGroupManager builds-workers",
+        "update RolePolicy europe-read",
+        "update VirtualMachineScaleSet office-workers",
+      ]
+    `);
+  }, 300_000);
+
+  it('rolls one pool when its token and key are new', async () => {
+    const before = mark();
+    await setPair('europe');
+    await pulumi('up', '--yes', '--skip-preview');
+    expect(since(before)).toMatchInlineSnapshot(`
+      [
+        "create SecretVersion europe-credentials",
+        "delete SecretVersion europe-credentials",
+        "update Group europe-workers",
+        "update LaunchTemplate europe-workers",
+      ]
+    `);
+  }, 300_000);
+
+  it('takes everything away again', async () => {
+    await pulumi('destroy', '--yes', '--skip-preview');
+    const count = (asked: string) => since(0).filter((line) => line.startsWith(`${asked} `)).length;
+    expect(count('delete')).toBe(count('create'));
+  }, 300_000);
+
+  it('reads the schema of the package', async () => {
+    const text = await pulumi('package', 'get-schema', join(project, 'components'));
+    const golden = await readFile(join(root, 'components', 'schema.json'), 'utf8');
+    const names = (schema: string) => {
+      const { resources, types } = JSON.parse(schema) as Record<'resources' | 'types', object>;
+      return Object.keys({ ...resources, ...types }).sort();
+    };
+    expect(names(text)).toEqual(names(golden));
+  }, 300_000);
+
+  it.skipIf(!hasYaml)(
+    'makes the pool of the example in YAML',
+    async () => {
+      const folder = join(place.folder, 'consumer');
+      await cp(join(root, 'examples', 'yaml'), folder, { recursive: true });
+      await mkdir(join(folder, 'node_modules'));
+      await symlink(project, join(folder, 'node_modules', 'workerpools'));
+      const yaml = (words: string[], input?: string) => place.pulumi(folder, words, input);
+      await yaml(['stack', 'init', 'dev']);
+      for (const [part, value] of Object.entries(await poolCredentials())) {
+        await yaml(['config', 'set', '--secret', part], value);
+      }
+      const before = mark();
+      await yaml(['up', '--yes', '--skip-preview']);
+      expect(since(before)).toContain('create Group builds-workers');
+      expect(JSON.parse(await yaml(['stack', 'output', '--json']))).toMatchObject({
+        group: 'builds-workers-g',
+      });
+      await yaml(['up', '--yes', '--skip-preview', '--expect-no-changes']);
+      await yaml(['destroy', '--yes', '--skip-preview']);
+    },
+    300_000,
+  );
+});
