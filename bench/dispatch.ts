@@ -74,6 +74,7 @@ async function measure(plane: Plane): Promise<number[]> {
       authorities: () => [],
     }),
     token,
+    privateKey,
     identity: { worker, metadata: {}, version: 'bench', executor: 'host' },
     status: () => ({ held, leaving: false }),
     listener: {

@@ -10,9 +10,11 @@ import { openDatabase } from './store/database.js';
 import { relayEvents } from './store/event-relay.js';
 import { createFileLogStore, type LogStore } from './store/logs.js';
 import { createFileObjectStore, type ObjectStore } from './store/objects.js';
+import { openObjectPlaces } from './store/object-places.js';
 import { openPostgres } from './store/postgres.js';
 import { enterDatabase } from './store/presence.js';
 import type { Database } from './store/schema.js';
+import { createSharedLogs } from './store/shared-logs.js';
 import { createDatabaseSecrets, createFileSecrets, type SecretStore } from './store/secrets.js';
 
 /** Where the parts are that do not have to be embedded. */
@@ -21,6 +23,13 @@ export interface Places {
   readonly databaseUrl?: string | undefined;
   /** Connections to PostgreSQL at most. */
   readonly databaseConnections?: number | undefined;
+  /** MQTT broker; not given: the embedded one. Files: PEM, its authorities, and who the control plane is there. */
+  readonly brokerUrl?: string | undefined;
+  readonly brokerCaFile?: string | undefined;
+  readonly brokerCertFile?: string | undefined;
+  readonly brokerKeyFile?: string | undefined;
+  /** Workspaces, uploads and logs; not given: in the data folder. */
+  readonly objectStoreUrl?: string | undefined;
 }
 
 export interface Foundation {
@@ -54,19 +63,17 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     log.error({ err: error }, 'a listener of events failed');
   });
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
-  const logs = createFileLogStore(join(folder, 'logs'));
-  onClose(() => logs.close());
-  const objects = createFileObjectStore(join(folder, 'objects'));
   const now = systemClock.now();
   if (options.databaseUrl === undefined) {
     const template = packageFile('dist', 'database-template.tar.gz');
     const db = await openDatabase({ folder: join(folder, 'database'), template, now, ...progress });
     onClose(() => db.destroy());
+    const stores = await openStores(options, db);
     const secrets = createFileSecrets(folder);
-    return { db, secrets, events: local, logs, objects, shared: false, concurrent: false, lost: never };
+    return { db, secrets, events: local, ...stores, shared: false, concurrent: false, lost: never };
   }
   const url = options.databaseUrl;
-  const shared = false;
+  const shared = options.brokerUrl !== undefined && options.objectStoreUrl !== undefined;
   const db = await openPostgres({
     url,
     now,
@@ -79,5 +86,33 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   onClose(() => presence.close());
   const events = relayEvents(local, { db, presence, process: randomIds.next(), log });
   const secrets = createDatabaseSecrets(db, systemClock);
-  return { db, secrets, events, logs, objects, shared, concurrent: true, lost: presence.lost };
+  const stores = await openStores(options, db);
+  return { db, secrets, events, ...stores, shared, concurrent: true, lost: presence.lost };
+}
+
+/** Logs and objects as files of the data folder; or elsewhere, with the latest records of logs in the database. */
+async function openStores(
+  { folder, log, objectStoreUrl, onClose }: FoundationOptions,
+  db: Kysely<Database>,
+): Promise<Pick<Foundation, 'logs' | 'objects'>> {
+  if (objectStoreUrl === undefined) {
+    const logs = createFileLogStore(join(folder, 'logs'));
+    onClose(() => logs.close());
+    return { logs, objects: createFileObjectStore(join(folder, 'objects')) };
+  }
+  const places = await openObjectPlaces(objectStoreUrl, process.env);
+  const logs = createSharedLogs({
+    db,
+    objects: places.logs,
+    clock: systemClock,
+    ids: randomIds,
+    onFault: (error) => {
+      log.error(
+        { err: error },
+        'log records could not be moved to the object store; they stay in the database',
+      );
+    },
+  });
+  onClose(() => logs.close());
+  return { logs, objects: places.objects };
 }

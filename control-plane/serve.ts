@@ -14,7 +14,8 @@ import { randomSecret } from './access/secrets.js';
 import { createSignInLinks } from './access/sign-in-links.js';
 import { createTokens } from './access/tokens.js';
 import { startEmbeddedBroker } from './broker/embedded.js';
-import type { Broker } from './broker/broker.js';
+import type { Broker, IncomingMessage } from './broker/broker.js';
+import { addressOf, brokerAuthorities, connectElsewhere } from './broker/elsewhere.js';
 import { createInbox } from './broker/inbox.js';
 import { createOutbox } from './broker/outbox.js';
 import { randomIds, systemClock } from './clock.js';
@@ -24,7 +25,7 @@ import { createApp } from './http/app.js';
 import { startHttpServer, type HttpServer } from './http/server.js';
 import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools/authority.js';
 import { findPool } from './pools/pools.js';
-import { allowReturn, startReconciler } from './queue/reconciler.js';
+import { allowReturn, allowReturnOfSilent, startReconciler } from './queue/reconciler.js';
 import { startScheduler } from './queue/scheduler.js';
 import { startGarbageCollector } from './store/garbage.js';
 import { lockFolder } from './store/lock.js';
@@ -96,6 +97,7 @@ async function start(
   ]);
   const tokens = createTokens(tokenSecret, clock);
   const addresses = addressesOf(options);
+  const authorities = await brokerAuthorities(options);
 
   // The rules speak through the broker, and the broker brings what workers say to the rules.
   const late: { broker?: Broker } = {};
@@ -118,7 +120,7 @@ async function start(
       ids: randomIds,
       log,
     }),
-    authority: createPoolAuthority(files, addresses),
+    authority: createPoolAuthority(files, addresses, authorities),
     connections: {
       cutPool: (pool, except) => {
         started().cutPool(pool, except);
@@ -154,26 +156,42 @@ async function start(
   onClose(() => http.close());
   addresses.apiPort = http.port;
 
-  await allowReturn(context);
-  const scheduler = startScheduler(context, { concurrent: foundation.concurrent });
-  onClose(() => scheduler.close());
-  const reconciler = startReconciler(context);
+  if (options.brokerUrl === undefined) await allowReturn(context);
+  const reconciler = startReconciler(context, () => late.broker?.hears() ?? false);
   onClose(() => reconciler.close());
   const collector = startGarbageCollector(context, { logs, objects });
   onClose(() => collector.close());
   const inbox = createInbox(context);
   onClose(() => inbox.close());
-  const broker = await startBroker(options, files, {
-    context,
-    log,
-    now,
-    onMessage: (message) => {
-      inbox.receive(message);
-    },
-  });
+  // What comes before the broker can be answered through waits for that.
+  const early: IncomingMessage[] = [];
+  const onMessage = (message: IncomingMessage) => {
+    if (late.broker === undefined) early.push(message);
+    else inbox.receive(message);
+  };
+  const onLine = () => {
+    allowReturnOfSilent(context).catch((error: unknown) => {
+      log.error({ err: error }, 'workers could not be given time to come back');
+    });
+  };
+  const { brokerUrl } = options;
+  const clientId = `control-plane-${randomIds.next()}`;
+  const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
+  const broker =
+    brokerUrl === undefined
+      ? await startBroker(options, files, { context, log, now, onMessage })
+      : await connectElsewhere({ ...options, brokerUrl }, files, authorities, now, {
+          ...{ clientId, onMessage, onLine, log },
+          ...progress,
+        });
   onClose(() => broker.close());
   late.broker = broker;
   addresses.brokerPort = Number(broker.address.slice(broker.address.lastIndexOf(':') + 1));
+  early.forEach((message) => {
+    inbox.receive(message);
+  });
+  const scheduler = startScheduler(context, { concurrent: foundation.concurrent });
+  onClose(() => scheduler.close());
   await wakeQueues(context, scheduler);
 
   const apiUrl = addresses.publicUrl();
@@ -202,12 +220,14 @@ interface Addresses {
   brokerPort: number;
   publicUrl(): string;
   brokerEndpoint(): string;
-  webSocketEndpoint(): string;
+  webSocketEndpoint(): string | undefined;
 }
 
 /** How others reach this process. The ports are known once it listens. */
 function addressesOf(options: ServeOptions): Addresses {
-  const { listen, brokerListen, publicUrl, brokerEndpoint } = options;
+  const { listen, brokerListen, publicUrl, brokerUrl } = options;
+  const brokerEndpoint =
+    options.brokerEndpoint ?? (brokerUrl === undefined ? undefined : addressOf(brokerUrl));
   const secure = options.tls !== undefined || (options.behindProxy !== true && !isLoopback(listen.host));
   return {
     apiPort: listen.port,
@@ -223,6 +243,7 @@ function addressesOf(options: ServeOptions): Addresses {
       );
     },
     webSocketEndpoint() {
+      if (brokerUrl !== undefined) return undefined;
       return `${this.publicUrl().replace(/^http/, 'ws')}${webSocketPath}`;
     },
   };

@@ -78,6 +78,7 @@ export async function run(version: string): Promise<void> {
             authorities,
           }),
           token,
+          privateKey,
           identity: { worker: life.id, metadata, version, executor: executor.kind },
           status,
           listener,

@@ -78,6 +78,24 @@ export async function issueServerCertificate(options: {
   return { ...issued, privateKey: keys.privateKey };
 }
 
+/** A key and a certificate for a TLS client that is no pool, such as the control plane at a broker elsewhere. */
+export async function issueClientCertificate(options: {
+  authority: Authority;
+  /** The common name, which tells servers who it is. */
+  name: string;
+  now: number;
+}): Promise<IssuedCertificate & { readonly privateKey: string }> {
+  const keys = await ecKeys();
+  const issued = await issue(options.authority, {
+    commonName: options.name,
+    publicKey: new x509.PublicKey(keys.spki),
+    ...period(options.now, lifetimes.server),
+    purpose: x509.ExtendedKeyUsage.clientAuth,
+    extensions: [],
+  });
+  return { ...issued, privateKey: keys.privateKey };
+}
+
 /**
  * The certificate of a pool: the key of the request, the pool's id as common name, for TLS clients only.
  * Nothing else of the request is taken over. Throws INVALID_CSR, or INVALID_ARGUMENT for a pool id that is no ULID.

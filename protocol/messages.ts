@@ -33,6 +33,8 @@ export const registerSchema = z.object({
   held: heldRunSchema,
   /** True when the worker is told by its own machine to take nothing new (SIGTERM, instance notice). */
   leaving: z.boolean(),
+  /** That it has the pool's private key, see proof.ts. Asked for where the broker does not tell whose message it is. */
+  proof: text(2048).optional(),
 });
 
 /** Sent every `rhythm.heartbeat` and whenever `held` or `leaving` changes. */
@@ -72,6 +74,9 @@ export const registeredSchema = z.object({
   type: z.literal('registered'),
   drained: z.boolean(),
 });
+
+/** Answer to a report of a session that the control plane does not know, or no longer: register again. */
+export const unregisteredSchema = z.object({ ...down, type: z.literal('unregistered') });
 
 const shellCommands = z.array(text(16 * 1024)).max(100);
 
@@ -164,6 +169,7 @@ export const leaveSchema = z.object({
 
 export const downMessageSchema = z.discriminatedUnion('type', [
   registeredSchema,
+  unregisteredSchema,
   assignmentSchema,
   stopRunSchema,
   drainSchema,

@@ -71,7 +71,7 @@ export function createReplayGuard(options: ReplayGuardOptions): ReplayGuard {
       }
       if (seen.has(message.id)) throw refused(message, 'was received before');
       const known = now();
-      if (known === undefined && message.type !== 'registered') {
+      if (known === undefined && !answersRegister(message)) {
         throw new PoolwrightError(
           'INVALID_MESSAGE',
           `The message ${named(message)} came before the answer to "register" and was refused.`,
@@ -85,12 +85,17 @@ export function createReplayGuard(options: ReplayGuardOptions): ReplayGuard {
           `The message ${named(message)} came ${String(Math.round(late))} ms after its end and was refused.`,
         );
       }
-      if (message.type === 'registered') {
+      if (message.type === 'registered' || known === undefined) {
         offset = Math.max(offset ?? -Infinity, message.issuedAt - options.clock());
       }
       remember(message.id, message.expiresAt, time);
     },
   };
+}
+
+/** A worker that must not register is told to leave instead. */
+function answersRegister({ type }: DownMessage): boolean {
+  return type === 'registered' || type === 'leave';
 }
 
 function assertAddressed(message: DownMessage, pool: string, worker: string): void {

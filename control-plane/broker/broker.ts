@@ -10,13 +10,15 @@ export interface IncomingMessage {
 }
 
 export interface Broker {
-  /** `host:port` it listens on. */
+  /** `host:port` it listens on, or is reached at. */
   readonly address: string;
   /** Takes a WebSocket of the API's listener: the `upgrade` event of an HTTP server. */
   upgrade(request: Request, socket: Duplex, head: Buffer): void;
   /** Publishes at QoS 1. Resolves when the broker has it, not when the worker has. */
   publish(topic: string, payload: Uint8Array): Promise<void>;
-  /** Ends the connections of a pool but those with the given certificate. */
+  /** Whether what workers say arrives. False while the line to a broker elsewhere is down. */
+  hears(): boolean;
+  /** Ends the connections of a pool but those with the given certificate, where that is in our hands. */
   cutPool(pool: string, exceptSerial: string | null): void;
   close(): Promise<void>;
 }

@@ -167,6 +167,7 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     upgrade: (request, socket, head) => {
       webSockets.upgrade(request, socket, head);
     },
+    hears: () => true,
     publish(topic, payload) {
       return new Promise((resolve, reject) => {
         aedes.publish(

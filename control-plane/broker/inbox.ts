@@ -14,6 +14,16 @@ export interface Inbox {
   close(): Promise<void>;
 }
 
+/** The broker may not know yet what the control plane does: a worker that must not register is told so. */
+function sendAway(context: Context, { pool, worker }: Sender, session: string, why: string): void {
+  const reason = why.replace(/\.$/, '').slice(0, 1024);
+  context.outbox.send({ pool, worker, session }, { type: 'leave', immediate: true, reason });
+}
+
+function isRefusal(error: unknown): error is PoolwrightError {
+  return error instanceof PoolwrightError && (error.code === 'UNAUTHORIZED' || error.code === 'NOT_FOUND');
+}
+
 export function createInbox(context: Context): Inbox {
   const queues = new Map<string, Promise<void>>();
 
@@ -21,7 +31,10 @@ export function createInbox(context: Context): Inbox {
     const message = decodeUp(payload);
     switch (message.type) {
       case 'register':
-        return registerWorker(context, sender, message);
+        return registerWorker(context, sender, message).catch((error: unknown) => {
+          if (isRefusal(error)) sendAway(context, sender, message.session, error.message);
+          throw error;
+        });
       case 'heartbeat':
         return heartbeat(context, sender, message);
       case 'gone':

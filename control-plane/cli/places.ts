@@ -13,6 +13,11 @@ const url = (protocols: readonly string[], example: string) =>
 
 const schema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/poolwright'),
+  BROKER_URL: url(['mqtts', 'ssl', 'tls'], 'mqtts://mqtt.example.com:8883'),
+  BROKER_CA: z.string().optional(),
+  BROKER_CERT: z.string().optional(),
+  BROKER_KEY: z.string().optional(),
+  OBJECT_STORE_URL: url(['file', 's3', 'azure', 'gs'], 's3://bucket/prefix'),
   DATABASE_CONNECTIONS: z.coerce
     .number('expected a whole number from 2 to 500')
     .int()
@@ -24,7 +29,14 @@ const schema = z.object({
 export const placesHelp = `
 Variables:
   DATABASE_URL          PostgreSQL 15 or later in the place of the embedded database
-  DATABASE_CONNECTIONS  connections to it at most (10)`;
+  DATABASE_CONNECTIONS  connections to it at most (10)
+  BROKER_URL            MQTT broker with shared subscriptions in the place of the embedded one
+  BROKER_CA             its authorities, a PEM file; besides the own authority
+  BROKER_CERT           certificate and key of the control plane there, PEM files (default: of the own
+  BROKER_KEY            authority, with the name control-plane)
+  OBJECT_STORE_URL      file:///folder, s3://bucket/prefix, azure://account/container/prefix or
+                        gs://bucket/prefix for workspaces and logs
+With DATABASE_URL, BROKER_URL and OBJECT_STORE_URL any number of processes work side by side.`;
 
 /** An empty variable counts as not set. Throws INVALID_SETTINGS with all faults; never with a value, which may hold a password. */
 export function placesOf(environment: Readonly<Record<string, string | undefined>>): Places {
@@ -37,6 +49,18 @@ export function placesOf(environment: Readonly<Record<string, string | undefined
     }));
     throw faultsError('INVALID_SETTINGS', 'The environment', faults);
   }
-  const { DATABASE_URL, DATABASE_CONNECTIONS } = checked.data;
-  return { databaseUrl: DATABASE_URL, databaseConnections: DATABASE_CONNECTIONS };
+  const { data } = checked;
+  if ((data.BROKER_CERT === undefined) !== (data.BROKER_KEY === undefined)) {
+    const reason = 'BROKER_CERT and BROKER_KEY belong together: expected both or neither';
+    throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: 'BROKER_CERT', reason }]);
+  }
+  return {
+    databaseUrl: data.DATABASE_URL,
+    databaseConnections: data.DATABASE_CONNECTIONS,
+    brokerUrl: data.BROKER_URL,
+    brokerCaFile: data.BROKER_CA,
+    brokerCertFile: data.BROKER_CERT,
+    brokerKeyFile: data.BROKER_KEY,
+    objectStoreUrl: data.OBJECT_STORE_URL,
+  };
 }

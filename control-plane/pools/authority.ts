@@ -42,11 +42,16 @@ export async function openAuthority(
 export interface BrokerEndpoints {
   /** `ssl://host:port` */
   brokerEndpoint(): string;
-  /** `wss://host/path` */
-  webSocketEndpoint(): string;
+  /** `wss://host/path`; undefined where the broker is not ours. */
+  webSocketEndpoint(): string | undefined;
 }
 
-export function createPoolAuthority(files: AuthorityFiles, endpoints: BrokerEndpoints): PoolAuthority {
+/** `brokerAuthorities`: PEM, of a broker elsewhere. */
+export function createPoolAuthority(
+  files: AuthorityFiles,
+  endpoints: BrokerEndpoints,
+  brokerAuthorities: readonly string[] = [],
+): PoolAuthority {
   const signingKey = createPublicKey(files.signingKey).export({ type: 'spki', format: 'pem' }).toString();
   return {
     async issue({ csr, pool, now }) {
@@ -64,7 +69,7 @@ export function createPoolAuthority(files: AuthorityFiles, endpoints: BrokerEndp
         pool,
         broker: { endpoint: endpoints.brokerEndpoint(), webSocket: endpoints.webSocketEndpoint() },
         certificate,
-        authorities: [files.authority.certificate],
+        authorities: [files.authority.certificate, ...brokerAuthorities],
         signingKey,
       }),
   };

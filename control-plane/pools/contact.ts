@@ -2,12 +2,13 @@
 // database says it holds, both ways, and settles every difference.
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
+import { isProven } from '../../protocol/proof.js';
 import type { HeldRun, UpMessage } from '../../protocol/messages.js';
 import type { Context, Tx } from '../context.js';
 import { sendAssignment } from '../queue/assignment.js';
 import type { Match } from '../queue/assign.js';
 import { lockRun, tell } from '../runs/change.js';
-import type { RunRow, WorkerRow } from '../store/schema.js';
+import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
 import { isFree } from './workers.js';
@@ -47,7 +48,7 @@ const crossing = 5000;
  */
 export async function registerWorker(context: Context, sender: Sender, message: Register): Promise<void> {
   const pool = await getPool(context, sender.pool);
-  if (sender.certificateSerial !== null && sender.certificateSerial !== pool.certificate_serial) {
+  if (!isOfCurrentCertificate(sender, pool, message)) {
     throw new PoolwrightError(
       'UNAUTHORIZED',
       `Worker ${sender.worker} uses a certificate that pool ${pool.id} no longer has. Give it the pool's new token and key.`,
@@ -72,7 +73,17 @@ export async function registerWorker(context: Context, sender: Sender, message: 
   await carryOut(context, settlement);
 }
 
-/** A sign of life. A report of another session than the last registered one is ignored: that process is gone. */
+/** As the broker knows the sender, or as the message itself proves. */
+function isOfCurrentCertificate(sender: Sender, pool: PoolRow, message: Register): boolean {
+  if (sender.certificateSerial !== null) return sender.certificateSerial === pool.certificate_serial;
+  const { session, at, proof } = message;
+  return isProven({ pool: pool.id, worker: sender.worker, session, at }, proof, pool.public_key);
+}
+
+/**
+ * A sign of life. A report of another session than the last registered one changes nothing: that process is gone.
+ * Should it still be there, because only its row is gone, it registers again when it is told.
+ */
 export async function heartbeat(context: Context, sender: Sender, message: Heartbeat): Promise<void> {
   const outcome = await context.db.transaction().execute(async (tx) => {
     const before = await lockWorker(tx, sender.worker);
@@ -90,7 +101,11 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
       .executeTakeFirstOrThrow();
     return { before, settlement: await settle(tx, context, worker, message.held, 'heartbeat') };
   });
-  if (outcome !== undefined) await carryOut(context, outcome.settlement, outcome.before);
+  if (outcome !== undefined) return carryOut(context, outcome.settlement, outcome.before);
+  context.outbox.send(
+    { pool: sender.pool, worker: sender.worker, session: message.session },
+    { type: 'unregistered' },
+  );
 }
 
 /** In order: the worker leaves at once. Broken: it has `rhythm.lostAfter` to come back. */

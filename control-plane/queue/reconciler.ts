@@ -11,10 +11,15 @@ import type { RunRow } from '../store/schema.js';
 /** How often to look, in milliseconds. */
 const interval = 1000;
 
-/** One look over everything that waits, at the context's clock. Each entry is a change of its own. */
-export async function sweep(context: Context): Promise<void> {
-  await noticeSilence(context);
-  await removeLost(context);
+/**
+ * One look over everything that waits, at the context's clock. Each entry is a change of its own. `hears`: what
+ * workers say arrives; otherwise their silence says nothing about them. Any number of processes may look at once.
+ */
+export async function sweep(context: Context, hears = true): Promise<void> {
+  if (hears) {
+    await noticeSilence(context);
+    await removeLost(context);
+  }
   await endOverdue(context);
 }
 
@@ -24,6 +29,25 @@ export async function allowReturn(context: Context): Promise<void> {
   await context.db
     .updateTable('workers')
     .set({ connected: false, lost_at: now + rhythm.returnAfterRestart })
+    .execute();
+}
+
+/**
+ * The same when other processes may have been here all the time, and when the line to the broker is back: only
+ * workers that were not heard of for so long that nobody can have listened have time to come back.
+ */
+export async function allowReturnOfSilent(context: Context): Promise<void> {
+  const now = context.clock.now();
+  const silent = now - 2 * rhythm.heartbeat;
+  await context.db
+    .updateTable('workers')
+    .set({ connected: false, lost_at: now + rhythm.returnAfterRestart })
+    .where((where) =>
+      where.or([
+        where.and([where('connected', '=', true), where('last_contact_at', '<', silent)]),
+        where('lost_at', '<', now - 2 * interval),
+      ]),
+    )
     .execute();
 }
 
@@ -123,14 +147,14 @@ export interface Reconciler {
 }
 
 /** Looks again and again. A look that fails is logged; the next one finds the same things. */
-export function startReconciler(context: Context): Reconciler {
+export function startReconciler(context: Context, hears: () => boolean = () => true): Reconciler {
   let closed = false;
   let current = Promise.resolve();
   let timer: NodeJS.Timeout;
 
   function plan(): void {
     timer = setTimeout(() => {
-      current = sweep(context)
+      current = sweep(context, hears())
         .catch((error: unknown) => {
           context.log.error(
             { err: error },

@@ -33,7 +33,7 @@ export async function collectGarbage(
     await objects.delete(id);
   }
   for (const { run } of orphans) await logs.delete(run);
-  return unusedObjects.length + orphans.length;
+  return unusedObjects.length + orphans.length + (await logs.tidy(before));
 }
 
 /** Those of runs that have not ended. */

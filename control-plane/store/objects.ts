@@ -3,10 +3,10 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
+import { bound } from './buckets/bucket.js';
 import { entriesOf } from './entries.js';
 
 export interface ObjectStore {
@@ -31,23 +31,16 @@ export function createFileObjectStore(folder: string): ObjectStore {
       const path = pathOf(id);
       const unfinished = `${path}.part`;
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      let size = 0;
-      const bound = new Transform({
-        transform(chunk: Uint8Array, _encoding, done) {
-          size += chunk.byteLength;
-          if (size > maximum) done(tooLarge(maximum));
-          else done(null, chunk);
-        },
-      });
+      const counted = bound(maximum);
       try {
-        await pipeline(source, bound, createWriteStream(unfinished, { mode: 0o600, flush: true }));
+        await pipeline(source, counted.stream, createWriteStream(unfinished, { mode: 0o600, flush: true }));
         await rename(unfinished, path);
         await syncFolder(folder);
       } catch (error) {
         await rm(unfinished, { force: true });
         throw error;
       }
-      return { size };
+      return { size: counted.size() };
     },
     async get(id) {
       const path = pathOf(id);
@@ -78,8 +71,4 @@ async function syncFolder(folder: string): Promise<void> {
 
 function notFound(id: string): PoolwrightError {
   return new PoolwrightError('NOT_FOUND', `There is no object ${id.slice(0, 26)}.`);
-}
-
-function tooLarge(maximum: number): PoolwrightError {
-  return new PoolwrightError('TOO_LARGE', `Expected at most ${String(maximum)} bytes.`);
 }

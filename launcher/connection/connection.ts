@@ -17,8 +17,8 @@ export interface WorkerIdentity {
   readonly executor: 'docker' | 'host';
 }
 
-/** What the control plane says besides the answer to `register`; checked, and each only once. */
-export type Order = Exclude<DownMessage, { type: 'registered' }>;
+/** What the control plane says besides what is about `register`; checked, and each only once. */
+export type Order = Exclude<DownMessage, { type: 'registered' | 'unregistered' }>;
 
 export interface ConnectionListener {
   /** After each connect, once the control plane has answered. */

@@ -1,9 +1,10 @@
 // The line to the control plane, whatever carries it: connects, registers, reports, and connects again.
-import { createPublicKey, randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
 import { messageOf } from '../../protocol/errors.js';
 import { assertCertificateCurrent } from '../../protocol/keys.js';
 import { rhythm } from '../../protocol/limits.js';
 import { protocolVersion, type UpMessage } from '../../protocol/messages.js';
+import { proveRegistration } from '../../protocol/proof.js';
 import { createReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { encodeUp } from '../../protocol/wire.js';
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   /** Ways to the control plane, best first; at least one. */
   readonly transports: readonly Transport[];
   readonly token: PoolToken;
+  /** The pool's: a registration proves that this worker has it. */
+  readonly privateKey: KeyObject;
   readonly identity: WorkerIdentity;
   readonly status: () => WorkerStatus;
   readonly listener: ConnectionListener;
@@ -140,7 +143,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { metadata, version, executor } = identity;
     const status = options.status();
     said = JSON.stringify(status);
-    await publish({ ...stamp(), type: 'register', metadata, version, executor, ...status });
+    const stamped = stamp();
+    const registrant = { pool: token.pool, worker: identity.worker, ...stamped };
+    const proof = proveRegistration(registrant, options.privateKey);
+    await publish({ ...stamped, type: 'register', metadata, version, executor, ...status, proof });
   }
 
   async function sendHeartbeat(): Promise<void> {
@@ -164,6 +170,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (!isCurrent(time)) return;
     }
     if (reading.message.type === 'registered') onRegistered(reading.message.drained);
+    else if (reading.message.type === 'unregistered') registerAgain();
     else listener.onOrder(reading.message);
   }
 
@@ -175,6 +182,12 @@ export function createConnection(options: ConnectionOptions): Connection {
       `the certificate of ${current?.line.address ?? ''} is not valid, by the control plane's own clock; restart the control plane`,
     );
     return false;
+  }
+
+  /** It was away for too long, or the control plane has lost what it knew. */
+  function registerAgain(): void {
+    registered = false;
+    beat();
   }
 
   function onRegistered(drained: boolean): void {

@@ -34,9 +34,15 @@ describe('the replay guard', () => {
   });
 
   it('refuses everything but the answer to "register" at first', () => {
-    expect(check(leave)).toBe('INVALID_MESSAGE');
+    expect(check({ ...down, type: 'drain', drained: true })).toBe('INVALID_MESSAGE');
     expect(guard.now()).toBeUndefined();
     expect(check(registered)).toBeUndefined();
+  });
+
+  it('lets a worker be sent away that must not register', () => {
+    expect(check(leave)).toBeUndefined();
+    expect(guard.now()).toBe(start);
+    expect(check({ ...leave, id: ulid(2), session: 'b'.repeat(32) })).toBe('MESSAGE_REPLAYED');
   });
 
   it('tells time by the control plane, however wrong the own clock is', () => {

@@ -38,6 +38,11 @@ if [ ! -e .tools/azurite/node_modules/azurite ]; then
   npm install --silent --no-audit --no-fund --prefix .tools/azurite azurite@3.35.0 || say 'Azurite could not be installed'
 fi
 
+if [ ! -e .tools/venv/bin/gcp-storage-emulator ]; then
+  say 'installing an emulator of Google Cloud Storage from PyPI …'
+  .tools/venv/bin/pip install --quiet --disable-pip-version-check gcp-storage-emulator==2026.7.19 || say 'it could not be installed'
+fi
+
 # A Debian as clouds offer it, with the engine already there: machines boot from it in containers. The packages' archives
 # stay in it, so that a machine can install them again without a network. cloud-init is there and stays away unless asked for.
 machine=.tools/debian-12.tar

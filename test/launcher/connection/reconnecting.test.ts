@@ -60,6 +60,7 @@ function startWorker(
     losses,
     status: { held: null, leaving: false },
     connection: createConnection({
+      privateKey: (options.key ?? pool).key,
       transports: createTransports({
         token,
         privateKey: (options.key ?? pool).key,

@@ -1,0 +1,316 @@
+// The logs of runs where any process may store and serve them: the latest records in the database, where they are
+// durable and in order at once; what is older in the object store, in pieces of a size that is worth an object.
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
+import { spoolRecordSchema, type SpoolRecord } from '../../protocol/worker-api.js';
+import type { Clock, Ids } from '../clock.js';
+import { assertFollows, bounded, lastLineOf } from './log-bounds.js';
+import type { LogLine } from './log-file.js';
+import type { LogStore } from './logs.js';
+import type { ObjectStore } from './objects.js';
+import type { Database, LogAttemptsTable, LogChunksTable } from './schema.js';
+
+export interface SharedLogsOptions {
+  readonly db: Kysely<Database>;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Bytes of one attempt that are stored before they move to the object store; default 1 MiB. */
+  readonly moveAt?: number;
+  /** Told of a move that failed; the next one takes the same records. */
+  readonly onFault: (error: unknown) => void;
+}
+
+const usualMoveAt = 1024 * 1024;
+/** Bytes of records that go into one object at most, before they are compressed. */
+const objectMaximum = 8 * 1024 * 1024;
+/** Pieces read at a time. */
+const page = 4;
+
+type Chunk = Selectable<LogChunksTable>;
+type Attempt = Selectable<LogAttemptsTable>;
+
+const pack = promisify(gzip);
+const unpack = promisify(gunzip);
+
+class Moved extends Error {}
+
+export function createSharedLogs(options: SharedLogsOptions): LogStore {
+  const { db, objects, clock, ids } = options;
+  const moveAt = options.moveAt ?? usualMoveAt;
+  /** Bytes that this process has stored of an attempt since it moved any. */
+  const stored = new Map<string, number>();
+  const moving = new Map<string, Promise<void>>();
+
+  async function store(
+    tx: Transaction<Database>,
+    run: string,
+    attempt: number,
+    lines: readonly LogLine[],
+  ): Promise<{ last: number; bytes: number }> {
+    const now = clock.now();
+    const before = await lockAttempt(tx, run, attempt, now);
+    const fresh = lines.filter(({ record }) => record.n > before.last_number);
+    assertFollows(before.last_number, fresh);
+    const first = fresh[0];
+    if (first === undefined) return { last: before.last_number, bytes: 0 };
+    const kept = bounded(before.bytes, fresh);
+    const records = kept.map(({ text }) => text).join('\n');
+    const bytes = Buffer.byteLength(records) + 1;
+    const last = before.last_number + kept.length;
+    await tx
+      .insertInto('log_chunks')
+      .values({
+        run_id: run,
+        attempt,
+        first_number: first.record.n,
+        last_number: last,
+        bytes,
+        records,
+        object: null,
+      })
+      .execute();
+    await tx
+      .updateTable('log_attempts')
+      .set({
+        last_number: last,
+        bytes: before.bytes + bytes,
+        last_text: lastTextOf(kept) ?? before.last_text,
+        updated_at: now,
+      })
+      .where('run_id', '=', run)
+      .where('attempt', '=', attempt)
+      .execute();
+    return { last, bytes };
+  }
+
+  /** Moves what is in the database of an attempt. Another process may do the same: then the later one gives up. */
+  async function move(run: string, attempt: number): Promise<void> {
+    for (;;) {
+      const rows = await inline(db, run, attempt);
+      const [first] = rows;
+      const last = rows.at(-1);
+      if (first === undefined || last === undefined) return;
+      const id = ids.next();
+      const packed = await pack(rows.map(({ records }) => `${records ?? ''}\n`).join(''));
+      await objects.put(id, Readable.from([packed]), Infinity);
+      try {
+        await db.transaction().execute(async (tx) => {
+          const removed = await tx
+            .deleteFrom('log_chunks')
+            .where('run_id', '=', run)
+            .where('attempt', '=', attempt)
+            .where('records', 'is not', null)
+            .where('first_number', '>=', first.first_number)
+            .where('first_number', '<=', last.first_number)
+            .returning('first_number')
+            .execute();
+          if (removed.length !== rows.length) throw new Moved();
+          await tx
+            .insertInto('log_chunks')
+            .values({
+              run_id: run,
+              attempt,
+              first_number: first.first_number,
+              last_number: last.last_number,
+              bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+              records: null,
+              object: id,
+            })
+            .execute();
+        });
+      } catch (error) {
+        await objects.delete(id);
+        if (error instanceof Moved) return;
+        throw error;
+      }
+    }
+  }
+
+  function moveSoon(run: string, attempt: number): void {
+    const key = `${run}/${String(attempt)}`;
+    if (moving.has(key)) return;
+    stored.delete(key);
+    moving.set(
+      key,
+      move(run, attempt)
+        .catch(options.onFault)
+        .finally(() => moving.delete(key)),
+    );
+  }
+
+  async function* recordsOf({ records, object }: Chunk): AsyncGenerator<SpoolRecord> {
+    const text = records ?? (object === null ? '' : await fetchText(object));
+    for (const line of text.split('\n')) if (line !== '') yield spoolRecordSchema.parse(JSON.parse(line));
+  }
+
+  async function fetchText(object: string): Promise<string> {
+    const { stream } = await objects.get(object);
+    const parts: Uint8Array[] = [];
+    for await (const part of stream) parts.push(part as Uint8Array);
+    return (await unpack(Buffer.concat(parts))).toString();
+  }
+
+  return {
+    async append(run, attempt, lines) {
+      const { last, bytes } = await db.transaction().execute((tx) => store(tx, run, attempt, lines));
+      const key = `${run}/${String(attempt)}`;
+      const size = (stored.get(key) ?? 0) + bytes;
+      stored.set(key, size);
+      if (size >= moveAt) moveSoon(run, attempt);
+      if (lines.some(({ record }) => record.k === 'result')) stored.delete(key);
+      return last;
+    },
+    async *read(run, after = { attempt: 0, number: 0 }) {
+      let cursor = after;
+      for (;;) {
+        const chunks = await db
+          .selectFrom('log_chunks')
+          .selectAll()
+          .where('run_id', '=', run)
+          .where(
+            sql<boolean>`(attempt, last_number) > (${cursor.attempt}::integer, ${cursor.number}::bigint)`,
+          )
+          .orderBy('attempt')
+          .orderBy('first_number')
+          .limit(page)
+          .execute();
+        for (const chunk of chunks) {
+          for await (const record of recordsOf(chunk)) {
+            if (chunk.attempt === cursor.attempt && record.n <= cursor.number) continue;
+            yield { attempt: chunk.attempt, record };
+          }
+          cursor = { attempt: chunk.attempt, number: chunk.last_number };
+        }
+        if (chunks.length < page) return;
+      }
+    },
+    async lastLine(run) {
+      const row = await db
+        .selectFrom('log_attempts')
+        .select('last_text')
+        .where('run_id', '=', run)
+        .where('last_text', 'is not', null)
+        .orderBy('attempt', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.last_text == null ? null : lastLineOf(row.last_text);
+    },
+    async delete(run) {
+      const chunks = await db
+        .selectFrom('log_chunks')
+        .select('object')
+        .where('run_id', '=', run)
+        .where('object', 'is not', null)
+        .execute();
+      await db.deleteFrom('log_attempts').where('run_id', '=', run).execute();
+      for (const { object } of chunks) if (object !== null) await objects.delete(object);
+    },
+    list: () =>
+      db
+        .selectFrom('log_attempts')
+        .select(({ fn }) => ['run_id as run', fn.max<number>('updated_at').as('modifiedAt')])
+        .groupBy('run_id')
+        .execute(),
+    async tidy(before) {
+      // Ended long ago, or its worker is gone: nothing is added any more.
+      const quiet = await db
+        .selectFrom('log_chunks')
+        .innerJoin('log_attempts', (join) =>
+          join
+            .onRef('log_attempts.run_id', '=', 'log_chunks.run_id')
+            .onRef('log_attempts.attempt', '=', 'log_chunks.attempt'),
+        )
+        .select(['log_chunks.run_id', 'log_chunks.attempt'])
+        .distinct()
+        .where('records', 'is not', null)
+        .where('updated_at', '<', before)
+        .limit(10_000)
+        .execute();
+      for (const { run_id, attempt } of quiet) await move(run_id, attempt);
+      return removeUnused(db, objects, before);
+    },
+    async close() {
+      await Promise.all(moving.values());
+    },
+  };
+}
+
+/** Objects of a move that was killed half-way, or of a run whose log was removed by a process that was. */
+async function removeUnused(db: Kysely<Database>, objects: ObjectStore, before: number): Promise<number> {
+  const old = (await objects.list()).filter(({ modifiedAt }) => modifiedAt < before);
+  if (old.length === 0) return 0;
+  const rows = await db.selectFrom('log_chunks').select('object').where('object', 'is not', null).execute();
+  const used = new Set(rows.map(({ object }) => object));
+  const unused = old.filter(({ id }) => !used.has(id));
+  for (const { id } of unused) await objects.delete(id);
+  return unused.length;
+}
+
+async function lockAttempt(
+  tx: Transaction<Database>,
+  run: string,
+  attempt: number,
+  now: number,
+): Promise<Attempt> {
+  const find = () =>
+    tx
+      .selectFrom('log_attempts')
+      .selectAll()
+      .where('run_id', '=', run)
+      .where('attempt', '=', attempt)
+      .forUpdate();
+  const known = await find().executeTakeFirst();
+  if (known !== undefined) return known;
+  await tx
+    .insertInto('log_attempts')
+    .values({
+      run_id: run,
+      attempt,
+      last_number: 0,
+      bytes: 0,
+      last_text: null,
+      begun_at: now,
+      updated_at: now,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  return find().executeTakeFirstOrThrow();
+}
+
+/** The oldest pieces in the database, as many as fit into one object. */
+async function inline(db: Kysely<Database>, run: string, attempt: number): Promise<Chunk[]> {
+  const sizes = await db
+    .selectFrom('log_chunks')
+    .select(['first_number', 'bytes'])
+    .where('run_id', '=', run)
+    .where('attempt', '=', attempt)
+    .where('records', 'is not', null)
+    .orderBy('first_number')
+    .execute();
+  let size = 0;
+  const fitting = sizes.filter(({ bytes }, index) => {
+    size += bytes;
+    return index === 0 || size <= objectMaximum;
+  });
+  const last = fitting.at(-1);
+  if (last === undefined) return [];
+  return db
+    .selectFrom('log_chunks')
+    .selectAll()
+    .where('run_id', '=', run)
+    .where('attempt', '=', attempt)
+    .where('records', 'is not', null)
+    .where('first_number', '<=', last.first_number)
+    .orderBy('first_number')
+    .execute();
+}
+
+function lastTextOf(lines: readonly LogLine[]): string | undefined {
+  for (const { record } of lines.toReversed()) {
+    if (record.k === 'log' && record.m.trim() !== '') return record.m;
+  }
+  return undefined;
+}
