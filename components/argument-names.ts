@@ -23,6 +23,7 @@ const shared: Names<WorkerPoolArgs> = {
   launcher: true,
   runAs: true,
   powerOffOnExit: true,
+  replaceDisconnectedAfter: true,
   proxy: true,
   extraCaCertificates: true,
   startupScript: true,

@@ -125,6 +125,11 @@ export interface WorkerPoolArgs {
    * look at machines that do not come up.
    */
   powerOffOnExit?: boolean;
+  /**
+   * Replace a machine whose launcher was not connected to the control plane for this long and has no run. Go duration such
+   * as `30m`, at least `1m`, or `never`. Only the bundled launcher does so. Default: `30m`.
+   */
+  replaceDisconnectedAfter?: string;
   /** HTTP proxies. */
   proxy?: ProxyArgs;
   /** Further root certificates in PEM, trusted by the launcher, the Docker engine, the machine and runs. */

@@ -9,6 +9,7 @@ import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import type { Ec2NativeArgs, Ec2WorkerPoolArgs } from './aws/arguments.js';
 import { accessOf } from './aws/access.js';
+import { endOfLife, lifecycleHook } from './aws/life.js';
 import { imageOf } from './aws/image.js';
 import { networkOf } from './aws/network.js';
 import { credentialsOf, launcherObjectOf } from './aws/storage.js';
@@ -101,6 +102,16 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
             credentialsVersion: version,
             startupScript,
             registries,
+            life:
+              plan.artifact === null
+                ? null
+                : {
+                    disconnectedTimeout: plan.disconnectedTimeout,
+                    lifecycleHook,
+                    scaleInProtection: true,
+                    healthPort: null,
+                    replacedByHealth: false,
+                  },
           }),
         ),
       );
@@ -182,6 +193,13 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         ignoreChanges: args.size?.desired === undefined ? ['desiredCapacity'] : [],
       },
     );
+
+    // Other launchers do not answer, and the group would wait for nothing.
+    if (plan.artifact !== null) {
+      const stopSeconds = plan.boot.apply((boot) => boot.stopSeconds);
+      const roleName = args.instanceRole === undefined ? access.roleName : null;
+      endOfLife(name, group, { roleName, stopSeconds }, options);
+    }
 
     this.groupName = group.name;
     this.groupArn = group.arn;

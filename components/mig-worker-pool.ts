@@ -95,6 +95,16 @@ export class MigWorkerPool extends pulumi.ComponentResource {
           credentialsVersion: version,
           startupScript,
           registries,
+          life:
+            plan.artifact === null
+              ? null
+              : {
+                  disconnectedTimeout: plan.disconnectedTimeout,
+                  lifecycleHook: null,
+                  scaleInProtection: false,
+                  healthPort: null,
+                  replacedByHealth: false,
+                },
         }),
       );
     const template = templateOf(name, args, plan, { email, script, subnetwork: network.subnetwork }, options);

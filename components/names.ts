@@ -19,6 +19,21 @@ export function globalName(name: string, unlike: readonly pulumi.Input<string>[]
   return pulumi.all([...unlike]).apply((parts) => `pw${markOf(name, parts).slice(0, 20)}`);
 }
 
+/** A UUID that is the same in every deployment of this stack, and no other's. */
+export function uniqueId(name: string, unlike: readonly pulumi.Input<string>[]): pulumi.Output<string> {
+  return pulumi.all([...unlike]).apply((parts) => {
+    const mark = markOf(name, parts);
+    // RFC 9562, version 8: made of whatever its maker likes.
+    return [
+      mark.slice(0, 8),
+      mark.slice(8, 12),
+      `8${mark.slice(12, 15)}`,
+      `a${mark.slice(15, 18)}`,
+      mark.slice(18, 30),
+    ].join('-');
+  });
+}
+
 function markOf(name: string, more: readonly string[] = []): string {
   return createHash('sha256')
     .update(JSON.stringify([...more, pulumi.getProject(), pulumi.getStack(), name]))

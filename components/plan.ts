@@ -23,6 +23,7 @@ import { knownPart } from './known.js';
 import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
 import { launcherEnvironment } from './launcher-environment.js';
 import type { Cloud } from './machines.js';
+import { checkReplacement } from './replacement.js';
 
 /** Options of the resources of a pool: they are its component's children. */
 export interface ChildOptions extends pulumi.CustomResourceOptions {
@@ -38,6 +39,8 @@ export interface PoolPlan {
   /** The launcher in this package; null for other distributions. */
   readonly artifact: LauncherArtifact | null;
   readonly launcherVersion: string;
+  /** Go duration after which a machine without a connection is replaced; null: never, or by nobody. */
+  readonly disconnectedTimeout: string | null;
   /** The secret's text, as a secret; null when an existing secret is used. Fails when key and token do not match. */
   readonly credentials: pulumi.Output<string> | null;
   /**
@@ -51,7 +54,7 @@ export interface PoolPlan {
 
 export type CommonBoot = Omit<
   BootSettings,
-  'cloud' | 'launcher' | 'credentials' | 'credentialsVersion' | 'startupScript' | 'registries'
+  'cloud' | 'launcher' | 'credentials' | 'credentialsVersion' | 'startupScript' | 'registries' | 'life'
 > & { readonly distribution: Distribution };
 
 /** Go durations of the launcher's own default. */
@@ -93,6 +96,7 @@ export function planPool(
   );
   const diskSizeGb = checkDisk(known.diskSizeGb, faults);
   const runAs = checkWord('runAs', known.runAs, ['spacelift', 'root'], faults);
+  const disconnectedTimeout = checkReplacement(known.replaceDisconnectedAfter, faults);
   const updates = checkWord('imageUpdates', known.imageUpdates, ['pinned', 'latest'], faults);
   checkCredentialsGiven(
     {
@@ -151,6 +155,7 @@ export function planPool(
     pinImage: updates === 'pinned' && args.image === undefined,
     artifact,
     launcherVersion: artifact?.version ?? distribution,
+    disconnectedTimeout,
     credentials,
     checked: pulumi
       .all([checkedOptions, credentials, refuseSecrets(type, name, args)])

@@ -7,10 +7,12 @@ import type { Fault } from '../protocol/errors.js';
 import { grant } from './azure/access.js';
 import type { VmssNativeArgs, VmssWorkerPoolArgs } from './azure/arguments.js';
 import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
+import { healthPort, machineLife, mayProtectItself, scaleSetLife } from './azure/life.js';
 import { networkOf } from './azure/network.js';
 import { placeOf } from './azure/place.js';
 import { credentialsOf, launcherBlobOf } from './azure/storage.js';
 import { bootScript } from './bootstrap/script.js';
+import { checkWord } from './checks.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
 import { registryHosts } from './registries.js';
@@ -23,6 +25,8 @@ const native: Names<VmssNativeArgs> = {
   encryptionAtHost: true,
   sshPublicKey: true,
   diskType: true,
+  upgradePolicy: true,
+  scaleInProtection: true,
 };
 const names: OwnNames<VmssWorkerPoolArgs> = {
   resourceGroupName: true,
@@ -68,6 +72,8 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
       (registry: pulumi.Input<string>, index) =>
         grant(`${name}-registry-${String(index)}`, 'AcrPull', registry, identity.principalId, options),
     );
+    const ours = plan.artifact !== null;
+    const protects = ours && args.azure?.scaleInProtection !== false;
     const script = pulumi
       .all([
         plan.boot,
@@ -89,6 +95,15 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
           startupScript,
           registries,
           identityClientId,
+          life: ours
+            ? {
+                disconnectedTimeout: plan.disconnectedTimeout,
+                lifecycleHook: null,
+                scaleInProtection: protects,
+                healthPort,
+                replacedByHealth: args.powerOffOnExit !== false,
+              }
+            : null,
         }),
       );
     const ownKey = args.azure?.sshPublicKey;
@@ -102,7 +117,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         // Machines beyond the size would register as workers and be taken away again.
         overprovision: false,
         singlePlacementGroup: false,
-        upgradePolicy: { mode: 'Manual' },
+        ...scaleSetLife(args, ours),
         scaleInPolicy: { rules: ['OldestVM'] },
         ...(args.azure?.zones === undefined ? {} : { zones: args.azure.zones }),
         virtualMachineProfile: {
@@ -148,6 +163,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
             ],
           },
           ...securityProfile(args, plan),
+          ...machineLife(args, ours),
           diagnosticsProfile: { bootDiagnostics: { enabled: true } },
           ...(args.spot === true
             ? { priority: 'Spot', evictionPolicy: 'Delete', billingProfile: { maxPrice: -1 } }
@@ -166,6 +182,12 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         ],
       },
     );
+
+    if (protects) {
+      const { resourceGroupName } = args;
+      const scope = { resourceGroupName, scaleSetId: scaleSet.id, principalId: identity.principalId };
+      mayProtectItself(name, scope, options);
+    }
 
     this.scaleSetName = scaleSet.name;
     this.scaleSetId = scaleSet.id;
@@ -193,6 +215,32 @@ function checkNative(args: VmssWorkerPoolArgs, machineType: string, faults: Faul
     faults.push({
       path: 'azure.diskType',
       reason: `${machineType} cannot have premium disks; use StandardSSD_LRS`,
+    });
+  }
+  const upgrade = args.azure?.upgradePolicy;
+  const mode = checkWord('azure.upgradePolicy.mode', upgrade?.mode, ['Rolling', 'Manual'], faults);
+  const { distribution } = args.launcher ?? {};
+  if (
+    upgrade?.mode !== undefined &&
+    mode === 'Rolling' &&
+    distribution !== undefined &&
+    distribution !== 'bundled'
+  ) {
+    faults.push({
+      path: 'azure.upgradePolicy.mode',
+      reason: 'a rolling upgrade asks machines for their health, which only the bundled launcher tells',
+    });
+  }
+  for (const [part, from] of [
+    ['maxBatchPercent', 5],
+    ['maxUnhealthyPercent', 5],
+    ['maxUnhealthyUpgradedPercent', 0],
+  ] as const) {
+    const value = upgrade?.[part];
+    if (value === undefined || (Number.isInteger(value) && value >= from && value <= 100)) continue;
+    faults.push({
+      path: `azure.upgradePolicy.${part}`,
+      reason: `expected a whole number from ${String(from)} to 100, got ${JSON.stringify(value)}`,
     });
   }
   if (args.dockerRegistries !== undefined && !Array.isArray(args.dockerRegistries)) {

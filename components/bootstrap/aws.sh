@@ -65,6 +65,20 @@ instance_metadata() {
   export SPACELIFT_METADATA_instance_id=$instance_id SPACELIFT_METADATA_ami_id=$ami_id SPACELIFT_METADATA_asg_id=$asg_id
 }
 
+# Lets a group go on that waits for a launcher which is no more.
+release() {
+  local region group instance domain
+  if [ -z "$LIFECYCLE_HOOK" ] || [ "$(imds meta-data/autoscaling/target-lifecycle-state)" != Terminated ]; then return 0; fi
+  region=$(imds meta-data/placement/region) || return 1
+  domain=$(imds meta-data/services/domain) || return 1
+  instance=$(imds meta-data/instance-id) || return 1
+  group=$(imds meta-data/tags/instance/aws:autoscaling:groupName) || return 1
+  signed "$WORK/answer" autoscaling "$region" --max-time 20 \
+    --data "Action=CompleteLifecycleAction&Version=2011-01-01&LifecycleActionResult=CONTINUE" \
+    --data-urlencode "AutoScalingGroupName=$group" --data-urlencode "LifecycleHookName=$LIFECYCLE_HOOK" \
+    --data-urlencode "InstanceId=$instance" "https://autoscaling.$region.$domain/"
+}
+
 # Where runs must not get to, as "address port".
 metadata_service() {
   echo '169.254.169.254 80'

@@ -57,6 +57,21 @@ instance_metadata() {
   export SPACELIFT_METADATA_asg_id=${vm_resource_id%/virtualMachines/*}
 }
 
+# Takes off what a launcher that is no more has left: a protected machine is not replaced.
+release() {
+  local compute manager=https://management.azure.com
+  if [ ! -e /var/lib/poolwright/protected ]; then return 0; fi
+  compute=$(imds 'instance/compute?api-version=2021-02-01') || return 1
+  case $(json_text azEnvironment <<<"$compute") in
+    AzureUSGovernmentCloud) manager=https://management.usgovcloudapi.net ;;
+    AzureChinaCloud) manager=https://management.chinacloudapi.cn ;;
+  esac
+  authorized "$WORK/answer" "$manager/" --max-time 60 -X PUT -H 'Content-Type: application/json' \
+    --data "{\"location\":\"$(json_text location <<<"$compute")\",\"properties\":{\"protectionPolicy\":{\"protectFromScaleIn\":false,\"protectFromScaleSetActions\":false}}}" \
+    "$manager$(json_text resourceId <<<"$compute")?api-version=2024-07-01" || return 1
+  rm -f /var/lib/poolwright/protected
+}
+
 # The metadata service and the ports of the host's agent that hand out certificates; not its name service.
 metadata_service() {
   echo '169.254.169.254 80'

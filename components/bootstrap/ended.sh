@@ -15,7 +15,10 @@ status=$(systemctl show -P ExecMainStatus poolwright-launcher)
 last=$(journalctl -u poolwright-launcher -o cat -n 1 --no-pager 2>/dev/null | cut -c 1-300)
 cause="the launcher has ended ($result, exit code $status): $last"
 if [ "$POWER_OFF" = true ]; then
-  say "$cause. Powering off"
+  WORK=$(mktemp -d /run/poolwright-ended.XXXXXX)
+  release >/dev/null 2>&1 || true
+  rm -rf "$WORK"
+  say "$cause. $LEAVING"
   power_off
 else
   say "$cause. Staying up, because powerOffOnExit is false"

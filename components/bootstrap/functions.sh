@@ -13,7 +13,7 @@ fail() {
   local cause=$*
   trap - ERR
   if [ "$POWER_OFF" = true ]; then
-    say "$STEP failed: $cause. Powering off"
+    say "$STEP failed: $cause. $LEAVING"
     power_off
   else
     say "$STEP failed: $cause. Staying up, because powerOffOnExit is false"
@@ -21,7 +21,12 @@ fail() {
   exit 1
 }
 
+LEAVING='Powering off'
+if [ "${REPLACED_BY_HEALTH:-}" = true ]; then LEAVING='The group replaces this machine'; fi
+
+# A group that asks for the health of its machines leaves alone those that are off.
 power_off() {
+  if [ "${REPLACED_BY_HEALTH:-}" = true ]; then return 0; fi
   systemctl poweroff --no-block 2>/dev/null || poweroff -f
 }
 

@@ -52,7 +52,7 @@ export function bootScript(settings: BootSettings): string {
     everyStart[settings.cloud],
     '#!/bin/bash\n',
     `# Boot of a worker (launcher ${settings.launcher.version}, credentials ${settings.credentialsVersion})\n`,
-    onFailure(settings.powerOff),
+    onFailure(settings),
     `mkdir -p ${folder}/bin ${dockerConfigFolder}\n`,
     files,
     fileOf('/etc/systemd/system/poolwright-boot.service', '644', bootUnit(booted)),
@@ -95,10 +95,13 @@ function filesOf(settings: BootSettings): string {
 }
 
 /** Before the functions of the boot are there, little can go wrong but a disk without room. */
-function onFailure(powerOff: boolean): string {
-  const [then, command] = powerOff
-    ? ['Powering off', '; systemctl poweroff --no-block']
-    : ['Staying up, because powerOffOnExit is false', ''];
+function onFailure({ powerOff, life }: BootSettings): string {
+  const [then, command] =
+    life?.replacedByHealth === true
+      ? ['The group replaces this machine', '']
+      : powerOff
+        ? ['Powering off', '; systemctl poweroff --no-block']
+        : ['Staying up, because powerOffOnExit is false', ''];
   return (
     'set -eE\n' +
     `trap 'echo "poolwright: user data failed in line $LINENO; disk: $(df -h / | tail -n 1). ${then}" >/dev/console${command}; exit 1' ERR\n`

@@ -35,6 +35,21 @@ export interface BootSettings {
   readonly blockMetadata: boolean;
   /** How long a stop of the launcher may take: it lets its run finish. */
   readonly stopSeconds: number;
+  /** What our launcher does for its machine; null for other launchers, which do not. */
+  readonly life: MachineLife | null;
   /** Azure: which of the machine's identities to use. */
   readonly identityClientId?: string;
+}
+
+export interface MachineLife {
+  /** Go duration, or null for never. */
+  readonly disconnectedTimeout: string | null;
+  /** EC2: name of the group's hook, or null for none. */
+  readonly lifecycleHook: string | null;
+  /** Whether the machine may protect itself from scale-in. */
+  readonly scaleInProtection: boolean;
+  /** Port of the launcher's endpoint, or null for none. */
+  readonly healthPort: number | null;
+  /** The group replaces machines whose endpoint does not answer; one that is powered off it would leave alone. */
+  readonly replacedByHealth: boolean;
 }

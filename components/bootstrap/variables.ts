@@ -27,6 +27,8 @@ export function scriptSettings(settings: BootSettings): Record<string, string> {
     POWER_OFF: String(settings.powerOff),
     BLOCK_METADATA: String(settings.blockMetadata),
     IDENTITY_CLIENT_ID: settings.identityClientId ?? '',
+    LIFECYCLE_HOOK: settings.life?.lifecycleHook ?? '',
+    REPLACED_BY_HEALTH: String(settings.life?.replacedByHealth ?? false),
   };
 }
 
@@ -47,6 +49,22 @@ export function proxyVariables({ proxy }: Pick<BootSettings, 'proxy'>): Record<s
   );
 }
 
+/** What the launcher has to know of its machine. */
+function lifeVariables({ cloud, life, identityClientId }: BootSettings): Record<string, string> {
+  if (life === null) return {};
+  const values: Record<string, string | null | undefined> = {
+    POOLWRIGHT_CLOUD: cloud,
+    POOLWRIGHT_LIFECYCLE_HOOK: life.lifecycleHook,
+    POOLWRIGHT_SCALE_IN_PROTECTION: life.scaleInProtection ? null : 'false',
+    POOLWRIGHT_HEALTH_PORT: life.healthPort === null ? null : String(life.healthPort),
+    POOLWRIGHT_DISCONNECTED_TIMEOUT: life.disconnectedTimeout,
+    POOLWRIGHT_AZURE_CLIENT_ID: identityClientId,
+  };
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
 /** The launcher's own variables, and those by which its runs learn of proxies and certificates. */
 export function launcherVariables(settings: BootSettings): Record<string, string> {
   const { environment, extraCaCertificates, policy } = settings;
@@ -63,6 +81,7 @@ export function launcherVariables(settings: BootSettings): Record<string, string
   const passed = [...Object.keys(proxy), ...Object.keys(trusted)];
   const mount = `${caBundle}:${caBundle}`;
   return {
+    ...lifeVariables(settings),
     ...(settings.registries.length === 0 ? {} : { SPACELIFT_DOCKER_CONFIG_DIR: dockerConfigFolder }),
     ...environment,
     ...trusted,

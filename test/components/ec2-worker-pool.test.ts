@@ -3,6 +3,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Ec2WorkerPoolArgs } from '../../components/aws/arguments.js';
 import { debianPublisher } from '../../components/aws/image.js';
+import { heartbeatTimeout } from '../../components/aws/life.js';
 import { Ec2WorkerPool } from '../../components/ec2-worker-pool.js';
 import { aws, states } from './support/aws.js';
 import { deploy, unknownOutput, valueOf, type Deployment } from './support/deployment.js';
@@ -23,11 +24,13 @@ function scriptOf(deployment: Deployment): string {
     Buffer.from(deployment.one('LaunchTemplate').inputs['userData'] as string, 'base64'),
   ).toString();
 }
-const statementsOf = (deployment: Deployment) =>
+const statementsOf = (deployment: Deployment, policy = 'builds-read') =>
   (
-    JSON.parse(deployment.one('RolePolicy').inputs['policy'] as string) as {
-      Statement: { Action: string[]; Resource: unknown }[];
-    }
+    JSON.parse(
+      deployment.resources.find(({ type, name }) => type.endsWith(':RolePolicy') && name === policy)!.inputs[
+        'policy'
+      ] as string,
+    ) as { Statement: { Action: string[]; Resource: unknown }[] }
   ).Statement;
 
 describe('a pool on EC2', () => {
@@ -37,10 +40,12 @@ describe('a pool on EC2', () => {
       [
         "workerpools:index:Ec2WorkerPool builds",
         "aws:autoscaling/group:Group builds-workers",
+        "aws:autoscaling/lifecycleHook:LifecycleHook builds-finish-run",
         "aws:ec2/launchTemplate:LaunchTemplate builds-workers",
         "aws:ec2/securityGroup:SecurityGroup builds-workers",
         "aws:iam/instanceProfile:InstanceProfile builds-workers",
         "aws:iam/role:Role builds-workers",
+        "aws:iam/rolePolicy:RolePolicy builds-life",
         "aws:iam/rolePolicy:RolePolicy builds-read",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment builds-AmazonSSMManagedInstanceCore",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment builds-AutoScalingReadOnlyAccess",
@@ -97,6 +102,49 @@ describe('a pool on EC2', () => {
       'arn:aws:iam::aws:policy/AutoScalingReadOnlyAccess',
       'arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy',
     ]);
+  });
+
+  it('waits for the run of a machine that it takes out, and for nothing when that machine is broken', async () => {
+    const deployment = await make(least());
+    expect(deployment.one('LifecycleHook').inputs).toEqual({
+      name: 'poolwright-finish-run',
+      autoscalingGroupName: 'builds-workers-g',
+      lifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      heartbeatTimeout: 300,
+      defaultResult: 'CONTINUE',
+    });
+    const script = scriptOf(deployment);
+    expect(script).toContain("export POOLWRIGHT_CLOUD='aws'");
+    expect(script).toContain("export POOLWRIGHT_LIFECYCLE_HOOK='poolwright-finish-run'");
+    expect(script).toContain("export POOLWRIGHT_DISCONNECTED_TIMEOUT='30m'");
+    // A group waits a hundred times as long at most, and never longer than 48 hours.
+    const long = await make({ ...least(), launcher: { runTimeout: '24h' } });
+    expect(long.one('LifecycleHook').inputs['heartbeatTimeout']).toBe(867);
+    expect(heartbeatTimeout(10_000_000)).toBe(7_200);
+  });
+
+  it('lets a machine act on its own group only, and a role of the user have what its owner gives', async () => {
+    expect(statementsOf(await make(least()), 'builds-life')).toEqual([
+      {
+        Effect: 'Allow',
+        Action: [
+          'autoscaling:SetInstanceProtection',
+          'autoscaling:CompleteLifecycleAction',
+          'autoscaling:RecordLifecycleActionHeartbeat',
+        ],
+        Resource: 'arn:aws:autoscaling:eu-west-1:123456789012:builds-workers',
+      },
+    ]);
+    const own = await make({ ...least(), instanceRole: 'own' });
+    expect(own.resources.map(({ type }) => type)).not.toContain('aws:iam/rolePolicy:RolePolicy');
+    expect(own.one('LifecycleHook').inputs['defaultResult']).toBe('CONTINUE');
+  });
+
+  it('has neither hook nor its rights for launchers that know nothing of them', async () => {
+    const hosted = await make({ ...least(), launcher: { distribution: 'hosted' } });
+    expect(hosted.resources.map(({ name }) => name)).not.toContain('builds-finish-run');
+    expect(hosted.resources.map(({ name }) => name)).not.toContain('builds-life');
+    expect(scriptOf(hosted)).not.toContain('POOLWRIGHT_CLOUD');
   });
 
   it('keeps token and key as secrets, out of user data and of everything else', async () => {
@@ -220,6 +268,7 @@ describe('a pool on EC2', () => {
       machineType: 't3.micro',
       architecture: 'arm64',
       runAs: 'nobody',
+      replaceDisconnectedAfter: '30',
       diskSizeGb: 5,
       tags: { 'a b': 'c' },
       proxy: { http: 'http://user:secret@proxy:3128' },
@@ -246,6 +295,7 @@ describe('a pool on EC2', () => {
       'machineType',
       'privateKey',
       'proxy.http',
+      'replaceDisconnectedAfter',
       'runAs',
       'size.max',
       'subnetIds',

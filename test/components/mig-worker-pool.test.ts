@@ -91,6 +91,22 @@ describe('a pool on Google Cloud', () => {
     });
   });
 
+  it('tells the launcher where it is, and when a machine is of no use', async () => {
+    const script = scriptOf(await make(least()));
+    expect(script).toContain("export POOLWRIGHT_CLOUD='google'");
+    expect(script).toContain("export POOLWRIGHT_DISCONNECTED_TIMEOUT='30m'");
+    expect(script).not.toContain('POOLWRIGHT_HEALTH_PORT');
+    const never = scriptOf(await make({ ...least(), replaceDisconnectedAfter: 'never' }));
+    expect(never).not.toContain('POOLWRIGHT_DISCONNECTED_TIMEOUT');
+    // A machine that is off is made anew by the group itself.
+    expect((await make(least())).one('RegionInstanceGroupManager').inputs['instanceLifecyclePolicy']).toEqual(
+      {
+        forceUpdateOnRepair: 'YES',
+        defaultActionOnFailure: 'REPAIR',
+      },
+    );
+  });
+
   it('has outputs that are no secrets', async () => {
     let pool: MigWorkerPool | undefined;
     await deploy(() => (pool = new MigWorkerPool('builds', least())), google);

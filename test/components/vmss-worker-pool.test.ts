@@ -39,6 +39,8 @@ describe('a pool on Azure', () => {
         "workerpools:index:VmssWorkerPool builds",
         "azure-native:authorization:RoleAssignment builds-credentials",
         "azure-native:authorization:RoleAssignment builds-launcher",
+        "azure-native:authorization:RoleAssignment builds-life",
+        "azure-native:authorization:RoleDefinition builds-life",
         "azure-native:compute:VirtualMachineScaleSet builds-workers",
         "azure-native:keyvault:Secret builds-credentials",
         "azure-native:keyvault:Vault builds-credentials",
@@ -86,7 +88,98 @@ describe('a pool on Azure', () => {
     expect(grants.map(({ inputs }) => inputs['scope'])).toEqual([
       '/subscriptions/s/resourceGroups/g/keyvault/builds-credentials/secrets/credentials',
       '/subscriptions/s/resourceGroups/g/storage/builds-launcher',
+      expect.stringMatching(/builds-workers/),
     ]);
+  });
+
+  it('lets its identity protect instances of its own scale set, by a role that can no more', async () => {
+    const deployment = await make(least());
+    const set = deployment.resources.find(({ type }) => type.endsWith(':VirtualMachineScaleSet'))!;
+    const role = deployment.one('RoleDefinition');
+    expect(role.inputs).toMatchObject({
+      scope: expect.stringMatching(/^\/subscriptions\/[^/]+\/resourceGroups\/group$/) as string,
+      roleDefinitionId: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/,
+      ) as string,
+      permissions: [
+        {
+          actions: [
+            'Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read',
+            'Microsoft.Compute/virtualMachineScaleSets/virtualMachines/write',
+          ],
+        },
+      ],
+    });
+    const assignment = deployment.resources.find(
+      ({ type, name }) => type.endsWith(':RoleAssignment') && name === 'builds-life',
+    )!;
+    expect(assignment.dependencies).toContain(set.name);
+    const without = await make({ ...least(), azure: { scaleInProtection: false } });
+    expect(without.resources.map(({ name }) => name)).not.toContain('builds-life');
+    expect(scriptOf(without)).toContain("export POOLWRIGHT_SCALE_IN_PROTECTION='false'");
+  });
+
+  it('asks the launcher itself for its health, replaces machines by it, and upgrades new ones first', async () => {
+    const { inputs } = (await make(least())).one('VirtualMachineScaleSet');
+    expect(inputs['upgradePolicy']).toEqual({
+      mode: 'Rolling',
+      rollingUpgradePolicy: {
+        maxSurge: true,
+        maxBatchInstancePercent: 20,
+        maxUnhealthyInstancePercent: 100,
+        maxUnhealthyUpgradedInstancePercent: 20,
+        pauseTimeBetweenBatches: 'PT0S',
+      },
+    });
+    expect(inputs['automaticRepairsPolicy']).toEqual({
+      enabled: true,
+      gracePeriod: 'PT10M',
+      repairAction: 'Replace',
+    });
+    const profile = inputs['virtualMachineProfile'] as Record<string, unknown>;
+    expect(profile['extensionProfile']).toMatchObject({
+      extensions: [
+        {
+          type: 'ApplicationHealthLinux',
+          typeHandlerVersion: '2.0',
+          settings: { protocol: 'http', port: 8372, requestPath: '/health' },
+        },
+      ],
+    });
+    expect(profile['scheduledEventsProfile']).toEqual({
+      terminateNotificationProfile: { enable: true, notBeforeTimeout: 'PT15M' },
+    });
+    const script = scriptOf(await make(least()));
+    expect(script).toContain("export POOLWRIGHT_HEALTH_PORT='8372'");
+    expect(script).toContain("REPLACED_BY_HEALTH='true'");
+    expect(script).toContain("export POOLWRIGHT_AZURE_CLIENT_ID='client'");
+  });
+
+  it('follows what its user wants of upgrades, and leaves machines alone that are looked at', async () => {
+    const deployment = await make({
+      ...least(),
+      spot: true,
+      powerOffOnExit: false,
+      azure: { upgradePolicy: { mode: 'Manual' } },
+    });
+    const { inputs } = deployment.one('VirtualMachineScaleSet');
+    expect(inputs['upgradePolicy']).toEqual({ mode: 'Manual' });
+    expect(inputs['automaticRepairsPolicy']).toMatchObject({ enabled: false });
+    expect(profileOf(deployment)).not.toHaveProperty('scheduledEventsProfile');
+    expect(scriptOf(deployment)).toContain("REPLACED_BY_HEALTH='false'");
+    const batch = await make({ ...least(), azure: { upgradePolicy: { maxBatchPercent: 50 } } });
+    expect(batch.one('VirtualMachineScaleSet').inputs['upgradePolicy']).toMatchObject({
+      rollingUpgradePolicy: { maxBatchInstancePercent: 50 },
+    });
+  });
+
+  it('decides nothing by the health of launchers that do not tell it', async () => {
+    const hosted = await make({ ...least(), launcher: { distribution: 'hosted' } });
+    const { inputs } = hosted.one('VirtualMachineScaleSet');
+    expect(inputs['upgradePolicy']).toEqual({ mode: 'Manual' });
+    expect(inputs).not.toHaveProperty('automaticRepairsPolicy');
+    expect(profileOf(hosted)).not.toHaveProperty('extensionProfile');
+    expect(hosted.resources.map(({ name }) => name)).not.toContain('builds-life');
   });
 
   it('keeps token and key as secrets, out of custom data and of everything else', async () => {
@@ -138,7 +231,10 @@ describe('a pool on Azure', () => {
         new VmssWorkerPool('builds', {
           ...least(),
           machineType: 'Standard_A1_v2',
-          azure: { diskType: 'Premium_LRS' },
+          azure: {
+            diskType: 'Premium_LRS',
+            upgradePolicy: { mode: 'Automatic', maxBatchPercent: 0 },
+          },
         });
       } catch (caught) {
         error = caught;
@@ -147,6 +243,8 @@ describe('a pool on Azure', () => {
     expect((error as pulumi.InputPropertiesError).errors.map(({ propertyPath }) => propertyPath)).toEqual([
       'machineType',
       'azure.diskType',
+      'azure.upgradePolicy.mode',
+      'azure.upgradePolicy.maxBatchPercent',
     ]);
   });
 

@@ -41,7 +41,11 @@ export async function deployPool(
       return {
         userData: gunzipSync(Buffer.from(textOf(inputs['userData']), 'base64')).toString(),
         launcherKey: textOf(deployed.one('BucketObjectv2').inputs['key']),
-        policy: textOf(deployed.one('RolePolicy').inputs['policy']),
+        policy: joined(
+          deployed.resources
+            .filter(({ type }) => type.endsWith(':RolePolicy'))
+            .map(({ inputs }) => textOf(inputs['policy'])),
+        ),
       };
     }
     case 'azure': {
@@ -67,6 +71,12 @@ export async function deployPool(
       return { userData: textOf(data['startup-script']), launcherKey: '', policy: '' };
     }
   }
+}
+
+/** One policy with the statements of all. */
+function joined(policies: readonly string[]): string {
+  const statements = policies.flatMap((text) => (JSON.parse(text) as { Statement: unknown[] }).Statement);
+  return JSON.stringify({ Version: '2012-10-17', Statement: statements });
 }
 
 function textOf(value: unknown): string {

@@ -24,6 +24,7 @@ export function minimal(cloud: Cloud): BootSettings {
     registries: [],
     blockMetadata: true,
     stopSeconds: 4500,
+    life: null,
   };
 }
 
@@ -65,6 +66,13 @@ export function everyOption(cloud: Cloud): BootSettings {
     registries: ['eu-west-1', 'us-east-1'].map((region) => `123456789012.dkr.ecr.${region}.amazonaws.com`),
     blockMetadata: false,
     identityClientId: '00000000-0000-0000-0000-000000000000',
+    life: {
+      disconnectedTimeout: '45m',
+      lifecycleHook: 'poolwright-finish-run',
+      scaleInProtection: false,
+      healthPort: 8372,
+      replacedByHealth: true,
+    },
   };
 }
 

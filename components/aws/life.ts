@@ -1,0 +1,64 @@
+// The end of a pool's machines on EC2: the group's hook, which waits for the run, and the rights by which a worker answers
+// it and protects itself.
+import * as pulumi from '@pulumi/pulumi';
+import { LifecycleHook } from '@pulumi/aws/autoscaling/lifecycleHook.js';
+import type { Group } from '@pulumi/aws/autoscaling/group.js';
+import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
+import type { ChildOptions } from '../plan.js';
+
+/** Names of hooks are the group's own. */
+export const lifecycleHook = 'poolwright-finish-run';
+
+/**
+ * Seconds that the group waits for a worker's next sign: short, so that a broken machine is not waited for; but the group
+ * waits a hundred times as long at most, so a hundredth of the longest run. Bounds: 30 to 7200
+ * (docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html).
+ */
+export function heartbeatTimeout(longestRun: number): number {
+  return Math.min(7_200, Math.max(300, Math.ceil(longestRun / 100)));
+}
+
+/** `roleName`: null when the role is not ours, and its owner gives the rights. `stopSeconds`: the longest run. */
+export function endOfLife(
+  name: string,
+  group: Group,
+  {
+    roleName,
+    stopSeconds,
+  }: { readonly roleName: pulumi.Output<string> | null; readonly stopSeconds: pulumi.Output<number> },
+  options: ChildOptions,
+): void {
+  new LifecycleHook(
+    `${name}-finish-run`,
+    {
+      name: lifecycleHook,
+      autoscalingGroupName: group.name,
+      lifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
+      heartbeatTimeout: stopSeconds.apply(heartbeatTimeout),
+      defaultResult: 'CONTINUE',
+    },
+    options,
+  );
+  if (roleName === null) return;
+  new RolePolicy(
+    `${name}-life`,
+    {
+      role: roleName,
+      policy: pulumi.jsonStringify({
+        Version: '2012-10-17',
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: [
+              'autoscaling:SetInstanceProtection',
+              'autoscaling:CompleteLifecycleAction',
+              'autoscaling:RecordLifecycleActionHeartbeat',
+            ],
+            Resource: group.arn,
+          },
+        ],
+      }),
+    },
+    options,
+  );
+}
