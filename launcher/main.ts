@@ -8,6 +8,8 @@ declare const __LAUNCHER_VERSION__: string;
 const help = `launcher – takes runs of a worker pool, one at a time, and executes them on this machine
 
 Usage: launcher [--help | --version]
+       launcher controller [--help]      the pool controller of a Kubernetes cluster
+       launcher run-init | run-server    in the containers of a run pod
 
 All settings come from the environment:
 
@@ -27,6 +29,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${__LAUNCHER_VERSION__}\n`);
     return 0;
   }
+  if (first === 'controller' || first === 'run-init' || first === 'run-server')
+    return kubernetes(first, args.slice(1));
   if (first !== undefined) {
     process.stderr.write(`Expected no arguments, got ${JSON.stringify(first)}. See launcher --help.\n`);
     return 2;
@@ -43,6 +47,17 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`${error.stack ?? ''}\n`);
     if (wrongSettings) return 2;
     return error instanceof PoolwrightError && error.code === 'NOT_CONNECTED' ? 3 : 1;
+  }
+}
+
+/** Loaded only for these commands: a worker on a machine has no use for it. */
+async function kubernetes(command: string, args: readonly string[]): Promise<number> {
+  try {
+    const { runKubernetesCommand } = await import('./kubernetes/main.js');
+    return await runKubernetesCommand(command, args, __LAUNCHER_VERSION__);
+  } catch (error) {
+    process.stderr.write(`launcher ${command}: ${messageOf(error)}\n`);
+    return error instanceof PoolwrightError && error.code === 'INVALID_ARGUMENT' ? 2 : 1;
   }
 }
 

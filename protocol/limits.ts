@@ -32,6 +32,11 @@ export const rhythm = {
   silence: 30_000,
   /** An out-of-contact worker that does not return within this is lost. */
   lostAfter: 8_000,
+  /**
+   * The same for workers whose runs are pods: the run goes on without the controller that speaks for it, and another one
+   * may take over within a lease's time.
+   */
+  podLostAfter: 300_000,
   /** After a start of the control plane every known worker has this long to come back. */
   returnAfterRestart: 30_000,
   /** An assignment that is not accepted within this goes back to the queue. */

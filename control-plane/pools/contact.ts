@@ -1,7 +1,6 @@
 // What workers say of themselves: they register, report, and go. Compares what a worker holds with what the
 // database says it holds, both ways, and settles every difference.
 import { PoolwrightError } from '../../protocol/errors.js';
-import { rhythm } from '../../protocol/limits.js';
 import { isProven } from '../../protocol/proof.js';
 import type { HeldRun, UpMessage } from '../../protocol/messages.js';
 import type { Context, Tx } from '../context.js';
@@ -11,7 +10,7 @@ import { lockRun, tell } from '../runs/change.js';
 import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
-import { isFree } from './workers.js';
+import { isFree, lostAt } from './workers.js';
 
 type Register = Extract<UpMessage, { type: 'register' }>;
 type Heartbeat = Extract<UpMessage, { type: 'heartbeat' }>;
@@ -108,12 +107,12 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
   );
 }
 
-/** In order: the worker leaves at once. Broken: it has `rhythm.lostAfter` to come back. */
+/** In order: the worker leaves at once. Broken: it has some time to come back. */
 export async function workerGone(context: Context, sender: Sender, message: Gone): Promise<void> {
   const now = context.clock.now();
   const found = await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: message.orderly ? now : now + rhythm.lostAfter })
+    .set({ connected: false, lost_at: message.orderly ? now : lostAt(now) })
     .where('id', '=', sender.worker)
     .where('pool_id', '=', sender.pool)
     .where('session', '=', message.session)

@@ -1,5 +1,7 @@
 // Workers as people see and steer them: list, status, drain.
+import { sql, type RawBuilder } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
+import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
 import type { WorkerRow } from '../store/schema.js';
 
@@ -14,6 +16,12 @@ export function workerStatus(worker: WorkerRow): WorkerStatus {
 /** Whether it may be given a run. */
 export function isFree(worker: WorkerRow): boolean {
   return worker.connected && !worker.leaving && !worker.drained && worker.run_id === null;
+}
+
+/** For an update of workers that are out of contact since `now` (Unix milliseconds): when each counts as lost. */
+export function lostAt(now: number, after: number = rhythm.lostAfter): RawBuilder<number> {
+  const pod = now + Math.max(after, rhythm.podLostAfter);
+  return sql<number>`case when executor = 'pod' then ${pod}::bigint else ${now + after}::bigint end`;
 }
 
 /** Oldest first. Workers that are out of contact but not lost yet are among them. */

@@ -3,6 +3,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
 import { endRunOf } from '../pools/loss.js';
+import { lostAt } from '../pools/workers.js';
 import { requeue } from '../runs/attempts.js';
 import { changeRun, lockRun, tell, type RunChange } from '../runs/change.js';
 import { transitions } from '../runs/transitions.js';
@@ -28,7 +29,7 @@ export async function allowReturn(context: Context): Promise<void> {
   const now = context.clock.now();
   await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: now + rhythm.returnAfterRestart })
+    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
     .execute();
 }
 
@@ -41,7 +42,7 @@ export async function allowReturnOfSilent(context: Context): Promise<void> {
   const silent = now - 2 * rhythm.heartbeat;
   await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: now + rhythm.returnAfterRestart })
+    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
     .where((where) =>
       where.or([
         where.and([where('connected', '=', true), where('last_contact_at', '<', silent)]),
@@ -56,7 +57,7 @@ async function noticeSilence(context: Context): Promise<void> {
   const now = context.clock.now();
   const silent = await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: now + rhythm.lostAfter })
+    .set({ connected: false, lost_at: lostAt(now) })
     .where('connected', '=', true)
     .where('last_contact_at', '<', now - rhythm.silence)
     .returning(['id', 'pool_id'])

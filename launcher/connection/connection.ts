@@ -14,7 +14,7 @@ export interface WorkerIdentity {
   readonly metadata: Readonly<Record<string, string>>;
   /** Version of the launcher. */
   readonly version: string;
-  readonly executor: 'docker' | 'host';
+  readonly executor: 'docker' | 'host' | 'pod';
 }
 
 /** What the control plane says besides what is about `register`; checked, and each only once. */

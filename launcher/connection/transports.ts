@@ -17,6 +17,8 @@ export interface TransportOptions {
   readonly proxies: ProxySettings;
   /** PEM: what HTTPS trusts. Asked for when it is needed. */
   readonly authorities: () => string[];
+  /** Of token and key, where many workers of a process share them. Default: made from the two. */
+  readonly context?: SecureContext;
 }
 
 /** In the order in which they are tried. */
@@ -29,12 +31,14 @@ export function createTransports(options: TransportOptions): readonly Transport[
   };
   const overTls = mqttOverTls({
     broker: parseBrokerEndpoint(token.broker.endpoint),
-    context: createSecureContext({
-      cert: token.certificate,
-      key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-      ca: [...token.authorities],
-      minVersion: 'TLSv1.2',
-    }),
+    context:
+      options.context ??
+      createSecureContext({
+        cert: token.certificate,
+        key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        ca: [...token.authorities],
+        minVersion: 'TLSv1.2',
+      }),
     ownAuthorities: token.authorities,
     identity,
     proxies,

@@ -52,7 +52,7 @@ export interface WorldRequest {
 }
 
 export interface Executor {
-  readonly kind: 'docker' | 'host';
+  readonly kind: 'docker' | 'host' | 'pod';
   /** Throws ENGINE_UNAVAILABLE with what to do. Cheap: asked at every start, before large libraries are loaded. */
   check(): Promise<void>;
   /** Throws ENGINE_UNAVAILABLE (the worker's fault) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */

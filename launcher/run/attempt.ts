@@ -20,6 +20,10 @@ export interface AttemptDependencies extends StageDependencies {
   readonly folder: string;
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
+  /** Number of the last record that others have sent in this attempt. Default: 0. */
+  readonly spoolAfter?: number;
+  /** Told once the control plane has the result. */
+  readonly onDelivered?: (outcome: Result['outcome']) => void;
   /** Gets the run's log as text, masked; for a launcher that prints run logs. */
   readonly printer?: RunPrinter;
 }
@@ -29,7 +33,9 @@ export type EndReason =
   /** The run goes on elsewhere or has ended: nothing more is said of this attempt. */
   | { readonly kind: 'stale' }
   /** Somebody or something wants it ended; the result says so. */
-  | { readonly kind: 'stop'; readonly error: PoolwrightError };
+  | { readonly kind: 'stop'; readonly error: PoolwrightError }
+  /** Ended from outside, and somebody who knows why tells the result: only the log is delivered. */
+  | { readonly kind: 'hand-over'; readonly error: PoolwrightError };
 
 export interface Attempt {
   readonly run: string;
@@ -58,6 +64,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
   let begun = false;
   let stop: PoolwrightError | undefined;
   let stale = false;
+  let handedOver = false;
 
   function end(reason: EndReason): void {
     if (reason.kind === 'stale') {
@@ -71,6 +78,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
       return;
     }
     if (stop !== undefined) return;
+    handedOver = reason.kind === 'hand-over';
     stop = reason.error;
     work.abort(reason.error);
     if (reason.error.code === 'LAUNCHER_STOPPED') {
@@ -117,7 +125,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
 
   /** Runs the attempt and delivers everything that it says. */
   async function withLog(api: WorkerApi, folder: string): Promise<void> {
-    const spool = await createSpool(join(folder, 'spool.ndjson'), deps.now);
+    const spool = await createSpool(join(folder, 'spool.ndjson'), deps.now, deps.spoolAfter);
     const journal = createJournal({
       spool,
       clock: deps.clock,
@@ -125,6 +133,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
     });
     const uploader = startUploader({
       spool,
+      after: deps.spoolAfter ?? 0,
       api,
       log,
       signal: delivery.signal,
@@ -135,8 +144,10 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
     });
     // Rejects when delivery is given up, which `live` hears of below; here it must not count as unheard.
     uploader.done.catch(() => undefined);
+    let outcome: Result['outcome'] | undefined;
     try {
       await conclude(api, folder, journal, (result) => {
+        outcome = result.outcome;
         spool.add(result);
       });
       await spool.finish();
@@ -144,6 +155,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
         log.error(`The log of run ${run} cannot be written to ${folder}: ${spool.failure.message}`, { run });
       }
       await uploader.done;
+      if (outcome !== undefined && uploader.acknowledged === spool.last) deps.onDelivered?.(outcome);
     } finally {
       // Ends the uploader, should it still be at work, before the file goes.
       delivery.abort(new PoolwrightError('STALE_ATTEMPT', 'The attempt is over.'));
@@ -197,6 +209,10 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
       log.info(`Run ${run} finished its ${assignment.stage.toLowerCase()}`, { run });
     } catch (error) {
       if (stale || isStale(error)) throw error;
+      if (handedOver) {
+        journal.endOutput();
+        return;
+      }
       const fault = stop ?? asFault(error);
       if (mayGiveBack(fault) && (await giveBack(api, fault))) {
         throw new PoolwrightError('STALE_ATTEMPT', 'The run was given back.');

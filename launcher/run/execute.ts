@@ -7,7 +7,7 @@ import { isReadRun } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
 import type { Clock } from '../clock.js';
 import type { Executor, RunWorld } from '../executors/executor.js';
-import type { Settings } from '../settings/settings.js';
+import type { ContainerSettings, Settings } from '../settings/settings.js';
 import { environmentOf } from './environment.js';
 import type { Journal } from './journal.js';
 import { startLimits } from './limits.js';
@@ -16,8 +16,18 @@ import type { KeepWorkspace, PrepareSource } from './source/source.js';
 import { runPhases } from './steps.js';
 import type { WorkerApi } from './worker-api.js';
 
+/** What a stage needs of the launcher's settings. */
+export interface StageSettings extends Pick<
+  Settings,
+  'privateKey' | 'passedVariables' | 'maskedVariables' | 'timeouts' | 'debug' | 'vcsMappings' | 'proxies'
+> {
+  readonly containers: Pick<ContainerSettings, 'defaultImage'>;
+}
+
 export interface StageDependencies {
-  readonly settings: Settings;
+  readonly settings: StageSettings;
+  /** Absolute: the folder with the run's files, where that is not for the attempt to make. */
+  readonly workspace?: string;
   readonly executor: Executor;
   readonly prepareSource: PrepareSource;
   readonly keepWorkspace: KeepWorkspace;
@@ -33,7 +43,7 @@ export interface StageRequest {
   readonly deps: StageDependencies;
   readonly assignment: Assignment;
   readonly api: WorkerApi;
-  /** Absolute: has an empty `workspace` and `scratch` in it. */
+  /** Absolute: has an empty `scratch` in it, and an empty `workspace` where `deps` names no other. */
   readonly folder: string;
   readonly journal: Journal;
   readonly signal: AbortSignal;
@@ -96,12 +106,16 @@ async function work(
   }
 }
 
+function workspaceOf({ deps, folder }: StageRequest): string {
+  return deps.workspace ?? join(folder, 'workspace');
+}
+
 /** Files and world at the same time; when one fails, the other is ended. */
 async function prepare(request: StageRequest): Promise<RunWorld> {
   const { deps, assignment, api, folder, journal } = request;
   const { settings, executor } = deps;
   const { run, attempt } = assignment;
-  const workspace = join(folder, 'workspace');
+  const workspace = workspaceOf(request);
   const onLine = (line: string) => {
     journal.line(line);
   };
@@ -173,6 +187,6 @@ async function keep(request: StageRequest, changes: Changes | null): Promise<str
   const file = join(folder, 'scratch', 'workspace.sealed');
   const { run } = assignment;
   const { privateKey } = deps.settings;
-  await deps.keepWorkspace({ run, folder: join(folder, 'workspace'), file, privateKey, signal });
+  await deps.keepWorkspace({ run, folder: workspaceOf(request), file, privateKey, signal });
   return api.putWorkspace(file, signal);
 }

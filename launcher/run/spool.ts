@@ -38,16 +38,19 @@ interface Place {
   readonly offset: number;
 }
 
-/** Opens a new spool file. `now` gives Unix milliseconds by the control plane's clock. */
-export async function createSpool(path: string, now: () => number): Promise<Spool> {
+/**
+ * Opens a new spool file. `now` gives Unix milliseconds by the control plane's clock. `after`: the last number that
+ * somebody else has used in this attempt already.
+ */
+export async function createSpool(path: string, now: () => number, after = 0): Promise<Spool> {
   const handle = await open(path, 'wx+', 0o600);
   /** Where batches may begin: after each write, so none is longer than `limits.spoolBatch`. */
-  const places: Place[] = [{ number: 0, offset: 0 }];
+  const places: Place[] = [{ number: after, offset: 0 }];
   let waiting: string[] = [];
   let writing: Promise<void> | undefined;
-  let written = { number: 0, offset: 0 };
+  let written = { number: after, offset: 0 };
   let wake: (() => void)[] = [];
-  let last = 0;
+  let last = after;
   let closed = false;
   let failure: Error | undefined;
 

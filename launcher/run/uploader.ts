@@ -16,6 +16,8 @@ export interface Uploader {
 
 export interface UploaderOptions {
   readonly spool: Spool;
+  /** Number of the last record that the control plane has already. Default: 0. */
+  readonly after?: number;
   readonly api: WorkerApi;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -23,8 +25,8 @@ export interface UploaderOptions {
   readonly onStale: (error: PoolwrightError) => void;
 }
 
-export function startUploader({ spool, api, log, signal, onStale }: UploaderOptions): Uploader {
-  let acknowledged = 0;
+export function startUploader({ spool, after = 0, api, log, signal, onStale }: UploaderOptions): Uploader {
+  let acknowledged = after;
 
   async function send(): Promise<void> {
     for (;;) {

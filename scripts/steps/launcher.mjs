@@ -1,7 +1,11 @@
-// dist/launcher.cjs: the launcher as one file, for Node 20 and later, and its version.
+// dist/launcher.cjs: the launcher as one file, for Node 20 and later, and its version. What only Kubernetes needs is a file
+// of its own beside it, dist/launcher-kubernetes.cjs, so that workers on machines do not carry it in memory.
 import { createHash } from 'node:crypto';
 import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { build } from 'esbuild';
+
+const kubernetes = './launcher-kubernetes.cjs';
 
 const placeholder = '@@launcher-version@@';
 
@@ -9,33 +13,51 @@ const placeholder = '@@launcher-version@@';
 export const launcher = {
   what: 'launcher',
   inputs: ['{protocol,launcher}/**/*.ts'],
-  outputs: ['dist/launcher.cjs', 'dist/launcher.version'],
+  outputs: ['dist/launcher.cjs', 'dist/launcher-kubernetes.cjs', 'dist/launcher.version'],
   async run() {
-    const result = await build({
-      entryPoints: ['launcher/main.ts'],
-      outfile: 'dist/launcher.cjs',
-      bundle: true,
-      format: 'cjs',
-      platform: 'node',
-      target: 'node20',
-      // Whole names keep stack traces readable; white space is what costs start time.
-      minifyWhitespace: true,
-      minifySyntax: true,
-      legalComments: 'none',
-      banner: { js: '#!/usr/bin/env node' },
-      define: { __LAUNCHER_VERSION__: JSON.stringify(placeholder) },
-      // Optional native parts of ssh2 (Docker over SSH), which the launcher does not offer.
-      external: ['cpu-features', '*.node'],
-      write: false,
-      logLevel: 'warning',
-    });
-    const text = result.outputFiles[0]?.text;
-    if (text === undefined) throw new Error('The launcher bundle came out empty');
-    // The version is the hash of the bundle with the placeholder in it: the same sources give the same version.
-    const version = createHash('sha256').update(text).digest('hex').slice(0, 16);
+    const [text, more] = await Promise.all([
+      bundle('launcher/main.ts'),
+      bundle('launcher/kubernetes/main.ts'),
+    ]);
+    // The version is the hash of the bundles with the placeholder in them: the same sources give the same version.
+    const version = createHash('sha256').update(text).update(more).digest('hex').slice(0, 16);
     await writeFile('dist/launcher.cjs', text.replaceAll(placeholder, version));
+    await writeFile(join('dist', kubernetes), more);
     await chmod('dist/launcher.cjs', 0o755);
     await writeFile('dist/launcher.version', `${version}\n`);
-    return `${(text.length / 1024 / 1024).toFixed(1)} MB, version ${version}`;
+    const megabytes = (/** @type {string} */ { length }) => (length / 1024 / 1024).toFixed(1);
+    return `${megabytes(text)} MB and ${megabytes(more)} MB, version ${version}`;
   },
 };
+
+/** @param {string} entry */
+async function bundle(entry) {
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    // Whole names keep stack traces readable; white space is what costs start time.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+    ...(entry === 'launcher/main.ts' ? { banner: { js: '#!/usr/bin/env node' } } : {}),
+    define: { __LAUNCHER_VERSION__: JSON.stringify(placeholder) },
+    // Optional native parts of ssh2 (Docker over SSH), which the launcher does not offer.
+    external: ['cpu-features', '*.node'],
+    plugins: [
+      {
+        name: 'kubernetes beside',
+        setup({ onResolve }) {
+          onResolve({ filter: /^\.\/kubernetes\/main\.js$/ }, () => ({ path: kubernetes, external: true }));
+        },
+      },
+    ],
+    write: false,
+    logLevel: 'warning',
+  });
+  const text = result.outputFiles[0]?.text;
+  if (text === undefined) throw new Error(`The bundle of ${entry} came out empty`);
+  return text;
+}

@@ -1,0 +1,33 @@
+// Steps in the container beside this one in a run pod. The pod was made for one assignment, by the pool's controller.
+import type { Bridge } from '../kubernetes/pod/bridge.js';
+import type { Executor } from './executor.js';
+
+/** `project`: the run's files as the worker sees them; `home`: its home folder. */
+export function createPodExecutor(
+  bridge: Bridge,
+  places: { readonly project: string; readonly home: string },
+): Executor {
+  return {
+    kind: 'pod',
+    check: () => Promise.resolve(),
+    async open({ signal }) {
+      await bridge.hello;
+      signal.throwIfAborted();
+      return {
+        projectDirectory: places.project,
+        run: (step, onOutput, stop) =>
+          bridge.run(
+            { ...step, environment: { HOME: places.home, LANG: 'C.UTF-8', ...step.environment } },
+            onOutput,
+            stop,
+          ),
+        close() {
+          bridge.close();
+          return Promise.resolve();
+        },
+      };
+    },
+    // A pod is made once: nothing of another one can be in here.
+    sweep: () => Promise.resolve(0),
+  };
+}

@@ -1,0 +1,276 @@
+// One worker of a pool: its line to the control plane, and the run that it has. Idle, it is an object of the API server
+// and a connection, nothing else.
+import type { HeldRun } from '../../protocol/messages.js';
+import { messageOf } from '../../protocol/errors.js';
+import { places } from '../../protocol/kubernetes/names.js';
+import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/resources.js';
+import type { Assignment } from '../../protocol/messages.js';
+import type { Connection, Order } from '../connection/connection.js';
+import { createConnection } from '../connection/reconnecting.js';
+import { createTransports } from '../connection/transports.js';
+import type { Log } from '../log.js';
+import { trustedCertificates } from '../network/tls.js';
+import { variables } from '../settings/variables.js';
+import { paths } from './api.js';
+import type { PoolCredentials } from './credentials.js';
+import { keyOf, type Worker } from './objects.js';
+import type { RunSecret } from './pod/assignment-files.js';
+import { graceSeconds } from './pod-spec.js';
+import { startPodRun, type PodRun, type PodRunDependencies } from './pod-run.js';
+
+export interface AgentDependencies extends PodRunDependencies {
+  /** Of the controller. */
+  readonly version: string;
+  /** Its run has ended, or something else that the pool should look at. */
+  readonly onChange: () => void;
+}
+
+export interface AgentOptions {
+  readonly worker: Worker;
+  readonly workerId: string;
+  readonly credentials: PoolCredentials;
+  /** The pool's, as it is when it is asked. */
+  readonly spec: () => WorkerPoolSpec;
+  readonly poolName: string;
+  /** What an earlier controller has left: the run that the worker holds. */
+  readonly held?: RunSecret;
+}
+
+export interface Agent {
+  readonly workerId: string;
+  readonly busy: boolean;
+  /** Failed tries to connect since it was last connected, and why the last one failed. */
+  readonly trouble: { readonly tries: number; readonly reason: string };
+  readonly registered: boolean;
+  podChanged(name: string): void;
+  /** Connects with others once it has no run. */
+  useCredentials(credentials: PoolCredentials): void;
+  /** Takes nothing new; ends after its run. Resolves when it is gone in order. May be called twice. */
+  leave(reason: string): Promise<void>;
+}
+
+export function startAgent(deps: AgentDependencies, options: AgentOptions): Agent {
+  const { api, clock, log, recorder } = deps;
+  const { worker, workerId } = options;
+  let { credentials } = options;
+  let wanted = credentials;
+  let current: PodRun | undefined;
+  let leaving: string | undefined;
+  let registered = false;
+  let drained = false;
+  let trouble = { tries: 0, reason: '' };
+  let gone: (() => void) | undefined;
+  let left: Promise<void> | undefined;
+  let published = '';
+  let publishing = Promise.resolve();
+  let connection: Connection = connect();
+
+  function connect(): Connection {
+    const { token, privateKey, secureContext } = credentials;
+    return createConnection({
+      transports: createTransports({
+        token,
+        privateKey,
+        worker: workerId,
+        proxies: deps.proxies,
+        authorities: () => trustedCertificates(token.authorities, process.env),
+        context: secureContext,
+      }),
+      token,
+      privateKey,
+      identity: {
+        worker: workerId,
+        metadata: {
+          k8s_namespace: worker.metadata.namespace,
+          k8s_worker: worker.metadata.name,
+          k8s_pool: options.poolName,
+        },
+        version: deps.version,
+        executor: 'pod',
+      },
+      status: () => ({ held: held(), leaving: leaving !== undefined }),
+      listener: {
+        onRegistered(isDrained) {
+          drained = isDrained;
+          registered = true;
+          trouble = { tries: 0, reason: '' };
+          changed();
+        },
+        onDisconnected(reason) {
+          registered = false;
+          trouble = { tries: trouble.tries + 1, reason };
+          changed();
+        },
+        onOrder,
+      },
+      clock,
+      random: deps.random,
+      // A hundred workers would say the same; the pool says it once, by an event.
+      log: quiet(log),
+    });
+  }
+
+  function held(): HeldRun {
+    return current === undefined
+      ? null
+      : { run: current.run, attempt: current.attempt, begun: current.begun };
+  }
+
+  function onOrder(order: Order): void {
+    switch (order.type) {
+      case 'assignment':
+        assign(order);
+        return;
+      case 'stop':
+        if (current?.run === order.run && current.attempt === order.attempt) {
+          current.end(order.kind === 'stale' ? { kind: 'stale' } : { kind: 'stop', reason: order.reason });
+        } else void connection.report();
+        return;
+      case 'drain':
+        drained = order.drained;
+        changed();
+        return;
+      case 'leave':
+        if (order.immediate) current?.end({ kind: 'stop', reason: order.reason });
+        // The object goes, and with it the worker; the pool makes another one.
+        api
+          .remove(`${paths.workers(worker.metadata.namespace)}/${worker.metadata.name}`)
+          .catch((error: unknown) => {
+            log.warn(`${keyOf(worker)} could not be removed: ${messageOf(error)}`);
+          });
+        return;
+    }
+  }
+
+  function assign(assignment: Assignment): void {
+    if (current?.run === assignment.run && current.attempt === assignment.attempt) return;
+    if (current !== undefined || leaving !== undefined) {
+      // Not accepted, it goes back to the queue; the report tells what is going on here.
+      void connection.report();
+      return;
+    }
+    recorder.record('Worker', worker, 'Normal', 'RunAssigned', `Run ${assignment.run} was assigned.`);
+    const spec = options.spec();
+    begin(
+      {
+        assignment,
+        privateKey: credentials.privateKey,
+        authorities: [...credentials.token.authorities],
+        defaultImage: variables.defaultImage.default ?? '',
+        customBinariesPath: spec.pod.customBinariesPath ?? '',
+        // The server still has its own last words to say.
+        grace: Math.max(1, graceSeconds(spec.pod) * 0.7) * 1000,
+        greeting: `Worker ${workerId} of pool ${options.poolName} (controller ${deps.version}) prepares the run in ${places.workspace}.`,
+      },
+      false,
+    );
+    void connection.report();
+  }
+
+  function begin(secret: RunSecret, resumed: boolean): void {
+    const run = startPodRun(deps, {
+      worker,
+      workerId,
+      secret,
+      spec: options.spec(),
+      resumed,
+      now: () => connection.now(),
+    });
+    current = run;
+    changed();
+    void run.done.then(over);
+  }
+
+  async function over(): Promise<void> {
+    current = undefined;
+    if (leaving !== undefined) await end(leaving);
+    else if (wanted !== credentials) await reconnect();
+    else await connection.report();
+    changed();
+  }
+
+  async function reconnect(): Promise<void> {
+    await connection.end('the pool has other credentials');
+    credentials = wanted;
+    registered = false;
+    if (leaving !== undefined) return;
+    connection = connect();
+    connection.start();
+  }
+
+  async function end(reason: string): Promise<void> {
+    await connection.end(reason);
+    registered = false;
+    gone?.();
+  }
+
+  function changed(): void {
+    publish();
+    deps.onChange();
+  }
+
+  function stateWord(): string {
+    if (current !== undefined) return 'BUSY';
+    if (!registered) return 'OFFLINE';
+    return drained ? 'DRAINED' : 'IDLE';
+  }
+
+  /** Writes the status when it is another than was written last, one after the other. */
+  function publish(): void {
+    publishing = publishing
+      .then(async () => {
+        const status: WorkerStatus = {
+          registered,
+          state: stateWord(),
+          currentRunID: current?.run ?? '',
+        };
+        const text = JSON.stringify(status);
+        if (text === published) return;
+        published = text;
+        const path = `${paths.workers(worker.metadata.namespace)}/${worker.metadata.name}/status`;
+        await api.patch(path, { status });
+      })
+      .catch((error: unknown) => {
+        published = '';
+        log.debug(`The status of ${keyOf(worker)} could not be written: ${messageOf(error)}`);
+      });
+  }
+
+  if (options.held !== undefined) begin(options.held, true);
+  connection.start();
+  return {
+    workerId,
+    get busy() {
+      return current !== undefined;
+    },
+    get trouble() {
+      return trouble;
+    },
+    get registered() {
+      return registered;
+    },
+    podChanged(name) {
+      if (current !== undefined && name.startsWith(current.run.toLowerCase())) current.podChanged();
+    },
+    useCredentials(next) {
+      wanted = next;
+      if (current === undefined && wanted !== credentials) void reconnect();
+    },
+    leave(reason) {
+      left ??= new Promise<void>((resolve) => {
+        gone = resolve;
+        leaving = reason;
+        if (current === undefined) void end(reason);
+        else void connection.report();
+      });
+      return left;
+    },
+  };
+}
+
+function quiet(log: Log): Log {
+  const debug: Log['debug'] = (message, fields) => {
+    log.debug(message, fields);
+  };
+  return { debug, info: debug, warn: debug, error: debug };
+}

@@ -1,0 +1,100 @@
+// Arguments of `launcher controller`, under the names that users of such controllers know.
+import { parseArgs } from 'node:util';
+import { parseTimeout } from '../../protocol/duration.js';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+
+export interface ControllerArguments {
+  /** Empty: all. */
+  readonly namespaces: readonly string[];
+  /** Of the controller: lease and API key are there. */
+  readonly namespace: string;
+  readonly leaderElect: boolean;
+  readonly healthAddress: string;
+  /** `0`: none. */
+  readonly metricsAddress: string;
+  readonly launcherImage: string;
+  /** Milliseconds. */
+  readonly patience: { readonly start: number; readonly create: number; readonly confirm: number };
+  readonly debug: boolean;
+}
+
+export const controllerHelp = `launcher controller – looks after the WorkerPools of a Kubernetes cluster
+
+Usage: launcher controller [options]
+
+  --namespaces NAME                   Look after pools of this namespace; may be given again. Default: all.
+  --controller-namespace NAME         Namespace of the controller: lease, own API key.
+                                      Default: $CONTROLLER_NAMESPACE, or default.
+  --leader-elect                      Work only while no other replica does.
+  --health-probe-bind-address ADDRESS Where /healthz and /readyz answer. Default: :8081.
+  --metrics-bind-address ADDRESS      Where /metrics answers, 0 for nowhere. Default: 0.
+  --launcher-image IMAGE              Image of init and launcher-grpc in run pods; has this program as "launcher".
+                                      Default: $POOLWRIGHT_LAUNCHER_IMAGE.
+  --start-timeout DURATION            How long an image may fail to be pulled before its run fails. Default: 2m.
+  --create-timeout DURATION           How long a pod may fail to be made, for a full quota. Default: 5m.
+  --confirm-timeout DURATION          How long a node may take to confirm the end of a pod, beyond the pod's own
+                                      grace, before it counts as gone. Default: 15s.
+  --debug                             Say more.
+
+The cluster is that of the service account, or of $KUBECONFIG.
+`;
+
+/** Throws INVALID_ARGUMENT. */
+export function readControllerArguments(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): ControllerArguments {
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(args);
+  } catch (error) {
+    throw new PoolwrightError('INVALID_ARGUMENT', `${messageOf(error)} See launcher controller --help.`);
+  }
+  const launcherImage = values['launcher-image'] ?? environment['POOLWRIGHT_LAUNCHER_IMAGE'] ?? '';
+  if (launcherImage === '') {
+    throw new PoolwrightError(
+      'INVALID_ARGUMENT',
+      "Expected the image of run pods' launcher in --launcher-image or POOLWRIGHT_LAUNCHER_IMAGE, got none.",
+    );
+  }
+  return {
+    namespaces: values.namespaces ?? [],
+    namespace: values['controller-namespace'] ?? environment['CONTROLLER_NAMESPACE'] ?? 'default',
+    leaderElect: values['leader-elect'] ?? false,
+    healthAddress: values['health-probe-bind-address'] ?? ':8081',
+    metricsAddress: values['metrics-bind-address'] ?? '0',
+    launcherImage,
+    patience: {
+      start: duration('start-timeout', values['start-timeout'] ?? '2m'),
+      create: duration('create-timeout', values['create-timeout'] ?? '5m'),
+      confirm: duration('confirm-timeout', values['confirm-timeout'] ?? '15s'),
+    },
+    debug: values.debug ?? false,
+  };
+}
+
+function duration(name: string, text: string): number {
+  try {
+    return parseTimeout(text);
+  } catch (error) {
+    throw new PoolwrightError('INVALID_ARGUMENT', `--${name}: ${messageOf(error)}`);
+  }
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      namespaces: { type: 'string', multiple: true },
+      'controller-namespace': { type: 'string' },
+      'leader-elect': { type: 'boolean' },
+      'health-probe-bind-address': { type: 'string' },
+      'metrics-bind-address': { type: 'string' },
+      'launcher-image': { type: 'string' },
+      'start-timeout': { type: 'string' },
+      'create-timeout': { type: 'string' },
+      'confirm-timeout': { type: 'string' },
+      debug: { type: 'boolean' },
+    },
+  }).values;
+}

@@ -1,0 +1,122 @@
+// Events on pools and workers: what a person sees with `kubectl describe`. The same event again within some minutes only
+// counts up.
+import { messageOf } from '../../protocol/errors.js';
+import { apiVersion } from '../../protocol/kubernetes/names.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import { paths, type KubeApi } from './api.js';
+import type { KubeObject } from './objects.js';
+
+export type EventReason =
+  | 'WorkerPoolCannotRegister'
+  | 'WorkerPoolRegistered'
+  | 'WorkerCannotConnect'
+  | 'WorkerRegistered'
+  | 'WorkerRemoved'
+  | 'CredentialsChanged'
+  | 'RunAssigned'
+  | 'RunPodCreated'
+  | 'RunPodNotCreated'
+  | 'RunPodFailed'
+  | 'RunFinished';
+
+export interface Recorder {
+  /** Never throws; an event that cannot be written is logged. */
+  record(
+    kind: 'WorkerPool' | 'Worker',
+    about: KubeObject,
+    type: 'Normal' | 'Warning',
+    reason: EventReason,
+    message: string,
+  ): void;
+}
+
+interface Written {
+  readonly path: string;
+  count: number;
+  readonly at: number;
+}
+
+/** Milliseconds in which the same event counts up. */
+const sameWithin = 10 * 60_000;
+const remembered = 1000;
+
+export function createRecorder(api: KubeApi, clock: Clock, log: Log): Recorder {
+  const written = new Map<string, Written>();
+  let serial = 0;
+  let last = Promise.resolve();
+
+  async function write(
+    kind: string,
+    { metadata }: KubeObject,
+    type: string,
+    reason: string,
+    text: string,
+  ): Promise<void> {
+    const message = text.slice(0, 1024);
+    const key = [metadata.uid, reason, message].join(' ');
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const before = written.get(key);
+    if (before !== undefined && clock.monotonic() - before.at < sameWithin) {
+      before.count += 1;
+      const done = await api.patch(before.path, { count: before.count, lastTimestamp: now });
+      if (done !== undefined) return;
+    }
+    serial += 1;
+    const name = `${metadata.name}.${Math.round(clock.now()).toString(16)}${serial.toString(16)}`.slice(-250);
+    await api.create(paths.events(metadata.namespace), {
+      metadata: { name, namespace: metadata.namespace },
+      involvedObject: {
+        apiVersion,
+        kind,
+        name: metadata.name,
+        namespace: metadata.namespace,
+        uid: metadata.uid,
+      },
+      type,
+      reason,
+      message,
+      source: { component: 'workerpool-controller' },
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    });
+    written.set(key, {
+      path: `${paths.events(metadata.namespace)}/${name}`,
+      count: 1,
+      at: clock.monotonic(),
+    });
+    const [oldest] = written.keys();
+    if (written.size > remembered && oldest !== undefined) written.delete(oldest);
+  }
+
+  return {
+    record(kind, about, type, reason, message) {
+      last = last
+        .then(() => write(kind, about, type, reason, message))
+        .catch((error: unknown) => {
+          log.debug(`The event ${reason} could not be written: ${messageOf(error)}`);
+        });
+    },
+  };
+}
+
+/** The last warnings about a pod, as a sentence to append; empty when there are none. */
+export async function wordsOfEvents(api: KubeApi, pod: KubeObject): Promise<string> {
+  interface Events {
+    readonly items: readonly {
+      readonly type?: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+  }
+  const query = new URLSearchParams({ fieldSelector: `involvedObject.uid=${pod.metadata.uid}` });
+  const path = `${paths.events(pod.metadata.namespace)}?${query.toString()}`;
+  // Only more words on something that is told anyway.
+  const found = await api.get<Events>(path).catch(() => undefined);
+  const warnings = (found?.items ?? [])
+    .filter(({ type }) => type === 'Warning')
+    .slice(-3)
+    .map(({ reason = '', message = '' }) => `${reason}: ${message}`);
+  return warnings.length === 0 ? '' : ` Events of the pod: ${[...new Set(warnings)].join('; ')}`;
+}

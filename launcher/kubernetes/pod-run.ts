@@ -1,0 +1,339 @@
+// One assignment on Kubernetes: Secret → accept → Pod → its end → the result, if nobody in the pod has told it. Secret and
+// pod are all the state there is: another controller goes on from them.
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { annotations, apiVersion, containers, finalizer } from '../../protocol/kubernetes/names.js';
+import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
+import { createBackoff } from '../backoff.js';
+import { sleep, type Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { ProxySettings } from '../network/proxies.js';
+import { trustedCertificates } from '../network/tls.js';
+import { createWorkerApi, type WorkerApi } from '../run/worker-api.js';
+import { isConflict, KubeError, paths, type KubeApi } from './api.js';
+import { wordsOfEvents, type Recorder } from './events.js';
+import type { Metrics } from './metrics.js';
+import { keyOf, ownerReference, type Pod, type Worker } from './objects.js';
+import { writeRunSecret, type LastWord, type RunSecret } from './pod/assignment-files.js';
+import { endOf, lastWordOf, statusOf, type PodEnd } from './pod-end.js';
+import { isAllowedImage, podName, podOf, runLabels } from './pod-spec.js';
+import { untilOver, type Patience } from './pod-watch.js';
+import { append, isStale, stale, stateOf, type Verdict } from './report.js';
+import { isDone, keepsFailed, keepsSuccessful } from './retention.js';
+
+export interface PodRunDependencies {
+  readonly api: KubeApi;
+  readonly recorder: Recorder;
+  readonly metrics: Metrics;
+  readonly proxies: ProxySettings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** From memory. */
+  readonly findPod: (namespace: string, name: string) => Pod | undefined;
+  /** Image of `init` and `launcher-grpc` where the pool names none. */
+  readonly launcherImage: string;
+  readonly patience: Patience;
+}
+
+export interface PodRunRequest {
+  readonly worker: Worker;
+  readonly workerId: string;
+  readonly secret: RunSecret;
+  readonly spec: WorkerPoolSpec;
+  /** Whether Secret and perhaps pod are there from an earlier controller. */
+  readonly resumed: boolean;
+  /** Unix milliseconds by the control plane's clock. */
+  readonly now: () => number;
+}
+
+export type RunEnd =
+  /** A person or a deadline wants it ended. */
+  | { readonly kind: 'stop'; readonly reason: string }
+  /** The attempt no longer counts: nothing is told. */
+  | { readonly kind: 'stale' };
+
+export interface PodRun {
+  readonly run: string;
+  readonly attempt: number;
+  readonly begun: boolean;
+  end(end: RunEnd): void;
+  /** Something of its pod has changed. */
+  podChanged(): void;
+  /** Resolves when the result is told and only kept pods are left. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): PodRun {
+  const { api, clock, log, recorder, metrics } = deps;
+  const { worker, secret, spec } = request;
+  const { assignment } = secret;
+  const { run, attempt } = assignment;
+  const { namespace } = worker.metadata;
+  const name = podName(run, assignment.stage, attempt);
+  const podPath = `${paths.pods(namespace)}/${name}`;
+  const limits = deps.patience;
+  const started = clock.monotonic();
+  const cut = new AbortController();
+  let wake: () => void = () => undefined;
+  let begun = request.resumed;
+  let ending: RunEnd | undefined;
+  let removing = false;
+  let seenRunning = request.resumed;
+
+  const podRun: PodRun = {
+    run,
+    attempt,
+    get begun() {
+      return begun;
+    },
+    end(end) {
+      if (ending?.kind === 'stale') return;
+      ending = end.kind === 'stale' ? end : (ending ?? end);
+      if (end.kind === 'stale') cut.abort(stale());
+      wake();
+    },
+    podChanged() {
+      wake();
+    },
+    done: live().catch((error: unknown) => {
+      log.error(`Run ${run} could not be brought to its end: ${messageOf(error)}`, { run });
+    }),
+  };
+  return podRun;
+
+  async function live(): Promise<void> {
+    const line = createWorkerApi({
+      ...assignment.bulk,
+      run,
+      attempt,
+      authorities: () => trustedCertificates(secret.authorities, process.env),
+      own: { authorities: secret.authorities, now: request.now },
+      proxies: deps.proxies,
+      clock,
+      random: deps.random,
+      log,
+    });
+    let outcome: LastWord['outcome'] = 'dropped';
+    try {
+      outcome = await work(line);
+    } catch (error) {
+      if (!isStale(error)) throw error;
+      log.info(`Attempt ${String(attempt)} of run ${run} no longer counts.`, { run });
+      const pod = await currentPod();
+      const word = pod === undefined ? undefined : lastWordOf(pod);
+      outcome = word?.delivered === true ? word.outcome : 'dropped';
+    } finally {
+      line.close();
+      await again(() => cleanUp(outcome));
+    }
+  }
+
+  async function work(line: WorkerApi): Promise<LastWord['outcome']> {
+    if (!request.resumed) await again(makeSecret);
+    if ((await again(currentPod)) === undefined) {
+      begun = false;
+      await line.accept(cut.signal);
+      const refused = await makePod(line);
+      if (refused !== undefined) return settle(line, refused);
+    }
+    const { last, forced, problem } = await untilOver({
+      look: () => again(currentPod),
+      remove: () => again(removePod),
+      ending: () => ending !== undefined,
+      onWake: (next) => (wake = next),
+      observe,
+      clock,
+      patience: limits,
+    });
+    const word = last === undefined ? undefined : lastWordOf(last);
+    if (word?.delivered === true) {
+      record('Normal', 'RunFinished', `Run ${run}: pod ${name} ended, ${word.outcome}.`);
+      return word.outcome;
+    }
+    cut.signal.throwIfAborted();
+    const end = problem ?? endOf(last, forced);
+    return settle(line, end, last, word);
+  }
+
+  // ——— Secret and pod
+
+  async function makeSecret(): Promise<void> {
+    const data = writeRunSecret(secret);
+    await api
+      .create(paths.secrets(namespace), {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: {
+          name,
+          namespace,
+          labels: labelsOf(),
+          ownerReferences: [ownerReference('Worker', apiVersion, worker)],
+        },
+        immutable: true,
+        type: 'Opaque',
+        stringData: data,
+      })
+      .catch((error: unknown) => {
+        if (!isConflict(error, 'AlreadyExists')) throw error;
+      });
+  }
+
+  function labelsOf() {
+    return runLabels({ run, attempt, pool: assignment.pool, workerId: request.workerId });
+  }
+
+  /** Makes the pod, or answers why it cannot be made. */
+  async function makePod(line: WorkerApi): Promise<PodEnd | undefined> {
+    const runnerImage = [assignment.runnerImage, spec.pod.defaultRunnerImage, secret.defaultImage].find(
+      (image) => image !== null && image !== undefined && image !== '',
+    ) as string;
+    if (!isAllowedImage(runnerImage, spec.allowedRunnerImageHosts)) {
+      return {
+        code: 'IMAGE_UNAVAILABLE',
+        text:
+          `the pool allows runner images of ${spec.allowedRunnerImageHosts?.join(', ') ?? ''} only, and the run asks for ` +
+          `${runnerImage} (spec.allowedRunnerImageHosts of the WorkerPool)`,
+        elsewhere: false,
+      };
+    }
+    const { launcherImage = '' } = spec.pod;
+    const body = podOf({
+      run,
+      attempt,
+      stage: assignment.stage,
+      pool: assignment.pool,
+      workerId: request.workerId,
+      worker,
+      settings: spec.pod,
+      runnerImage,
+      launcherImage: launcherImage === '' ? deps.launcherImage : launcherImage,
+      secretName: name,
+    });
+    const backoff = createBackoff({ base: 1000, ceiling: 15_000, random: deps.random });
+    let told = '';
+    for (;;) {
+      cut.signal.throwIfAborted();
+      if (ending?.kind === 'stop') return { code: 'RUN_STOPPED', text: ending.reason, elsewhere: false };
+      try {
+        await api.create(paths.pods(namespace), body);
+        metrics.created((clock.monotonic() - started) / 1000);
+        record('Normal', 'RunPodCreated', `Run ${run}: created pod ${name}.`);
+        return undefined;
+      } catch (error) {
+        if (isConflict(error, 'AlreadyExists')) return undefined;
+        metrics.notCreated();
+        const isQuota = error instanceof KubeError && error.status === 403 && /quota/i.test(error.message);
+        const isRefusal = error instanceof KubeError && error.status >= 400 && error.status < 500;
+        const text = messageOf(error);
+        record('Warning', 'RunPodNotCreated', `Run ${run}: ${text}`);
+        if ((isRefusal && !isQuota && error.status !== 409) || clock.monotonic() - started > limits.create)
+          return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: false };
+        if (text !== told) await tell(line, `The pod of this run cannot be made yet, trying again: ${text}`);
+        told = text;
+        await sleep(clock, 500 + backoff.next(), cut.signal);
+      }
+    }
+  }
+
+  async function currentPod(): Promise<Pod | undefined> {
+    return deps.findPod(namespace, name) ?? (await api.get<Pod>(podPath));
+  }
+
+  function observe(pod: Pod): void {
+    const server = statusOf(pod, containers.server)?.state;
+    begun = server?.running !== undefined || server?.terminated !== undefined;
+    if (seenRunning || pod.status?.phase !== 'Running') return;
+    seenRunning = true;
+    metrics.running((clock.monotonic() - started) / 1000);
+  }
+
+  async function removePod(): Promise<void> {
+    if (removing) return;
+    await api.remove(podPath);
+    removing = true;
+  }
+
+  // ——— the end
+
+  async function settle(
+    line: WorkerApi,
+    end: PodEnd,
+    pod?: Pod,
+    word?: LastWord,
+  ): Promise<LastWord['outcome']> {
+    const where = `Pod ${namespace}/${name}`;
+    const stopped = ending?.kind === 'stop' ? ending.reason : undefined;
+    const words = pod === undefined || stopped !== undefined ? '' : await wordsOfEvents(api, pod);
+    const message =
+      stopped === undefined ? `${where}: ${end.text.trim()}.${words}` : `The run was stopped: ${stopped}`;
+    record('Warning', 'RunPodFailed', `Run ${run}: ${message}`);
+    log.warn(message, { run });
+    const verdict: Verdict =
+      stopped === undefined
+        ? { outcome: 'failed', code: end.code, message }
+        : { outcome: 'stopped', code: 'RUN_STOPPED', message };
+    if (stopped === undefined && end.elsewhere && (await giveBack(line, end, message))) return 'dropped';
+    await append(
+      line,
+      { state: word?.state ?? stateOf(secret, begun), line: message, verdict, now: request.now() },
+      cut.signal,
+    );
+    return verdict.outcome;
+  }
+
+  /** Another worker may do better, if no command has run. */
+  async function giveBack(line: WorkerApi, { code }: PodEnd, message: string): Promise<boolean> {
+    try {
+      await line.reject({ code, message }, cut.signal);
+      return true;
+    } catch (error) {
+      if (error instanceof PoolwrightError && error.code === 'CONFLICT') return false;
+      throw error;
+    }
+  }
+
+  /** A line in the log of a run that has no pod yet. */
+  async function tell(line: WorkerApi, text: string): Promise<void> {
+    await append(line, { state: 'PREPARING', line: text, now: request.now() }, cut.signal);
+  }
+
+  async function cleanUp(outcome: LastWord['outcome']): Promise<void> {
+    const pod = await currentPod();
+    if (pod !== undefined) {
+      const kept = outcome === 'finished' ? keepsSuccessful(spec) : outcome === 'failed' && keepsFailed(spec);
+      await api.patch(podPath, {
+        metadata: {
+          annotations: { [annotations.outcome]: outcome },
+          finalizers: (pod.metadata.finalizers ?? []).filter((other) => other !== finalizer),
+        },
+        // What runs beside the run ends with it: kubelets end a pod whose time is over and keep it to look at.
+        ...(kept && !isDone(pod) ? { spec: { activeDeadlineSeconds: 1 } } : {}),
+      });
+      if (!kept && pod.metadata.deletionTimestamp === undefined) await api.remove(podPath);
+    }
+    await api.remove(`${paths.secrets(namespace)}/${name}`);
+  }
+
+  /** Until the API server has done it: it may be away for minutes. */
+  async function again<Answer>(step: () => Promise<Answer>): Promise<Answer> {
+    const backoff = createBackoff({ base: 500, ceiling: 10_000, random: deps.random });
+    for (let count = 1; ; count += 1) {
+      try {
+        return await step();
+      } catch (error) {
+        if (error instanceof KubeError && error.status >= 400 && error.status < 500 && count >= 20)
+          throw error;
+        if (count === 1) log.warn(`${keyOf(worker)}: ${messageOf(error)}. Trying again.`, { run });
+        await sleep(clock, 100 + backoff.next());
+      }
+    }
+  }
+
+  function record(
+    type: 'Normal' | 'Warning',
+    reason: Parameters<Recorder['record']>[3],
+    message: string,
+  ): void {
+    recorder.record('Worker', worker, type, reason, message);
+  }
+}

@@ -1,0 +1,175 @@
+// An API server, a control plane, a stand-in node and controllers as real processes, and what tests do with them.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import type { RunWithHistory } from '../../../control-plane/cli/api/runs.js';
+import type { StackInput } from '../../../control-plane/cli/api/stacks.js';
+import { until } from '../../launcher/support/until.js';
+import { logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
+import { runnerImage } from '../../support/runner-image.js';
+import { startApiServer, type ApiServer } from './api-server.js';
+import { startKubelet, type Kubelet } from './kubelet.js';
+import { installDefinitions, json } from './manifests.js';
+
+const program = fileURLToPath(new URL('../../../dist/launcher.cjs', import.meta.url));
+
+interface Made {
+  readonly stack: string;
+  readonly run: string;
+}
+
+export interface Cluster {
+  readonly server: ApiServer;
+  readonly plane: TestPlane;
+  readonly kubelet: Kubelet;
+  /** All that controllers have said. */
+  readonly said: () => string;
+  startController(...more: readonly string[]): Promise<ChildProcess>;
+  /** Kills the one that was started last, at once. */
+  killController(): Promise<void>;
+  apply(...objects: readonly object[]): Promise<void>;
+  /** With a Secret of the control plane's pool; waits for its workers. */
+  createPool(name: string, poolSize: number, spec: object): Promise<void>;
+  patchPool(name: string, spec: object): Promise<void>;
+  triggerRun(stack: StackInput): Promise<Made>;
+  reached(made: Made, ...states: readonly string[]): Promise<RunWithHistory>;
+  logHas(made: Made, state: string, text: string): Promise<void>;
+  confirm(made: Made): Promise<void>;
+  stop(made: Made): Promise<void>;
+  names(kind: string, ...more: readonly string[]): Promise<readonly string[]>;
+  /** Of a pool at the control plane; null when there is none. */
+  poolName(id: string): Promise<string | null>;
+  /** Waits until no Secret of a run is left. */
+  noRunSecrets(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `options`: further ones of every controller. */
+export async function startCluster(options: readonly string[] = []): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'poolwright-test-'));
+  const [server, plane] = await Promise.all([startApiServer(), startControlPlane(folder)]);
+  await installDefinitions(server);
+  const kubelet = startKubelet({
+    server,
+    images: { 'registry.test/launcher:1': runnerImage, 'registry.test/runner:1': runnerImage },
+    launcherProgram: program,
+  });
+  const controllers: ChildProcess[] = [];
+  let said = '';
+
+  const withWords = (error: unknown): never => {
+    throw new Error(`${String(error)}; the controller said ${said.slice(-4000)}`);
+  };
+
+  const cluster: Cluster = {
+    server,
+    plane,
+    kubelet,
+    said: () => said,
+    async startController(...more) {
+      const before = said.length;
+      const child = spawn(
+        process.execPath,
+        [
+          program,
+          'controller',
+          ...['--launcher-image=registry.test/launcher:1', '--health-probe-bind-address=127.0.0.1:0'],
+          ...options,
+          ...more,
+        ],
+        {
+          env: {
+            PATH: process.env['PATH'],
+            KUBECONFIG: server.kubeconfig.admin,
+          },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => (said += text));
+      controllers.push(child);
+      await until(
+        () => /Looking after|waiting/.test(said.slice(before)),
+        'the controller to start',
+        30_000,
+      ).catch(withWords);
+      return child;
+    },
+    async killController() {
+      const child = controllers.pop();
+      const ended = new Promise((resolve) => child?.once('close', resolve));
+      child?.kill('SIGKILL');
+      await ended;
+    },
+    async apply(...objects) {
+      await server.kubectl(['apply', '-f', '-'], json(...objects));
+    },
+    async createPool(name, poolSize, spec) {
+      const before = (await plane.workers()).length;
+      const reference = (key: string) => ({ secretKeyRef: { name, key } });
+      await cluster.apply(
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name },
+          stringData: { token: plane.token, privateKey: Buffer.from(plane.privateKey).toString('base64') },
+        },
+        {
+          apiVersion: 'workers.spacelift.io/v1beta1',
+          kind: 'WorkerPool',
+          metadata: { name },
+          spec: { poolSize, token: reference('token'), privateKey: reference('privateKey'), ...spec },
+        },
+      );
+      await plane.idle(before + poolSize).catch(withWords);
+    },
+    async patchPool(name, spec) {
+      await server.kubectl(['patch', 'workerpool', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+    },
+    triggerRun: (stack) => plane.triggerRun({ runnerImage: 'registry.test/runner:1', ...stack }),
+    reached: (made, ...states) => plane.reached(made.stack, made.run, ...states).catch(withWords),
+    async logHas(made, state, text) {
+      await until(
+        async () => (await logOf(plane, made.stack, made.run, state)).includes(text),
+        `the log of ${state} to have ${JSON.stringify(text)}`,
+        40_000,
+      ).catch(withWords);
+    },
+    async confirm(made) {
+      const mutation = 'mutation ($stack: ID!, $run: ID!) { runConfirm(stack: $stack, run: $run) { id } }';
+      await plane.client.request(mutation, { ...made }, z.unknown());
+    },
+    async stop(made) {
+      const mutation = 'mutation ($stack: ID!, $run: ID!) { runStop(stack: $stack, run: $run) { id } }';
+      await plane.client.request(mutation, { ...made }, z.unknown());
+    },
+    names: async (kind, ...more) =>
+      (await server.kubectl(['get', kind, '-o', 'name', ...more])).trim().split('\n').filter(Boolean),
+    async poolName(id) {
+      const schema = z.object({ workerPool: z.object({ name: z.string() }).nullable() });
+      const { workerPool } = await plane.client.request(
+        'query ($id: ID!) { workerPool(id: $id) { name } }',
+        { id },
+        schema,
+      );
+      return workerPool?.name ?? null;
+    },
+    async noRunSecrets() {
+      await until(
+        async () => (await cluster.names('secrets', '-l', 'workers.spacelift.io/run-id')).length === 0,
+        'the Secrets of runs to be gone',
+      ).catch(withWords);
+    },
+    async close() {
+      for (const controller of controllers) controller.kill('SIGKILL');
+      await kubelet.close();
+      await plane.close();
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return cluster;
+}

@@ -1,0 +1,251 @@
+// A stand-in for a node: it takes every pod that has none, and either runs its containers for real, as Docker containers
+// that share folders and a network, or moves it through an ending that a test asks for.
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { ApiServer } from './api-server.js';
+import { createClient, type Client, type TestPod } from './client.js';
+
+const run = promisify(execFile);
+
+/** What becomes of a pod; `run`: its containers are executed. Anything else is a status that is written to it. */
+export type Fate = 'run' | ((pod: TestPod, node: Kubelet) => Promise<void>);
+
+export interface Kubelet {
+  /** Decides over pods that come from now on. */
+  fate: (pod: TestPod) => Fate;
+  /** Pods that it has got, by name. */
+  readonly seen: readonly string[];
+  setStatus(pod: TestPod, status: object): Promise<void>;
+  event(pod: TestPod, reason: string, message: string): Promise<void>;
+  /** Confirms the end of a pod that is being deleted, as a kubelet does. */
+  confirm(pod: TestPod): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface KubeletOptions {
+  readonly server: ApiServer;
+  /** Image name in pods → image of this machine's engine. */
+  readonly images: Readonly<Record<string, string>>;
+  /** Mounted at /usr/local/bin/launcher of launcher containers; run with this machine's Node. */
+  readonly launcherProgram: string;
+}
+
+interface Running {
+  readonly folder: string;
+  readonly children: Map<string, ChildProcess>;
+  ended: boolean;
+}
+
+interface ContainerSpec {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly env?: readonly { name: string; value?: string }[];
+  readonly volumeMounts?: readonly { name: string; mountPath: string; readOnly?: boolean }[];
+}
+
+const node = 'node-1';
+const user = 1983;
+
+export function startKubelet(options: KubeletOptions): Kubelet {
+  const client: Client = createClient(options.server);
+  const pods = new Map<string, Running>();
+  const seen: string[] = [];
+  let closed = false;
+  const work = new Set<Promise<void>>();
+
+  const kubelet: Kubelet = {
+    fate: () => 'run',
+    seen,
+    setStatus: (pod, status) => client.patchStatus(pod, status),
+    event: (pod, reason, message) => client.event(pod, reason, message),
+    async confirm(pod) {
+      await client.removeNow(pod);
+    },
+    async close() {
+      closed = true;
+      await looking;
+      for (const [name, running] of pods) await endContainers(name, running, true);
+      await Promise.allSettled(work);
+      for (const { folder } of pods.values()) await rm(folder, { recursive: true, force: true });
+    },
+  };
+
+  async function look(): Promise<void> {
+    while (!closed) {
+      const found = await client.pods().catch(() => []);
+      for (const pod of found) {
+        const name = pod.metadata.name;
+        const running = pods.get(name);
+        if (running === undefined && !seen.includes(name)) {
+          seen.push(name);
+          start(name, take(pod));
+        } else if (running !== undefined && !running.ended && pod.metadata.deletionTimestamp !== undefined) {
+          start(name, endContainers(name, running, false));
+        } else if (pod.metadata.deletionTimestamp !== undefined && pod.metadata.finalizers === undefined) {
+          start(name, client.removeNow(pod));
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  function start(name: string, step: Promise<void>): void {
+    const noted = step
+      .catch((error: unknown) => {
+        if (!closed) process.stderr.write(`kubelet, pod ${name}: ${String(error)}\n`);
+      })
+      .finally(() => work.delete(noted));
+    work.add(noted);
+  }
+
+  async function take(pod: TestPod): Promise<void> {
+    await client.bind(pod, node);
+    const fate = kubelet.fate(pod);
+    if (fate === 'run') await execute(pod);
+    else await fate(pod, kubelet);
+  }
+
+  /** Containers of one pod: the init containers one after the other, then the others at once. */
+  async function execute(pod: TestPod): Promise<void> {
+    const { name } = pod.metadata;
+    const folder = await mkdtemp(join(tmpdir(), 'poolwright-pod-'));
+    await chmod(folder, 0o755);
+    const running: Running = { folder, children: new Map(), ended: false };
+    pods.set(name, running);
+    const volumes = await makeVolumes(pod, folder);
+    const spec = pod.spec as unknown as {
+      initContainers: readonly ContainerSpec[];
+      containers: readonly ContainerSpec[];
+    };
+    const initStatuses: object[] = [];
+    const statuses = new Map<string, object>();
+    const write = (phase: string) =>
+      client.patchStatus(pod, {
+        phase,
+        initContainerStatuses: initStatuses,
+        containerStatuses: [...statuses.values()],
+      });
+    for (const container of spec.initContainers) {
+      const end = await runContainer(pod, container, volumes, running);
+      initStatuses.push(statusOf(container, { terminated: end }));
+      if (end.exitCode !== 0) {
+        await write('Failed');
+        running.ended = true;
+        return;
+      }
+    }
+    const ends = spec.containers.map(async (container) => {
+      statuses.set(container.name, statusOf(container, { running: { startedAt: new Date().toISOString() } }));
+      const end = await runContainer(pod, container, volumes, running);
+      statuses.set(container.name, statusOf(container, { terminated: end }));
+      if (
+        statuses.size > 0 &&
+        [...statuses.values()].some((status) => 'running' in (status as { state: object }).state)
+      )
+        await write('Running');
+      return end.exitCode;
+    });
+    await write('Running');
+    const codes = await Promise.all(ends);
+    await write(codes.every((code) => code === 0) ? 'Succeeded' : 'Failed');
+    running.ended = true;
+  }
+
+  async function makeVolumes(pod: TestPod, folder: string): Promise<Map<string, string>> {
+    const volumes = new Map<string, string>();
+    for (const volume of pod.spec.volumes as readonly { name: string; secret?: { secretName: string } }[]) {
+      const path = join(folder, volume.name);
+      await mkdir(path);
+      if (volume.secret !== undefined) {
+        const data = await client.secret(pod.metadata.namespace, volume.secret.secretName);
+        for (const [key, value] of Object.entries(data)) {
+          await writeFile(join(path, key), Buffer.from(value, 'base64'), { mode: 0o440 });
+          await chown(join(path, key), user, user);
+        }
+      }
+      await chown(path, user, user);
+      volumes.set(volume.name, path);
+    }
+    return volumes;
+  }
+
+  async function runContainer(
+    pod: TestPod,
+    container: ContainerSpec,
+    volumes: ReadonlyMap<string, string>,
+    running: Running,
+  ): Promise<{ exitCode: number; reason: string; message?: string }> {
+    const word = join(running.folder, `${container.name}.word`);
+    await writeFile(word, '');
+    await chmod(word, 0o666);
+    const isLauncher = container.command[0] === 'launcher';
+    const mounts = (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => [
+      '-v',
+      `${volumes.get(name) ?? ''}:${mountPath}${readOnly === true ? ':ro' : ''}`,
+    ]);
+    const [program = '', ...rest] = container.command;
+    const child = spawn(
+      'docker',
+      [
+        ...['run', '--rm', '--name', engineName(pod.metadata.name, container.name)],
+        ...['--network', 'host', '--user', `${String(user)}:${String(user)}`, '--cap-drop', 'ALL'],
+        ...['--security-opt', 'no-new-privileges', '-v', `${word}:/dev/termination-log`],
+        ...mounts,
+        ...(container.env ?? []).flatMap(({ name, value }) => ['-e', `${name}=${value ?? ''}`]),
+        ...(isLauncher ? hostProgram(options.launcherProgram) : []),
+        options.images[container.image] ?? container.image,
+        ...(isLauncher ? [process.execPath, options.launcherProgram] : [program]),
+        ...rest,
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
+    running.children.set(container.name, child);
+    const exitCode = await new Promise<number>((resolve) => {
+      child.once('close', (code) => {
+        resolve(code ?? 137);
+      });
+    });
+    const message = (await readFile(word, 'utf8')) || (exitCode === 0 ? '' : said);
+    return {
+      exitCode,
+      reason: exitCode === 0 ? 'Completed' : 'Error',
+      ...(message === '' ? {} : { message }),
+    };
+  }
+
+  /** SIGTERM to all, the grace of the pod, SIGKILL. */
+  async function endContainers(name: string, running: Running, atOnce: boolean): Promise<void> {
+    if (running.ended) return;
+    running.ended = true;
+    for (const container of running.children.keys())
+      await run(
+        'docker',
+        atOnce
+          ? ['rm', '-f', engineName(name, container)]
+          : ['kill', '-s', 'TERM', engineName(name, container)],
+      ).catch(() => undefined);
+  }
+
+  const looking = look();
+  return kubelet;
+}
+
+/** The launcher containers have this machine's Node and Git: no registry can be reached for an image that has them. */
+function hostProgram(program: string): string[] {
+  const folders = ['/usr', '/lib', '/lib64', '/etc/ssl', process.execPath, dirname(program)];
+  return folders.flatMap((path) => ['-v', `${path}:${path}:ro`]);
+}
+
+function engineName(pod: string, container: string): string {
+  return `poolwright-${pod}-${container}`;
+}
+
+function statusOf({ name, image }: ContainerSpec, state: object): object {
+  return { name, image, imageID: image, ready: false, restartCount: 0, state };
+}
