@@ -49,6 +49,8 @@ export interface Foundation {
 export interface FoundationOptions extends Places {
   readonly folder: string;
   readonly log: Logger;
+  /** Default: with other control planes, as far as the places allow it. Alone, or only to read: for a backup. */
+  readonly presence?: 'alone' | 'none';
   readonly onProgress?: (line: string) => void;
   /** What has to be closed, in the order in which it was opened. */
   readonly onClose: (step: () => Promise<void> | void) => void;
@@ -73,7 +75,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     return { db, secrets, events: local, ...stores, shared: false, concurrent: false, lost: never };
   }
   const url = options.databaseUrl;
-  const shared = options.brokerUrl !== undefined && options.objectStoreUrl !== undefined;
+  const shared =
+    options.presence === undefined && options.brokerUrl !== undefined && options.objectStoreUrl !== undefined;
   const db = await openPostgres({
     url,
     now,
@@ -82,12 +85,18 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     ...(options.databaseConnections === undefined ? {} : { connections: options.databaseConnections }),
   });
   onClose(() => db.destroy());
+  const standing = {
+    db,
+    secrets: createDatabaseSecrets(db, systemClock),
+    ...(await openStores(options, db)),
+    shared,
+    concurrent: true,
+  };
+  if (options.presence === 'none') return { ...standing, events: local, lost: never };
   const presence = await enterDatabase({ url, shared, log, ...progress });
   onClose(() => presence.close());
   const events = relayEvents(local, { db, presence, process: randomIds.next(), log });
-  const secrets = createDatabaseSecrets(db, systemClock);
-  const stores = await openStores(options, db);
-  return { db, secrets, events, ...stores, shared, concurrent: true, lost: presence.lost };
+  return { ...standing, events, lost: presence.lost };
 }
 
 /** Logs and objects as files of the data folder; or elsewhere, with the latest records of logs in the database. */

@@ -27,8 +27,9 @@ import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools
 import { findPool } from './pools/pools.js';
 import { allowReturn, allowReturnOfSilent, startReconciler } from './queue/reconciler.js';
 import { startScheduler } from './queue/scheduler.js';
-import { startGarbageCollector } from './store/garbage.js';
+import { startGarbageCollector, type Retention } from './store/garbage.js';
 import { lockFolder } from './store/lock.js';
+import { assertNotMoved } from './store/moved.js';
 
 export interface ServeOptions extends Places {
   /** Folder for everything that is kept; made when it is not there. */
@@ -44,6 +45,8 @@ export interface ServeOptions extends Places {
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Plain HTTP at `listen`, whatever the address. */
   readonly behindProxy?: boolean;
+  /** Default: runs and logs are kept for ever. */
+  readonly retention?: Retention;
   /** JSON lines. Default: the file `control-plane.log` in the data folder. */
   readonly log?: Logger;
   /** Told what takes longer than a moment. */
@@ -84,6 +87,7 @@ async function start(
   onClose: (step: () => Promise<void> | void) => void,
 ): Promise<Omit<ControlPlane, 'close'>> {
   const folder = options.dataDirectory;
+  assertNotMoved(folder, options.databaseUrl !== undefined);
   const lock = await lockFolder(folder);
   onClose(() => lock.release());
   const log = options.log ?? fileLog(folder, onClose);
@@ -159,7 +163,7 @@ async function start(
   if (options.brokerUrl === undefined) await allowReturn(context);
   const reconciler = startReconciler(context, () => late.broker?.hears() ?? false);
   onClose(() => reconciler.close());
-  const collector = startGarbageCollector(context, { logs, objects });
+  const collector = startGarbageCollector(context, { logs, objects }, options.retention);
   onClose(() => collector.close());
   const inbox = createInbox(context);
   onClose(() => inbox.close());

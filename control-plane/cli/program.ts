@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { z } from 'zod';
+import { addBackupCommands } from './commands/backup.js';
 import { addKeysCommands } from './commands/keys.js';
 import { addLocalCommand } from './commands/local.js';
 import { addLoginCommand } from './commands/login.js';
+import { addMigrateCommand } from './commands/migrate.js';
 import { addPoolCommands } from './commands/pool.js';
 import { addRunCommands } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
@@ -47,6 +49,8 @@ export function createProgram(terminal: Terminal): Command {
     });
   addLocalCommand(program, terminal);
   addServeCommand(program, terminal);
+  addBackupCommands(program, terminal);
+  addMigrateCommand(program, terminal);
   addLoginCommand(program, terminal);
   addKeysCommands(program, terminal);
   addPoolCommands(program, terminal);

@@ -1,4 +1,6 @@
-// Removes what nobody can ask for any more: sealed objects of runs that have ended, logs of runs that are gone.
+// Removes what nobody can ask for any more: sealed objects of runs that have ended, logs of runs that are gone. And, where
+// it was asked for, runs that ended long ago, or only their logs.
+import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import { endStates } from '../runs/transitions.js';
 import type { LogStore } from './logs.js';
@@ -8,6 +10,18 @@ import type { ObjectStore } from './objects.js';
 const settled = 24 * 60 * 60 * 1000;
 /** How often to look, in milliseconds. */
 const interval = 60 * 60 * 1000;
+
+/** Days after its end for which a run, or only its log, is kept; not given: for ever. */
+export interface Retention {
+  readonly runs?: number | undefined;
+  readonly logs?: number | undefined;
+}
+
+/** So many of a stack's runs are kept, however old they are. */
+const newestOfStack = 20;
+
+/** Runs removed with one statement. */
+const batch = 1000;
 
 export interface Stores {
   readonly logs: LogStore;
@@ -36,6 +50,65 @@ export async function collectGarbage(
   return unusedObjects.length + orphans.length + (await logs.tidy(before));
 }
 
+/** Answers how many runs and logs were removed. Their objects, and logs of removed runs, go with the garbage. */
+export async function retire(
+  { db, clock }: Pick<Context, 'db' | 'clock'>,
+  { logs }: Pick<Stores, 'logs'>,
+  retention: Retention,
+): Promise<{ readonly runs: number; readonly logs: number }> {
+  const before = (days: number) => clock.now() - days * settled;
+  let runs = 0;
+  for (let removed = batch; retention.runs !== undefined && removed === batch; runs += removed) {
+    removed = await retireRuns(db, before(retention.runs));
+  }
+  let removedLogs = 0;
+  if (retention.logs !== undefined) {
+    const since = before(retention.logs);
+    const old = (await logs.list()).filter(({ modifiedAt }) => modifiedAt < since);
+    for (let index = 0; index < old.length; index += batch) {
+      const ids = old.slice(index, index + batch).map(({ run }) => run);
+      for (const { id } of await endedBefore(db, ids, since)) {
+        await logs.delete(id);
+        removedLogs += 1;
+      }
+    }
+  }
+  return { runs, logs: removedLogs };
+}
+
+async function retireRuns(db: Context['db'], since: number): Promise<number> {
+  const removed = await db
+    .deleteFrom('runs')
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom((inner) =>
+          inner
+            .selectFrom('runs')
+            .select(['id', 'state', 'updated_at'])
+            .select(sql<number>`row_number() over (partition by stack_id order by id desc)`.as('place'))
+            .as('placed'),
+        )
+        .select('id')
+        .where('place', '>', newestOfStack)
+        .where('state', 'in', endStates)
+        .where('updated_at', '<', since)
+        .limit(batch),
+    )
+    .returning('id')
+    .execute();
+  return removed.length;
+}
+
+function endedBefore(db: Context['db'], ids: readonly string[], since: number): Promise<{ id: string }[]> {
+  return db
+    .selectFrom('runs')
+    .select('id')
+    .where('id', 'in', ids)
+    .where('state', 'in', endStates)
+    .where('updated_at', '<', since)
+    .execute();
+}
+
 /** Those of runs that have not ended. */
 async function objectsInUse(context: Pick<Context, 'db'>): Promise<Set<string>> {
   const rows = await context.db
@@ -49,10 +122,20 @@ async function objectsInUse(context: Pick<Context, 'db'>): Promise<Set<string>> 
 }
 
 /** Looks at once and then every hour. A look that fails is logged; the next one finds the same things. */
-export function startGarbageCollector(context: Context, stores: Stores): { close(): Promise<void> } {
+export function startGarbageCollector(
+  context: Context,
+  stores: Stores,
+  retention: Retention = {},
+): { close(): Promise<void> } {
   let current = Promise.resolve();
+  const work = async () => {
+    const retired = await retire(context, stores, retention);
+    if (retired.runs + retired.logs > 0)
+      context.log.info(retired, 'removed runs and logs that ended longer ago than they are kept');
+    return collectGarbage(context, stores);
+  };
   const look = () => {
-    current = collectGarbage(context, stores).then(
+    current = work().then(
       (removed) => {
         if (removed > 0)
           context.log.info({ removed }, 'removed objects and logs that nobody can ask for any more');

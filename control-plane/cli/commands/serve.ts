@@ -3,10 +3,12 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../exit.js';
 import { act, withExample } from '../invocation.js';
-import { address } from '../parse.js';
+import { address, wholeNumber } from '../parse.js';
 import { placesHelp, placesOf } from '../places.js';
 import { aborted, takeStopSignals } from '../stop-signals.js';
 import type { Terminal } from '../terminal.js';
+
+const days = wholeNumber(1, 36_500);
 
 const addressSchema = z.object({ host: z.string(), port: z.number() });
 
@@ -25,6 +27,8 @@ const shape = {
   publicUrl: z.string().optional(),
   tlsCert: z.string().optional(),
   tlsKey: z.string().optional(),
+  keepRuns: z.number().optional(),
+  keepLogs: z.number().optional(),
   behindProxy: z.boolean().default(false),
 };
 
@@ -51,6 +55,8 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .option('--public-url <url>', 'how browsers and launchers reach the API, when not at --listen', webUrl)
     .option('--tls-cert <file>', 'certificate of the API (PEM); without it, one of the own authority')
     .option('--tls-key <file>', 'key of that certificate (PEM)')
+    .option('--keep-runs <days>', 'remove runs this long after their end (default: never)', days)
+    .option('--keep-logs <days>', 'remove only their logs (default: never)', days)
     .option('--behind-proxy', 'speak plain HTTP at --listen: a proxy in front speaks TLS');
   act(command, terminal, shape, async ({ options, output }) => {
     const tls = tlsOf(options.tlsCert, options.tlsKey);
@@ -67,6 +73,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       publicUrl: options.publicUrl,
       tls,
       behindProxy: options.behindProxy,
+      retention: { runs: options.keepRuns, logs: options.keepLogs },
       onProgress: (line) => {
         terminal.note(line);
       },

@@ -3,7 +3,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { collectGarbage } from '../../../control-plane/store/garbage.js';
+import { collectGarbage, retire } from '../../../control-plane/store/garbage.js';
 import { createFileLogStore } from '../../../control-plane/store/logs.js';
 import { createFileObjectStore } from '../../../control-plane/store/objects.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -53,4 +53,36 @@ it('removes objects that no open run uses and logs of runs that are gone, a day 
   expect((await readdir(join(folder, 'objects'))).sort()).toEqual([used, young].sort());
   expect(await readdir(join(folder, 'logs'))).toEqual([ended.id]);
   expect(await collectGarbage(rules.context, stores)).toBe(0);
+});
+
+it('removes runs and logs that ended longer ago than they are kept, but no open run and not the newest of a stack', async () => {
+  const folder = await temporaryFolder();
+  const logs = createFileLogStore(join(folder, 'logs'));
+  const { db } = rules.context;
+  await rules.reset();
+  const stack = await makeStack(rules, await makePool(rules));
+  const runs: string[] = [];
+  for (let number = 0; number < 25; number += 1)
+    runs.push((await makeRun(rules, stack, { type: 'PROPOSED' })).id);
+  const ordered = runs.toSorted();
+  const [oldest = '', next = ''] = ordered;
+  await db
+    .updateTable('runs')
+    .set({ state: 'FINISHED', deadline_at: null, updated_at: rules.now - 40 * day })
+    .where('id', '!=', oldest)
+    .execute();
+  const old = new Date(rules.now - 40 * day);
+  for (const run of [oldest, next, ordered[24] ?? '']) {
+    await mkdir(join(folder, 'logs', run), { recursive: true });
+    await utimes(join(folder, 'logs', run), old, old);
+  }
+  const left = async () =>
+    (await db.selectFrom('runs').select('id').orderBy('id').execute()).map(({ id }) => id);
+  expect(await retire(rules.context, { logs }, {})).toEqual({ runs: 0, logs: 0 });
+  expect(await retire(rules.context, { logs }, { runs: 41, logs: 41 })).toEqual({ runs: 0, logs: 0 });
+  expect(await left()).toEqual(ordered);
+  // The oldest is still open; its log stays. The one after it goes with its run, as garbage.
+  expect(await retire(rules.context, { logs }, { runs: 30, logs: 30 })).toEqual({ runs: 4, logs: 1 });
+  expect(await left()).toEqual([oldest, ...ordered.slice(5)]);
+  expect((await readdir(join(folder, 'logs'))).sort()).toEqual([oldest, next].sort());
 });
