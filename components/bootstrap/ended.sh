@@ -12,7 +12,8 @@ case $(systemctl show -P ActiveState poolwright-launcher) in
 esac
 result=$(systemctl show -P Result poolwright-launcher)
 status=$(systemctl show -P ExecMainStatus poolwright-launcher)
-last=$(journalctl -u poolwright-launcher -o cat -n 1 --no-pager 2>/dev/null | cut -c 1-300)
+# Of the launcher itself: systemd, too, writes about the unit.
+last=$(journalctl _SYSTEMD_UNIT=poolwright-launcher.service -o cat -n 1 --no-pager 2>/dev/null | cut -c 1-400)
 cause="the launcher has ended ($result, exit code $status): $last"
 if [ "$POWER_OFF" = true ]; then
   WORK=$(mktemp -d /run/poolwright-ended.XXXXXX)

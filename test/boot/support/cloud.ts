@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Cloud } from '../../../components/machines.js';
+import { isSigned } from '../../launcher/notices/support/signature.js';
 import { identityToken } from './azurite.js';
 import type { InstanceIdentity } from './moto.js';
 
@@ -19,6 +20,10 @@ export interface CloudStandIn {
   launcher: string;
   /** EC2: credentials of the instance's role. */
   identity: InstanceIdentity;
+  /** What the metadata service says beyond what it always does, by path: a test announces things here. */
+  readonly announced: Map<string, string>;
+  /** EC2: told of each call to Auto Scaling before it is answered. */
+  onScaling: (parameters: URLSearchParams) => Promise<void>;
   /** Answers requests to the cloud's services. */
   readonly services: (request: IncomingMessage, response: ServerResponse) => void;
   close(): Promise<void>;
@@ -32,18 +37,26 @@ const metadata: Readonly<Record<Cloud, Readonly<Record<string, string>>>> = {
     '/latest/api/token': 'metadata-token',
     '/latest/meta-data/iam/security-credentials/': 'workers',
     '/latest/meta-data/placement/region': 'eu-west-1',
+    '/latest/meta-data/services/domain': 'amazonaws.com',
+    '/latest/meta-data/autoscaling/target-lifecycle-state': 'InService',
     '/latest/meta-data/instance-id': 'i-0abc',
     '/latest/meta-data/ami-id': 'ami-0def',
     '/latest/meta-data/tags/instance/aws:autoscaling:groupName': 'builds-workers',
   },
   azure: {
+    '/metadata/scheduledevents': json({ DocumentIncarnation: 1, Events: [] }),
     '/metadata/instance/compute': json({
+      azEnvironment: 'AzurePublicCloud',
+      location: 'westeurope',
+      name: 'builds_3',
       vmScaleSetName: 'builds',
       resourceId:
         '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/builds/virtualMachines/3',
     }),
   },
   google: {
+    '/computeMetadata/v1/instance/preempted': 'FALSE',
+    '/computeMetadata/v1/instance/maintenance-event': 'NONE',
     '/computeMetadata/v1/instance/service-accounts/default/token': json({
       access_token: 'account-token',
       expires_in: 3600,
@@ -88,7 +101,9 @@ export async function startCloud(
     startup: '',
     launcher,
     identity: { AccessKeyId: '', SecretAccessKey: '', Token: '' },
-    services: cloud === 'azure' ? keyVault : google,
+    announced: new Map(),
+    onScaling: () => Promise.resolve(),
+    services: { aws: autoScaling, azure: azureServices, google }[cloud],
     async close() {
       server.closeAllConnections();
       server.close();
@@ -99,7 +114,8 @@ export async function startCloud(
 
   function answerMetadata(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://169.254.169.254');
-    const known = metadata[cloud][pathname] ?? tokenOf(pathname, searchParams);
+    const known =
+      standIn.announced.get(pathname) ?? metadata[cloud][pathname] ?? tokenOf(pathname, searchParams);
     if (known === undefined) response.writeHead(404).end('not found');
     else if (mayAsk(cloud, pathname, request)) response.end(known);
     else response.writeHead(401).end('the request lacks what the metadata service asks for');
@@ -113,6 +129,26 @@ export async function startCloud(
     if (resource === null || parameters.get('client_id') !== 'client') return undefined;
     // Azure gives tokens for the address without its last slash, too.
     return json({ access_token: identityToken(resource.replace(/\/$/, '')), expires_in: '3600' });
+  }
+
+  /** The calls that a worker makes about itself, signed by its role. No emulator has the life of instances. */
+  function autoScaling(request: IncomingMessage, response: ServerResponse): void {
+    void (async () => {
+      const body = await textOf(request);
+      const asked = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
+      if (!isSigned(asked, standIn.identity.SecretAccessKey)) {
+        response.writeHead(403).end('<Error><Code>SignatureDoesNotMatch</Code></Error>');
+        return;
+      }
+      await standIn.onScaling(new URLSearchParams(body));
+      response.end('<Response/>');
+    })();
+  }
+
+  function azureServices(request: IncomingMessage, response: ServerResponse): void {
+    if (!request.headers.host?.startsWith('management.')) keyVault(request, response);
+    else if (audienceOf(request) === 'https://management.azure.com') response.writeHead(202).end();
+    else response.writeHead(401).end(json({ error: { code: 'AuthenticationFailed', message: 'no token' } }));
   }
 
   function keyVault(request: IncomingMessage, response: ServerResponse): void {
@@ -147,6 +183,13 @@ export async function startCloud(
       response.writeHead(403).end(json({ message: 'Access to the secret is denied' }));
     else response.end(wrap(standIn.secret));
   }
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  let text = '';
+  request.setEncoding('utf8');
+  for await (const part of request) text += String(part);
+  return text;
 }
 
 /** For which service a request's token was made out. */

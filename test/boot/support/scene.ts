@@ -19,8 +19,12 @@ import { azureAccount, deployPool, launcherBucket } from './pools.js';
 import { giveAtEveryStart, giveByCloudInit } from './user-data.js';
 
 const hosts: Readonly<Record<Cloud, readonly string[]>> = {
-  aws: [`${launcherBucket}.s3.eu-west-1.amazonaws.com`, 'secretsmanager.eu-west-1.amazonaws.com'],
-  azure: [`${azureAccount}.blob.core.windows.net`, 'v.vault.azure.net'],
+  aws: [
+    `${launcherBucket}.s3.eu-west-1.amazonaws.com`,
+    'secretsmanager.eu-west-1.amazonaws.com',
+    'autoscaling.eu-west-1.amazonaws.com',
+  ],
+  azure: [`${azureAccount}.blob.core.windows.net`, 'v.vault.azure.net', 'management.azure.com'],
   google: ['storage.googleapis.com', 'secretmanager.googleapis.com'],
 };
 
@@ -169,7 +173,7 @@ async function routesOf(cloud: Cloud, standIn: CloudStandIn): Promise<(host: str
   switch (cloud) {
     case 'aws': {
       const { port } = await moto();
-      return () => ({ port });
+      return (host) => (host.startsWith('autoscaling.') ? standIn.services : { port });
     }
     case 'azure': {
       const { port } = await azurite();
