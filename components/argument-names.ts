@@ -1,7 +1,7 @@
 // The names of all arguments, for callers without types: a name that is not among them is a slip of the pen, and an
 // argument that is silently left out may be a missing firewall. The compiler holds these lists to the interfaces.
 import type { Fault } from '../protocol/errors.js';
-import type { LauncherArgs, PoolSize, ProxyArgs, WorkerPoolArgs } from './arguments.js';
+import type { LauncherArgs, PoolSize, ProxyArgs, WaitForWorkers, WorkerPoolArgs } from './arguments.js';
 
 /** Every name of an interface. */
 export type Names<Args> = Readonly<Record<keyof Args, true>>;
@@ -34,9 +34,18 @@ const shared: Names<WorkerPoolArgs> = {
   spot: true,
   publicAddress: true,
   runsUseInstanceIdentity: true,
+  waitForWorkers: true,
 };
 const size: Names<PoolSize> = { min: true, max: true, desired: true };
 const proxy: Names<ProxyArgs> = { http: true, https: true, no: true };
+const waitForWorkers: Names<WaitForWorkers> = {
+  count: true,
+  endpoint: true,
+  apiKeyId: true,
+  apiKeySecret: true,
+  workerPool: true,
+  timeoutMinutes: true,
+};
 const launcher: Names<LauncherArgs> = {
   distribution: true,
   binaryLocation: true,
@@ -67,7 +76,7 @@ export function checkNames(
   own: Readonly<Record<string, true | Readonly<Record<string, true>>>>,
   faults: Fault[],
 ): void {
-  const groups = { size, proxy, launcher, ...own };
+  const groups = { size, proxy, launcher, waitForWorkers, ...own };
   const known = { ...shared, ...own };
   for (const [name, value] of Object.entries(args)) {
     if (!Object.hasOwn(known, name)) {

@@ -91,6 +91,25 @@ export interface ProxyArgs {
   no?: Input<Input<string>[]>;
 }
 
+/**
+ * Lets a deployment end only when workers of it are there. It asks the control plane from where the deployment runs, and
+ * fails with the machines that did not come up. Previews do not wait.
+ */
+export interface WaitForWorkers {
+  /** How many workers of this deployment must be connected and not drained: 1 or more, not above size.max. */
+  count: number;
+  /** Address of the control plane's API, such as `https://poolwright.example.com`. */
+  endpoint: Input<string>;
+  /** Id of an API key that may see the pool. */
+  apiKeyId: Input<string>;
+  /** The key's secret. */
+  apiKeySecret: Input<string>;
+  /** Id of the worker pool. */
+  workerPool: Input<string>;
+  /** Minutes until the deployment fails. Default: 15. */
+  timeoutMinutes?: number;
+}
+
 /** What every pool on virtual machines takes. */
 export interface WorkerPoolArgs {
   /** The worker pool token, as given when the pool was created or reset. With privateKey; or give credentials. */
@@ -157,4 +176,6 @@ export interface WorkerPoolArgs {
    * the service is out of their reach.
    */
   runsUseInstanceIdentity?: boolean;
+  /** End the deployment only when workers of it are there. Default: the deployment ends when the group is there. */
+  waitForWorkers?: WaitForWorkers;
 }

@@ -11,12 +11,14 @@ import type { Ec2NativeArgs, Ec2WorkerPoolArgs } from './aws/arguments.js';
 import { accessOf } from './aws/access.js';
 import { endOfLife, lifecycleHook } from './aws/life.js';
 import { imageOf } from './aws/image.js';
+import { missingOnEc2 } from './aws/missing.js';
 import { networkOf } from './aws/network.js';
 import { credentialsOf, launcherObjectOf } from './aws/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
 import { registryHosts } from './registries.js';
+import { gateOf, marked } from './waiting/gate.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
@@ -82,7 +84,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       options,
     );
     const image = imageOf(args, plan.machine.architecture, partition, invoke);
-    const userData = pulumi
+    const settings = pulumi
       .all([
         plan.boot,
         credentials.arn,
@@ -93,28 +95,27 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         registryHosts('aws', args.dockerRegistries),
       ])
       .apply(([boot, arn, version, url, sha256, startupScript, registries]) =>
-        compressed(
-          bootScript({
-            ...boot,
-            cloud: 'aws',
-            launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
-            credentials: arn,
-            credentialsVersion: version,
-            startupScript,
-            registries,
-            life:
-              plan.artifact === null
-                ? null
-                : {
-                    disconnectedTimeout: plan.disconnectedTimeout,
-                    lifecycleHook,
-                    scaleInProtection: true,
-                    healthPort: null,
-                    replacedByHealth: false,
-                  },
-          }),
-        ),
+        marked({
+          ...boot,
+          cloud: 'aws',
+          launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
+          credentials: arn,
+          credentialsVersion: version,
+          startupScript,
+          registries,
+          life:
+            plan.artifact === null
+              ? null
+              : {
+                  disconnectedTimeout: plan.disconnectedTimeout,
+                  lifecycleHook,
+                  scaleInProtection: true,
+                  healthPort: null,
+                  replacedByHealth: false,
+                },
+        }),
       );
+    const userData = settings.apply((known) => compressed(bootScript(known)));
     const kmsKey = args.aws?.kmsKeyArn;
     const template = new LaunchTemplate(
       `${name}-workers`,
@@ -201,7 +202,14 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       endOfLife(name, group, { roleName, stopSeconds }, options);
     }
 
-    this.groupName = group.name;
+    const gate = gateOf(
+      this,
+      args.waitForWorkers,
+      settings,
+      pulumi.all([group.arn, group.name, region]),
+      ([, id, where], ready) => missingOnEc2(id, where, ready, invoke),
+    );
+    this.groupName = gate(group.name);
     this.groupArn = group.arn;
     this.roleName = access.roleName;
     this.credentialsArn = credentials.arn;

@@ -1,8 +1,5 @@
 // A worker pool on Google Cloud: a regional managed instance group whose machines boot into the launcher.
 import * as pulumi from '@pulumi/pulumi';
-import { RepositoryIamMember } from '@pulumi/gcp/artifactregistry/repositoryIamMember.js';
-import { getImageOutput } from '@pulumi/gcp/compute/getImage.js';
-import { InstanceTemplate } from '@pulumi/gcp/compute/instanceTemplate.js';
 import { RegionInstanceGroupManager } from '@pulumi/gcp/compute/regionInstanceGroupManager.js';
 import { Account } from '@pulumi/gcp/serviceaccount/account.js';
 import type { Names, OwnNames } from './argument-names.js';
@@ -10,11 +7,15 @@ import type { Fault } from '../protocol/errors.js';
 import { bootScript } from './bootstrap/script.js';
 import { checkWord } from './checks.js';
 import type { MigNativeArgs, MigWorkerPoolArgs } from './google/arguments.js';
+import { templateOf } from './google/machines.js';
+import { missingOnGoogle } from './google/missing.js';
 import { networkOf } from './google/network.js';
+import { registryReaders } from './google/registries.js';
 import { credentialsOf, launcherObjectOf } from './google/storage.js';
 import type { ChosenMachine } from './checks.js';
 import { registryHosts } from './registries.js';
-import { type ChildOptions, planPool, type PoolPlan } from './plan.js';
+import { gateOf, marked } from './waiting/gate.js';
+import { type ChildOptions, planPool } from './plan.js';
 import { shortName } from './names.js';
 
 const type = 'workerpools:index:MigWorkerPool';
@@ -33,9 +34,6 @@ const names: OwnNames<MigWorkerPoolArgs> = {
 
 /** Where T2A machines, the default for arm64, are offered (Compute Engine, "Available regions and zones"). */
 const t2aRegions = ['us-central1', 'europe-west4', 'asia-southeast1'];
-
-/** Longest time that Compute Engine gives a machine to end in order, in seconds. */
-const longestShutdown = 3600;
 
 /** A worker pool on Google Cloud: a regional managed instance group whose machines boot into the launcher. */
 export class MigWorkerPool extends pulumi.ComponentResource {
@@ -76,7 +74,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
     const launcher = launcherObjectOf(name, args, plan, member, options);
     const credentials = credentialsOf(name, args, plan, member, options);
     const registries = registryReaders(name, args, member, options);
-    const script = pulumi
+    const settings = pulumi
       .all([
         plan.boot,
         credentials.id,
@@ -87,7 +85,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
         registryHosts('google', args.dockerRegistries),
       ])
       .apply(([boot, id, version, url, sha256, startupScript, registries]) =>
-        bootScript({
+        marked({
           ...boot,
           cloud: 'google',
           launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
@@ -107,6 +105,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
                 },
         }),
       );
+    const script = settings.apply(bootScript);
     const template = templateOf(name, args, plan, { email, script, subnetwork: network.subnetwork }, options);
     const zones = args.google?.zones?.length ?? 3;
     const update = args.google?.updatePolicy;
@@ -139,8 +138,12 @@ export class MigWorkerPool extends pulumi.ComponentResource {
       },
     );
 
-    this.groupName = group.name;
-    this.groupId = pulumi.interpolate`projects/${group.project}/regions/${args.region}/instanceGroupManagers/${group.name}`;
+    const id = pulumi.interpolate`projects/${group.project}/regions/${args.region}/instanceGroupManagers/${group.name}`;
+    const gate = gateOf(this, args.waitForWorkers, settings, id, (known, ready) =>
+      missingOnGoogle(known, ready, { parent: this }),
+    );
+    this.groupName = gate(group.name);
+    this.groupId = id;
     this.serviceAccountEmail = email;
     this.credentialsId = credentials.id;
     this.launcherVersion = pulumi.output(plan.launcherVersion);
@@ -202,116 +205,4 @@ function plainTags(args: MigWorkerPoolArgs): Record<string, unknown> {
   return args.tags === undefined || pulumi.Output.isInstance(args.tags) || args.tags instanceof Promise
     ? {}
     : args.tags;
-}
-
-function registryReaders(
-  name: string,
-  args: MigWorkerPoolArgs,
-  member: pulumi.Input<string>,
-  options: ChildOptions,
-): pulumi.Resource[] {
-  const registries = Array.isArray(args.dockerRegistries) ? args.dockerRegistries : [];
-  return registries.map((registry: pulumi.Input<string>, index) => {
-    const parts = pulumi
-      .output(registry)
-      .apply((id) => /^projects\/([^/]+)\/locations\/([^/]+)\/repositories\/([^/]+)$/.exec(id));
-    const part = (number: number) =>
-      parts.apply((found) => {
-        if (found?.[number] !== undefined) return found[number];
-        throw new pulumi.InputPropertyError({
-          propertyPath: `dockerRegistries[${String(index)}]`,
-          reason: 'expected "projects/P/locations/L/repositories/R"',
-        });
-      });
-    return new RepositoryIamMember(
-      `${name}-registry-${String(index)}`,
-      {
-        project: part(1),
-        location: part(2),
-        repository: part(3),
-        role: 'roles/artifactregistry.reader',
-        member,
-      },
-      options,
-    );
-  });
-}
-
-function templateOf(
-  name: string,
-  args: MigWorkerPoolArgs,
-  plan: PoolPlan,
-  parts: { email: pulumi.Output<string>; script: pulumi.Output<string>; subnetwork: pulumi.Output<string> },
-  options: ChildOptions,
-): InstanceTemplate {
-  const { architecture, machineType } = plan.machine;
-  const image =
-    args.image ??
-    getImageOutput(
-      { project: 'debian-cloud', family: architecture === 'arm64' ? 'debian-12-arm64' : 'debian-12' },
-      { parent: options.parent },
-    ).selfLink;
-  const kmsKey = args.google?.kmsKeyName;
-  return new InstanceTemplate(
-    `${name}-workers`,
-    {
-      machineType,
-      disks: [
-        {
-          boot: true,
-          autoDelete: true,
-          sourceImage: image,
-          diskSizeGb: plan.diskSizeGb,
-          ...(kmsKey === undefined ? {} : { diskEncryptionKey: { kmsKeySelfLink: kmsKey } }),
-        },
-      ],
-      networkInterfaces: [
-        { subnetwork: parts.subnetwork, ...(args.publicAddress === true ? { accessConfigs: [{}] } : {}) },
-      ],
-      // What the account may do is decided by its roles alone; scopes are an older, coarser gate before them.
-      serviceAccount: { email: parts.email, scopes: ['cloud-platform'] },
-      metadata: {
-        'startup-script': parts.script,
-        'enable-oslogin': 'TRUE',
-        'block-project-ssh-keys': 'true',
-        'serial-port-enable': 'FALSE',
-      },
-      ...(architecture === 'arm64'
-        ? {}
-        : {
-            shieldedInstanceConfig: {
-              enableSecureBoot: true,
-              enableVtpm: true,
-              enableIntegrityMonitoring: true,
-            },
-          }),
-      scheduling: {
-        ...(args.spot === true
-          ? {
-              provisioningModel: 'SPOT',
-              preemptible: true,
-              automaticRestart: false,
-              instanceTerminationAction: 'STOP',
-            }
-          : { automaticRestart: true, onHostMaintenance: 'MIGRATE' }),
-        ...gracefulShutdown(args, plan),
-      },
-      ...(args.google?.networkTags === undefined ? {} : { tags: args.google.networkTags }),
-      ...(args.tags === undefined ? {} : { labels: args.tags }),
-    },
-    { ...options, ignoreChanges: plan.pinImage ? ['disks[0].sourceImage'] : [] },
-  );
-}
-
-/** The machine may end in order before it is stopped or deleted: the launcher finishes its run. Not for spot machines. */
-function gracefulShutdown(args: MigWorkerPoolArgs, plan: PoolPlan) {
-  if (args.spot === true) return {};
-  return {
-    gracefulShutdown: {
-      enabled: true,
-      maxDuration: plan.boot.apply(({ stopSeconds }) => ({
-        seconds: Math.min(stopSeconds, longestShutdown),
-      })),
-    },
-  };
 }

@@ -24,6 +24,7 @@ import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js'
 import { launcherEnvironment } from './launcher-environment.js';
 import type { Cloud } from './machines.js';
 import { checkReplacement } from './replacement.js';
+import { checkWaiting } from './waiting/check.js';
 
 /** Options of the resources of a pool: they are its component's children. */
 export interface ChildOptions extends pulumi.CustomResourceOptions {
@@ -88,6 +89,7 @@ export function planPool(
   const known = knownPart(args);
   checkNames(known, names, faults);
   const size = checkSize(known.size, faults);
+  checkWaiting(args.waitForWorkers, known.waitForWorkers, size.max, faults);
   const machine = checkMachine(
     cloud,
     withoutUndefined({ architecture: known.architecture, machineType: known.machineType }),

@@ -8,6 +8,7 @@ import { grant } from './azure/access.js';
 import type { VmssNativeArgs, VmssWorkerPoolArgs } from './azure/arguments.js';
 import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
 import { healthPort, machineLife, mayProtectItself, scaleSetLife } from './azure/life.js';
+import { missingOnAzure } from './azure/missing.js';
 import { networkOf } from './azure/network.js';
 import { placeOf } from './azure/place.js';
 import { credentialsOf, launcherBlobOf } from './azure/storage.js';
@@ -16,6 +17,7 @@ import { checkWord } from './checks.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
 import { registryHosts } from './registries.js';
+import { gateOf, marked } from './waiting/gate.js';
 import { type ChildOptions, planPool } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
@@ -74,7 +76,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     );
     const ours = plan.artifact !== null;
     const protects = ours && args.azure?.scaleInProtection !== false;
-    const script = pulumi
+    const settings = pulumi
       .all([
         plan.boot,
         credentials.uri,
@@ -86,7 +88,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         identity.clientId,
       ])
       .apply(([boot, uri, version, url, sha256, startupScript, registries, identityClientId]) =>
-        bootScript({
+        marked({
           ...boot,
           cloud: 'azure',
           launcher: { distribution: boot.distribution, version: plan.launcherVersion, url, sha256 },
@@ -106,6 +108,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
             : null,
         }),
       );
+    const script = settings.apply(bootScript);
     const ownKey = args.azure?.sshPublicKey;
     const scaleSet = new VirtualMachineScaleSet(
       `${name}-workers`,
@@ -189,7 +192,14 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
       mayProtectItself(name, scope, options);
     }
 
-    this.scaleSetName = scaleSet.name;
+    const gate = gateOf(
+      this,
+      args.waitForWorkers,
+      settings,
+      pulumi.all([scaleSet.id, scaleSet.name, place.resourceGroupName]),
+      ([, set, group]) => Promise.resolve(missingOnAzure(set, group)),
+    );
+    this.scaleSetName = gate(scaleSet.name);
     this.scaleSetId = scaleSet.id;
     this.identityPrincipalId = identity.principalId;
     this.credentialsUri = credentials.uri;

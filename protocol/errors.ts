@@ -47,6 +47,8 @@ export const errorCodes = {
   LAUNCHER_STOPPED: 'The launcher was told to stop at once.',
   MACHINE_TERMINATED: "The cloud ends the worker's machine before the run could finish.",
   NOT_CONNECTED: 'The launcher was not connected for longer than it may be, and ended.',
+  // deployment
+  WORKERS_NOT_READY: 'Too few workers of a deployment were ready in time.',
   // build
   ARTEFACT_MISSING: 'A built file is not there; the build was not run.',
   UNSUPPORTED: 'This version does not offer this.',

@@ -83,6 +83,7 @@ function complete(schema, descriptions) {
   for (const resource of Object.values(schema.resources)) {
     for (const name of secretInputs) resource.inputProperties[name].secret = true;
   }
+  schema.types['workerpools:index:WaitForWorkers'].properties.apiKeySecret.secret = true;
   visit(schema, (item) => {
     if (item.type === 'number') item.type = 'integer';
     if (typeof item.description === 'string')
