@@ -34,6 +34,12 @@ export function environmentOf(
     const value = own[name];
     if (value !== undefined && (runs === 'all' || runs === kind)) variables[name] = value;
   }
+  const stacks = new Set(assignment.environment.map(({ name }) => name));
+  for (const name of stacks) {
+    const other = otherSpelling(name);
+    // Programs differ in which spelling they prefer: the launcher's must not win over the stack's.
+    if (other !== undefined && !stacks.has(other)) Reflect.deleteProperty(variables, other);
+  }
   for (const { name, value } of assignment.environment) {
     if (value.kind === 'plain') {
       variables[name] = value.text;
@@ -49,4 +55,10 @@ export function environmentOf(
       if (value !== undefined && value !== '') secrets.push(value);
   }
   return { variables, secrets };
+}
+
+/** Variables of proxies are written in capitals and in small letters. */
+function otherSpelling(name: string): string | undefined {
+  if (!/^(https?|all|no)_proxy$/i.test(name)) return undefined;
+  return name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
 }
