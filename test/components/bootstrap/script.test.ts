@@ -7,6 +7,7 @@ import { fileOf, quoted, withoutComments } from '../../../components/bootstrap/s
 import type { Cloud } from '../../../components/machines.js';
 import { available, hasProgram } from '../../support/skips.js';
 import { everyOption, minimal } from '../support/boot-settings.js';
+import { fileIn } from '../support/user-data.js';
 
 const clouds: readonly Cloud[] = ['aws', 'azure', 'google'];
 const shellcheck = available(
@@ -123,14 +124,6 @@ describe('strings read from JSON by the shell', () => {
     expect(read('{"a":"b', 'a').status).not.toBe(0);
   });
 });
-
-/** The text that the boot script writes to this path. */
-function fileIn(script: string, path: string): string {
-  const start = script.indexOf(`cat >'${path}.new' <<'END'\n`);
-  if (start < 0) throw new Error(`the script does not write ${path}`);
-  const body = script.slice(script.indexOf('\n', start) + 1);
-  return body.slice(0, body.indexOf('\nEND\n') + 1);
-}
 
 /** The boot script and the programs that it writes, each with what it reads first. */
 function programsOf(script: string): string[] {
