@@ -52,8 +52,6 @@ trust() {
 install_packages() {
   if command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
-    # An installation that was cut off has to be ended before another may begin.
-    retry 'packages that were left half installed' quietly dpkg --configure -a
     retry 'package lists' apt_get update
     retry "packages $*" apt_get install -y --no-install-recommends "$@"
   elif command -v dnf >/dev/null; then
@@ -65,8 +63,12 @@ install_packages() {
   fi
 }
 
+# An installation that was cut off has to be ended before another may begin, which apt-get says and does not do.
 apt_get() {
-  quietly apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@"
+  local command=(quietly apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@")
+  if "${command[@]}"; then return 0; fi
+  grep -q 'dpkg --configure -a' "$WORK/problem" || return 1
+  quietly dpkg --configure -a && "${command[@]}"
 }
 
 # Standard output would be mistaken for an answer.

@@ -8,10 +8,18 @@ say() {
   logger -t poolwright -- "$*" 2>/dev/null || true
 }
 
+# A full disk lets many things fail, and few of them say so.
+disk() {
+  local free
+  free=$(df -k --output=avail "${HOME_FOLDER:-/}" 2>/dev/null | tail -n 1) || return 0
+  if [ "${free:-9999}" -lt 1024 ]; then printf '; the disk of %s is full' "${HOME_FOLDER:-/}"; fi
+}
+
 # Ends for good: the cause is the last line that the machine prints.
 fail() {
-  local cause=$*
+  local cause
   trap - ERR
+  cause=$*$(disk)
   if [ "$POWER_OFF" = true ]; then
     say "$STEP failed: $cause. $LEAVING"
     power_off

@@ -104,7 +104,7 @@ function onFailure({ powerOff, life }: BootSettings): string {
         : ['Staying up, because powerOffOnExit is false', ''];
   return (
     'set -eE\n' +
-    `trap 'echo "poolwright: user data failed in line $LINENO; disk: $(df -h / | tail -n 1). ${then}" >/dev/console${command}; exit 1' ERR\n`
+    `trap 'echo "poolwright: user data failed in line $LINENO; disk: $(df -h ${folder} 2>&1 | tail -n 1). ${then}" >/dev/console${command}; exit 1' ERR\n`
   );
 }
 

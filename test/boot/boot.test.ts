@@ -7,6 +7,7 @@ import { logOf } from '../support/control-plane.js';
 import { runnerImage } from '../support/runner-image.js';
 import { expectedMetadata } from './support/cloud.js';
 import { hostAddress } from './support/machine.js';
+import { privateImage, registries } from './support/registry.js';
 import { canBoot, scene } from './support/scene.js';
 
 const possible = canBoot('boot of machines');
@@ -19,7 +20,7 @@ describe.runIf(possible)('a machine', () => {
     'boots on %s until its worker finishes a run in a container',
     async (name) => {
       const all = await scene(name, { cloudInit: name === 'aws' });
-      await all.boot();
+      await all.boot({ dockerRegistries: [registries[name].reference] });
       await all.idle();
       const [worker] = await all.plane.workers();
       expect(worker!.metadata).toMatchObject(expectedMetadata[name]);
@@ -27,9 +28,10 @@ describe.runIf(possible)('a machine', () => {
         /poolwright: step 1\/7[^]*poolwright: step 7\/7 \(start of the launcher\)/,
       );
 
-      await all.machine.load(runnerImage);
-      // The metadata service answers the machine, and nobody in a container.
+      // The image comes from the cloud's private registry. The metadata service answers the machine, and nobody in a
+      // container.
       const { stack, run } = await all.plane.triggerRun({
+        runnerImage: privateImage(name),
         planCommands: ['id -u', askMetadata],
         autodeploy: true,
         applyCommands: ['echo applied'],
@@ -40,6 +42,11 @@ describe.runIf(possible)('a machine', () => {
       expect(log).toContain('out of reach');
       expect(log).not.toContain('HTTP/1.1');
       expect((await all.plane.run(stack, run)).state).toBe('FINISHED');
+
+      const login = registries[name].password;
+      expect(
+        await all.machine.exec(`grep -rlF ${login} /etc /opt /var/lib/poolwright /root /run || true`),
+      ).toBe('');
 
       // Nothing secret is on the disk, in process lists or in what the machine printed.
       const piece = all.plane.token.slice(200, 260);

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { available } from '../../support/skips.js';
 import { temporaryDirectory } from './files.js';
 import { startProgram } from './program.js';
+import { identityToken } from './tokens.js';
 
 const program = fileURLToPath(
   new URL('../../../.tools/azurite/node_modules/azurite/dist/src/blob/main.js', import.meta.url),
@@ -21,25 +22,6 @@ export interface Azurite {
   /** Puts a blob into a container of the account, both made when they are not there. */
   putBlob(account: string, container: string, blob: string, body: Buffer): Promise<void>;
   close(): Promise<void>;
-}
-
-/** A token as a managed identity gets it for one kind of service. Azurite looks at its claims, not at its signature. */
-export function identityToken(audience: string): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const now = Math.floor(Date.now() / 1000);
-  const tenant = '11111111-2222-3333-4444-555555555555';
-  return [
-    part({ alg: 'RS256', typ: 'JWT' }),
-    part({
-      aud: audience,
-      iss: `https://sts.windows.net/${tenant}/`,
-      tid: tenant,
-      iat: now - 60,
-      nbf: now - 60,
-      exp: now + 3600,
-    }),
-    Buffer.from('signature').toString('base64url'),
-  ].join('.');
 }
 
 export async function startAzurite(

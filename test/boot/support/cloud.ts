@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Cloud } from '../../../components/machines.js';
 import { isSigned } from '../../launcher/notices/support/signature.js';
-import { identityToken } from './azurite.js';
 import type { InstanceIdentity } from './moto.js';
+import { audienceOf, identityToken } from './tokens.js';
 
 export interface CloudStandIn {
   /** Port of the metadata service. */
@@ -147,13 +147,16 @@ export async function startCloud(
 
   function azureServices(request: IncomingMessage, response: ServerResponse): void {
     if (!request.headers.host?.startsWith('management.')) keyVault(request, response);
-    else if (audienceOf(request) === 'https://management.azure.com') response.writeHead(202).end();
+    else if (audienceOf(request.headers.authorization ?? '') === 'https://management.azure.com') response.writeHead(202).end();
     else response.writeHead(401).end(json({ error: { code: 'AuthenticationFailed', message: 'no token' } }));
   }
 
   function keyVault(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '', 'https://v.vault.azure.net');
-    if (audienceOf(request) !== 'https://vault.azure.net' || !searchParams.has('api-version'))
+    if (
+      audienceOf(request.headers.authorization ?? '') !== 'https://vault.azure.net' ||
+      !searchParams.has('api-version')
+    )
       response.writeHead(401).end(json({ error: { code: 'Unauthorized', message: 'AKV10000' } }));
     else
       answerSecret(pathname, response, (value) =>
@@ -190,13 +193,6 @@ async function textOf(request: IncomingMessage): Promise<string> {
   request.setEncoding('utf8');
   for await (const part of request) text += String(part);
   return text;
-}
-
-/** For which service a request's token was made out. */
-function audienceOf({ headers }: IncomingMessage): unknown {
-  const payload = /^Bearer [^.]+\.([^.]+)\./.exec(headers.authorization ?? '')?.[1];
-  if (payload === undefined) return undefined;
-  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { aud?: unknown }).aud;
 }
 
 function mayAsk(cloud: Cloud, path: string, { headers, method }: IncomingMessage): boolean {

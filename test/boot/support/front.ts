@@ -6,7 +6,8 @@ import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** Where requests for a host go: to a program on a port of this machine, or to a listener of this process. */
-export type Route = { readonly port: number; readonly tls?: boolean } | RequestListener;
+export type Route =
+  { readonly host?: string; readonly port: number; readonly tls?: boolean } | RequestListener;
 
 export interface Front {
   readonly port: number;
@@ -35,7 +36,7 @@ export async function startFront(
     }
     const send = target.tls === true ? httpsRequest : httpRequest;
     const onward = send({
-      host: '127.0.0.1',
+      host: target.host ?? '127.0.0.1',
       port: target.port,
       method: request.method,
       path: request.url,

@@ -60,10 +60,12 @@ export interface MachineOptions {
   readonly services: { readonly port: number; readonly names: readonly string[] };
   /** A certificate (PEM) that the image trusts, as it does those of public authorities. */
   readonly trusted: string | null;
+  /** Commands that make its surroundings what they are, at each start. */
+  readonly surroundings: string;
 }
 
 /** Address of everything that has a name on the internet. */
-const internet = '198.51.100.1';
+export const internet = '198.51.100.1';
 
 /** Makes one that has not started yet. */
 export async function createMachine(options: MachineOptions): Promise<Machine> {
@@ -120,7 +122,7 @@ export function unit(name: string, text: string, wantedBy: string): Record<strin
 const surroundingsUnit = `[Unit]
 Description=Surroundings of a machine in the cloud
 DefaultDependencies=no
-Before=network.target cloud-init-local.service
+Before=sysinit.target cloud-init-local.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -130,7 +132,7 @@ ExecStart=/bin/bash /root/surroundings
 /**
  * The metadata service is there for containers, too: what keeps them away must be the boot script, not the lack of a way.
  */
-function surroundings({ metadataPort, services }: MachineOptions): string {
+function surroundings({ metadataPort, services, surroundings: more }: MachineOptions): string {
   const to = (port: number) => `-j DNAT --to ${hostAddress}:${String(port)}`;
   return `set -e
 for chain in OUTPUT PREROUTING; do
@@ -143,6 +145,7 @@ if [ -e $added ] && ! grep -qxF "$(sed -n 3p $added)" $all; then
   cat $all $added >$all.test
   mv $all.test $all
 fi
+${more}
 `;
 }
 

@@ -6,6 +6,7 @@ import { launcherArtifact } from '../../../components/launcher-artifact.js';
 import type { Cloud } from '../../../components/machines.js';
 import { serve } from '../../../control-plane/serve.js';
 import { createAuthority, issueServerCertificate } from '../../../protocol/certificates.js';
+import type { Resolve } from '../../launcher/support/http-proxy.js';
 import { until } from '../../launcher/support/until.js';
 import { aroundControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
@@ -15,7 +16,9 @@ import { startCloud, type CloudStandIn } from './cloud.js';
 import { startFront, type Front, type Route } from './front.js';
 import { createMachine, hasMachineImage, hostAddress, type Machine } from './machine.js';
 import { hasMoto, startMoto } from './moto.js';
+import { createRegistry, registries } from './registry.js';
 import { azureAccount, deployPool, launcherBucket } from './pools.js';
+import { freePort } from './program.js';
 import { giveAtEveryStart, giveByCloudInit } from './user-data.js';
 
 const hosts: Readonly<Record<Cloud, readonly string[]>> = {
@@ -23,9 +26,16 @@ const hosts: Readonly<Record<Cloud, readonly string[]>> = {
     `${launcherBucket}.s3.eu-west-1.amazonaws.com`,
     'secretsmanager.eu-west-1.amazonaws.com',
     'autoscaling.eu-west-1.amazonaws.com',
+    'api.ecr.eu-west-1.amazonaws.com',
+    registries.aws.host,
   ],
-  azure: [`${azureAccount}.blob.core.windows.net`, 'v.vault.azure.net', 'management.azure.com'],
-  google: ['storage.googleapis.com', 'secretmanager.googleapis.com'],
+  azure: [
+    `${azureAccount}.blob.core.windows.net`,
+    'v.vault.azure.net',
+    'management.azure.com',
+    registries.azure.host,
+  ],
+  google: ['storage.googleapis.com', 'secretmanager.googleapis.com', registries.google.host],
 };
 
 export const canBoot = (what: string) =>
@@ -61,6 +71,8 @@ export interface Scene {
   readonly machine: Machine;
   /** Certificate of the authority behind all addresses of the cloud. */
   readonly authority: string;
+  /** Where the cloud's names are, for whoever is not the machine. */
+  readonly addressOf: Resolve;
   /** Deploys the pool, gives the machine its user data and starts it. */
   boot(args?: WorkerPoolArgs): Promise<void>;
   /** Waits for an idle worker; fails with what the machine said. */
@@ -76,21 +88,29 @@ export interface SceneOptions {
   readonly trusted?: boolean;
   /** What the bucket gives out in the place of the launcher. */
   readonly otherLauncher?: Buffer;
+  /** Name of the control plane, which then is behind the same authority as the cloud's addresses. */
+  readonly planeName?: string;
+  /** Commands at each start of the machine, before everything else. */
+  readonly surroundings?: string;
 }
 
 /** Removed when the test is finished. */
 export async function scene(name: Cloud, options: SceneOptions = {}): Promise<Scene> {
-  const { cloudInit = false, trusted = true } = options;
+  const { cloudInit = false, trusted = true, planeName, surroundings = '' } = options;
   const artifact = launcherArtifact('x86_64');
   const folder = await temporaryFolder();
-  const listen = { host: hostAddress, port: 0 };
+  const listen = { host: hostAddress, port: await freePort() };
   const controlPlane = await serve({
     dataDirectory: `${folder}/data`,
     listen,
-    brokerListen: listen,
+    brokerListen: { host: hostAddress, port: 0 },
     behindProxy: true,
+    ...(planeName === undefined ? {} : { publicUrl: `https://${planeName}` }),
   });
-  const plane = await aroundControlPlane(folder, controlPlane);
+  const plane = await aroundControlPlane(folder, {
+    ...controlPlane,
+    apiUrl: `http://${hostAddress}:${String(listen.port)}`,
+  });
   onTestFinished(() => plane.close());
   const credentials = JSON.stringify({
     SPACELIFT_TOKEN: plane.token,
@@ -98,15 +118,19 @@ export async function scene(name: Cloud, options: SceneOptions = {}): Promise<Sc
   });
   const cloud = await startCloud(name, hostAddress, artifact.path, credentials);
   onTestFinished(() => cloud.close());
+  const names = [...hosts[name], ...(planeName === undefined ? [] : [planeName])];
   const routes = await routesOf(name, cloud);
-  const front = await startFront(hostAddress, await certificateOf(hosts[name]), routes);
+  const front = await startFront(hostAddress, await certificateOf(names), (host) =>
+    host === planeName ? listen : routes(host),
+  );
   onTestFinished(() => front.close());
   const certificate = (await authority).certificate;
   const machine = await createMachine({
     cloudInit,
     metadataPort: cloud.port,
-    services: { port: front.port, names: hosts[name] },
+    services: { port: front.port, names },
     trusted: trusted ? certificate : null,
+    surroundings,
   });
   onTestFinished(() => machine.remove());
 
@@ -161,7 +185,10 @@ export async function scene(name: Cloud, options: SceneOptions = {}): Promise<Sc
     return (await machine.console()).split('\n').findLast((line) => line.includes('poolwright:')) ?? '';
   }
 
-  return { plane, cloud, front, machine, authority: certificate, boot, idle, poweredOff };
+  const addressOf: Resolve = (host, port) =>
+    names.includes(host) && port === 443 ? { host: hostAddress, port: front.port } : { host, port };
+
+  return { plane, cloud, front, machine, authority: certificate, addressOf, boot, idle, poweredOff };
 }
 
 /** One certificate may be of several names. */
@@ -170,6 +197,12 @@ async function certificateOf(names: readonly string[]) {
 }
 
 async function routesOf(cloud: Cloud, standIn: CloudStandIn): Promise<(host: string) => Route | undefined> {
+  const registry = createRegistry(cloud);
+  const route = await serviceRoutes(cloud, standIn);
+  return (host) => (host === registries[cloud].host ? registry : route(host));
+}
+
+async function serviceRoutes(cloud: Cloud, standIn: CloudStandIn): Promise<(host: string) => Route> {
   switch (cloud) {
     case 'aws': {
       const { port } = await moto();

@@ -12,8 +12,14 @@ export interface HttpProxy {
   close(): Promise<void>;
 }
 
-/** `credentials`: the `user:password` that it wants. */
-export async function startHttpProxy(credentials?: string): Promise<HttpProxy> {
+/** Where a name is for a proxy. */
+export type Resolve = (host: string, port: number) => { readonly host: string; readonly port: number };
+
+/** `credentials`: the `user:password` that it wants; `listen` is its own address. */
+export async function startHttpProxy(
+  credentials?: string,
+  { listen = '127.0.0.1', resolve = here }: { readonly listen?: string; readonly resolve?: Resolve } = {},
+): Promise<HttpProxy> {
   const sockets = new Set<Socket>();
   const expected =
     credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString('base64')}`;
@@ -32,7 +38,12 @@ export async function startHttpProxy(credentials?: string): Promise<HttpProxy> {
     const headers = { ...request.headers };
     delete headers['proxy-authorization'];
     const onward = http.request(
-      { host: here(hostname), port, method: request.method, path: pathname + search, headers },
+      {
+        ...resolve(hostname, Number(port || 80)),
+        method: request.method,
+        path: pathname + search,
+        headers,
+      },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
@@ -50,7 +61,7 @@ export async function startHttpProxy(credentials?: string): Promise<HttpProxy> {
       return;
     }
     const [, host = '', port] = /^(.*):(\d+)$/.exec(request.url ?? '') ?? [];
-    const outbound = connect(Number(port), here(host), () => {
+    const outbound = connect(resolve(host, Number(port)), () => {
       inbound.write('HTTP/1.1 200 Connection established\r\n\r\n');
       inbound.pipe(outbound).pipe(inbound);
     });
@@ -67,17 +78,17 @@ export async function startHttpProxy(credentials?: string): Promise<HttpProxy> {
     asked: [],
     refusal: undefined,
     close: () =>
-      new Promise((resolve) => {
+      new Promise((closed) => {
         for (const socket of sockets) socket.destroy();
         server.close(() => {
-          resolve();
+          closed();
         });
       }),
   };
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((listening) => server.listen(0, listen, listening));
   return Object.assign(proxy, { port: (server.address() as AddressInfo).port });
 }
 
-function here(host: string): string {
-  return host.endsWith('.test') ? '127.0.0.1' : host;
+function here(host: string, port: number): { host: string; port: number } {
+  return { host: host.endsWith('.test') ? '127.0.0.1' : host, port };
 }
