@@ -271,7 +271,7 @@ function checkMappings(mappings: unknown, faults: Fault[]): void {
 
 function checkDistribution(options: Known<LauncherArgs>, faults: Fault[]): void {
   const distribution = checkWord('launcher.distribution', options.distribution, distributions, faults);
-  const { binaryLocation, binarySha256, runInitializationPolicy } = options;
+  const { binaryLocation, binarySha256 } = options;
   if (typeof binarySha256 === 'string' && !/^[0-9a-f]{64}$/.test(binarySha256)) {
     faults.push({ path: 'launcher.binarySha256', reason: 'expected 64 hexadecimal digits in lower case' });
   }
@@ -283,13 +283,6 @@ function checkDistribution(options: Known<LauncherArgs>, faults: Fault[]): void 
           reason: `has no effect unless launcher.distribution is "selfHosted"`,
         });
     }
-  }
-  if (distribution === 'bundled' && runInitializationPolicy !== undefined) {
-    faults.push({
-      path: 'launcher.runInitializationPolicy',
-      reason:
-        'the bundled launcher of this version cannot enforce policies and would refuse to start; use "hosted" or "selfHosted"',
-    });
   }
 }
 

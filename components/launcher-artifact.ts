@@ -14,6 +14,8 @@ export interface LauncherArtifact {
   readonly version: string;
   /** SHA-256 of the executable itself, hexadecimal: what a boot script checks before it starts anything. */
   readonly sha256: string;
+  /** Whether it can enforce run initialization policies: launchers that were built without Go cannot. */
+  readonly policyEngine: boolean;
 }
 
 /** As the machine itself names its architecture. */
@@ -22,6 +24,7 @@ const names: Readonly<Record<Architecture, 'x86_64' | 'aarch64'>> = { x86_64: 'x
 const fileSchema = z.object({ file: z.string(), sha256: z.string() });
 const listSchema = z.object({
   version: z.string(),
+  policyEngine: z.boolean().default(false),
   files: z.object({ x86_64: fileSchema, aarch64: fileSchema }),
 });
 
@@ -29,11 +32,11 @@ const listSchema = z.object({
 export function launcherArtifact(architecture: Architecture, folder = distFolder()): LauncherArtifact {
   const list = join(folder, 'launchers.json');
   if (!existsSync(list)) throw missing(architecture, list);
-  const { version, files } = listSchema.parse(JSON.parse(readFileSync(list, 'utf8')));
+  const { version, policyEngine, files } = listSchema.parse(JSON.parse(readFileSync(list, 'utf8')));
   const { file, sha256 } = files[names[architecture]];
   const path = join(folder, file);
   if (!existsSync(path)) throw missing(architecture, path);
-  return { path, version, sha256 };
+  return { path, version, sha256, policyEngine };
 }
 
 function missing(architecture: Architecture, path: string): PoolwrightError {

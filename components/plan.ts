@@ -150,6 +150,10 @@ export function planPool(
       ? null
       : checkedPair(type, name, distribution, args.token, args.privateKey);
   const artifact = distribution === 'bundled' ? launcherArtifact(machine.architecture) : null;
+  if (artifact?.policyEngine === false && launcher.runInitializationPolicy !== undefined) {
+    const reason = 'the launchers here were built without the engine for policies; build them where Go is';
+    throwFaults(type, name, [{ path: 'launcher.runInitializationPolicy', reason }]);
+  }
   return {
     machine,
     size,

@@ -21,7 +21,7 @@ export interface LauncherObserver {
   onConnected?(): void;
   /** The reason is a sentence for people, without its full stop. */
   onDisconnected?(reason: string): void;
-  onRunStarted?(): void;
+  onRunStarted?(run: Pick<Assignment, 'run' | 'stack' | 'stage'>): void;
   /** Its result is with the control plane, and nothing of it is left here. */
   onRunOver?(): void;
 }
@@ -105,7 +105,7 @@ export function startLauncher({ connect, startAttempt, log, observers = [] }: La
       void connection.report();
       return;
     }
-    for (const observer of observers) observer.onRunStarted?.();
+    for (const observer of observers) observer.onRunStarted?.(assignment);
     const attempt = startAttempt(assignment, () => void connection.report());
     current = attempt;
     void connection.report();

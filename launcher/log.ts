@@ -13,6 +13,8 @@ export interface Log {
 
 export interface LogOptions {
   readonly format: 'json' | 'pretty';
+  /** In every JSON line. */
+  readonly fields?: LogFields;
   /** Whether `debug` says anything. */
   readonly debug: boolean;
   /** Takes a text of one or more whole lines. */
@@ -43,7 +45,9 @@ export function createLog(options: LogOptions): Log {
     if (level === 'debug' && !options.debug) return;
     const now = options.now();
     options.write(
-      options.format === 'json' ? jsonLine(level, now, message, fields) : prettyLine(level, now, message),
+      options.format === 'json'
+        ? jsonLine(level, now, message, { ...options.fields, ...fields })
+        : prettyLine(level, now, message),
     );
   };
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };

@@ -1,15 +1,23 @@
 // The program `launcher`: settings from the environment, one worker, until it is told to end.
 import { PoolwrightError, messageOf } from '../protocol/errors.js';
+import { doctorCommand } from './commands/doctor.js';
+import { policyCommand } from './commands/policy.js';
+import { statusCommand } from './commands/status.js';
 import { describeVariables } from './settings/help.js';
+import { stateDirectoryOf } from './settings/read.js';
 import { run } from './program.js';
 
 declare const __LAUNCHER_VERSION__: string;
 
 const help = `launcher – takes runs of a worker pool, one at a time, and executes them on this machine
 
-Usage: launcher [--help | --version]
+Usage: launcher                          run a worker
+       launcher status                   say what the launchers on this machine do now
+       launcher doctor                   look whether a worker would work here, and say what to mend
+       launcher policy …                 show what run initialization policies see, and try one
        launcher controller [--help]      the pool controller of a Kubernetes cluster
        launcher run-init | run-server    in the containers of a run pod
+       launcher --help | --version
 
 All settings come from the environment:
 
@@ -20,7 +28,7 @@ Exit codes: 0 ended in order, 1 failed, 2 wrong settings, 3 not connected for to
 `;
 
 async function main(args: readonly string[]): Promise<number> {
-  const [first] = args;
+  const [first, ...rest] = args;
   if (first === '--help' || first === '-h') {
     process.stdout.write(help);
     return 0;
@@ -30,12 +38,19 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (first === 'controller' || first === 'run-init' || first === 'run-server')
-    return kubernetes(first, args.slice(1));
-  if (first !== undefined) {
-    process.stderr.write(`Expected no arguments, got ${JSON.stringify(first)}. See launcher --help.\n`);
-    return 2;
-  }
+    return kubernetes(first, rest);
   try {
+    const print = (text: string) => process.stdout.write(text);
+    if (first === 'policy') return await policyCommand(rest, print, process.env);
+    if (first === 'doctor') return await doctorCommand(rest, print, process.env);
+    if (first === 'status') {
+      const folder = stateDirectoryOf({ environment: process.env, userId: process.getuid?.() });
+      return await statusCommand(rest, print, { folder, now: Date.now() });
+    }
+    if (first !== undefined) {
+      process.stderr.write(`Expected a command, got ${JSON.stringify(first)}. See launcher --help.\n`);
+      return 2;
+    }
     await run(__LAUNCHER_VERSION__);
     return 0;
   } catch (error) {

@@ -1,8 +1,9 @@
 // Puts the launcher together from its parts and the process it runs in.
 import { writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { ulid } from 'ulid';
-import { PoolwrightError } from '../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
 import { createTransports } from './connection/transports.js';
@@ -17,7 +18,10 @@ import { prepareSource } from './run/source/prepare.js';
 import { keepWorkspace } from './run/source/workspace.js';
 import { createRunPrinter } from './run/printer.js';
 import { createWorkerApi } from './run/worker-api.js';
+import { openPolicy, type Policy } from './policy/policy.js';
 import { readSettings } from './settings/read.js';
+import type { Settings } from './settings/settings.js';
+import { createStatusReport, type StatusReport } from './status/report.js';
 import { createSurroundings, type Surroundings } from './surroundings.js';
 
 /**
@@ -32,16 +36,20 @@ export async function run(version: string): Promise<void> {
     terminal: isatty(1),
   });
   const clock = systemClock;
+  const worker = ulid();
   const log = createLog({
     format: settings.logFormat,
     debug: settings.debug,
+    fields: { worker },
     write: writeOut,
     now: () => clock.now(),
   });
   for (const warning of warnings) log.warn(warning);
 
-  const life = await beginLife(settings.stateDirectory, ulid());
+  const policy = await openConfiguredPolicy(settings);
+  const life = await beginLife(settings.stateDirectory, worker);
   let surroundings: Surroundings | undefined;
+  let report: StatusReport | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
     const dead = await deadLives(settings.stateDirectory, life.id);
@@ -57,8 +65,18 @@ export async function run(version: string): Promise<void> {
     const print = settings.runLogsOnStandardOutput
       ? createRunPrinter(writeOut, () => clock.now())
       : undefined;
+    const status = createStatusReport({
+      folder: life.folder,
+      about: { worker, pool: token.pool, version, executor: executor.kind },
+      now: () => clock.now(),
+      onFault: (error) => {
+        log.warn(`The status for "launcher status" cannot be written: ${messageOf(error)}`);
+      },
+    });
+    report = status;
     const around = await createSurroundings({
       settings,
+      metrics: () => status.metrics(),
       authorities: () => trustedCertificates([], process.env),
       clock,
       random: Math.random,
@@ -67,7 +85,7 @@ export async function run(version: string): Promise<void> {
     surroundings = around;
     const launcher: Launcher = startLauncher({
       log,
-      observers: around.observers,
+      observers: [...around.observers, status],
       connect: (status, listener) =>
         createConnection({
           transports: createTransports({
@@ -91,6 +109,10 @@ export async function run(version: string): Promise<void> {
           {
             settings,
             executor,
+            policy:
+              policy === null
+                ? null
+                : { policy, worker: { defaultImage: settings.containers.defaultImage, metadata } },
             prepareSource,
             keepWorkspace,
             phasesOf,
@@ -128,8 +150,18 @@ export async function run(version: string): Promise<void> {
     log.info('Ended.');
   } finally {
     surroundings?.close();
+    await report?.settled();
     await endLife(life);
   }
+}
+
+/** Throws INVALID_SETTINGS, UNSUPPORTED. */
+async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> {
+  const { initializationPolicy: file, stateDirectory: folder } = settings;
+  if (file === null) return null;
+  // Where its engine is unpacked to, when this is an executable.
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  return openPolicy({ file, environment: process.env, folder });
 }
 
 /** Standard output may be a pipe that is full or gone; neither may end a run. */

@@ -29,6 +29,8 @@ export async function createSurroundings(options: {
   readonly settings: Pick<Settings, 'cloud' | 'health' | 'stateDirectory' | 'proxies'>;
   /** PEM: whom calls to the cloud's API trust. */
   readonly authorities: () => string[];
+  /** Lines in Prometheus' text format. */
+  readonly metrics: () => string;
   readonly clock: Clock;
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
@@ -65,7 +67,7 @@ export async function createSurroundings(options: {
   const endpoint: HealthEndpoint | null =
     settings.health.port === null
       ? null
-      : await startHealthEndpoint(settings.health.port, () => watch.state());
+      : await startHealthEndpoint(settings.health.port, () => watch.state(), options.metrics);
 
   const protector: LauncherObserver = {
     onRunStarted() {

@@ -42,6 +42,7 @@ export const errorCodes = {
   ARCHIVE_REFUSED: 'The archive holds something that is not unpacked, such as a path out of the folder.',
   TOOL_UNKNOWN: 'The stack names a tool that this launcher does not know.',
   COMMAND_FAILED: 'A command of the run ended with an exit code other than zero.',
+  RUN_DENIED: 'The run initialization policy of the worker denies the run, or cannot be evaluated.',
   RUN_SILENT: 'The run printed nothing for longer than the logs timeout.',
   RUN_STOPPED: 'The run was stopped on request.',
   LAUNCHER_STOPPED: 'The launcher was told to stop at once.',

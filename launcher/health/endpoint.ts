@@ -1,4 +1,5 @@
-// The health of this worker for programs on the same machine: GET /health on the loopback address, and nothing else.
+// The health of this worker and its figures for programs on the same machine: GET /health and GET /metrics on the
+// loopback address, and nothing else.
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -12,15 +13,24 @@ export interface HealthEndpoint {
 
 /**
  * Answers 200 or 503 and a JSON object: the state, and `ApplicationHealthState`, which is what the Application Health
- * extension of Azure reads (docs/azure.md). Throws PORT_IN_USE.
+ * extension of Azure reads (docs/azure.md). `metrics` gives lines in Prometheus' text format. Throws PORT_IN_USE.
  */
-export async function startHealthEndpoint(port: number, state: () => HealthState): Promise<HealthEndpoint> {
+export async function startHealthEndpoint(
+  port: number,
+  state: () => HealthState,
+  metrics: () => string = () => '',
+): Promise<HealthEndpoint> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0];
-    if (path !== '/health' || (request.method !== 'GET' && request.method !== 'HEAD')) {
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (path === '/metrics' && reads) {
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(metrics());
+      return;
+    }
+    if (path !== '/health' || !reads) {
       response
         .writeHead(404, { 'content-type': 'application/json' })
-        .end('{"error":"ask for GET /health"}\n');
+        .end('{"error":"ask for GET /health or GET /metrics"}\n');
       return;
     }
     const now = state();

@@ -13,7 +13,11 @@ export interface HealthState {
   readonly reason: string | null;
 }
 
-export interface ConnectionWatch extends Required<LauncherObserver> {
+export interface ConnectionWatch extends LauncherObserver {
+  onConnected(): void;
+  onDisconnected(reason: string): void;
+  onRunStarted(): void;
+  onRunOver(): void;
   state(): HealthState;
   close(): void;
 }

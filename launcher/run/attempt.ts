@@ -13,8 +13,6 @@ import type { WorkerApi } from './worker-api.js';
 
 export interface AttemptDependencies extends StageDependencies {
   readonly createApi: (assignment: Assignment) => WorkerApi;
-  /** Unix milliseconds by the control plane's clock. */
-  readonly now: () => number;
   readonly log: Log;
   /** Absolute: where attempts get a folder each. */
   readonly folder: string;

@@ -7,6 +7,8 @@ import { isReadRun } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
 import type { Clock } from '../clock.js';
 import type { Executor, RunWorld } from '../executors/executor.js';
+import { policyInput, type PolicyWorker } from '../policy/input.js';
+import type { Policy } from '../policy/policy.js';
 import type { ContainerSettings, Settings } from '../settings/settings.js';
 import { environmentOf } from './environment.js';
 import type { Journal } from './journal.js';
@@ -24,6 +26,12 @@ export interface StageSettings extends Pick<
   readonly containers: Pick<ContainerSettings, 'defaultImage'>;
 }
 
+/** The policy of this worker, and what it sees of it. */
+export interface RunPolicy {
+  readonly policy: Policy;
+  readonly worker: PolicyWorker;
+}
+
 export interface StageDependencies {
   readonly settings: StageSettings;
   /** Absolute: the folder with the run's files, where that is not for the attempt to make. */
@@ -32,7 +40,11 @@ export interface StageDependencies {
   readonly prepareSource: PrepareSource;
   readonly keepWorkspace: KeepWorkspace;
   readonly phasesOf: (assignment: Assignment) => readonly Phase[];
+  /** Asked before anything is prepared; null when there is none. */
+  readonly policy: RunPolicy | null;
   readonly clock: Clock;
+  /** Unix milliseconds by the control plane's clock. */
+  readonly now: () => number;
   /** The launcher's own environment. */
   readonly environment: NodeJS.ProcessEnv;
   /** Name and version of this worker, for the first line of the log. */
@@ -68,6 +80,7 @@ export async function executeStage(request: StageRequest): Promise<StageProduct>
   journal.line(deps.greeting);
   const environment = environmentOf(assignment, settings, settings.privateKey, deps.environment);
   journal.hide(environment.secrets);
+  await askPolicy(request);
   const phases = deps.phasesOf(assignment);
   const world = await prepare(request);
   try {
@@ -79,6 +92,14 @@ export async function executeStage(request: StageRequest): Promise<StageProduct>
   } finally {
     await world.close();
   }
+}
+
+/** Throws RUN_DENIED. */
+async function askPolicy({ deps, assignment, journal }: StageRequest): Promise<void> {
+  if (deps.policy === null) return;
+  const { policy, worker } = deps.policy;
+  const printed = await policy.assertAllowed(policyInput(assignment, worker, deps.now()));
+  for (const line of printed) journal.line(`The run initialization policy prints: ${line}`);
 }
 
 async function work(

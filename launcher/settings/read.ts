@@ -7,7 +7,7 @@ import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.
 import { readNoProxy } from '../network/no-proxy.js';
 import { readMetadata, readVcsMappings } from './families.js';
 import type { Mount, RunKind, Settings } from './settings.js';
-import { families, unsupportedReason, variables, type Variable } from './variables.js';
+import { families, variables, type Variable } from './variables.js';
 
 export interface Machine {
   /** Empty values count as absent. */
@@ -26,8 +26,7 @@ export interface ReadSettings {
 }
 
 /**
- * Reads and checks all settings. Throws INVALID_SETTINGS with all faults, or UNSUPPORTED when the only ones
- * are wishes that this version cannot fulfil. No message holds the token, the key or another long value.
+ * Reads and checks all settings. Throws INVALID_SETTINGS with all faults. No message holds the token, the key or another long value.
  */
 export function readSettings(machine: Machine): ReadSettings {
   const { environment } = machine;
@@ -49,7 +48,6 @@ export function readSettings(machine: Machine): ReadSettings {
       assertCertificateCurrent(token.certificate, machine.now);
     });
   }
-  optional(variables.initializationPolicy);
   const sensitiveOutputs = optional(variables.sensitiveOutputs);
   const rest = {
     metadata: readMetadata(environment, faults),
@@ -58,6 +56,7 @@ export function readSettings(machine: Machine): ReadSettings {
     logFormat: optional(variables.logFormat) ?? (machine.terminal ? 'pretty' : 'json'),
     endWithParent: optional(variables.endWithParent),
     debug: optional(variables.debug),
+    initializationPolicy: optional(variables.initializationPolicy),
     runLogsOnStandardOutput: optional(variables.runLogsOnStandardOutput),
     timeouts: { run: optional(variables.runTimeout), silence: optional(variables.silenceTimeout) },
     passedVariables: optional(variables.passedVariables),
@@ -94,8 +93,7 @@ export function readSettings(machine: Machine): ReadSettings {
     },
   } as const;
   if (faults.length > 0 || token === undefined || privateKey === undefined) {
-    const unsupported = faults.every(({ reason }) => reason.startsWith(unsupportedReason));
-    throw faultsError(unsupported ? 'UNSUPPORTED' : 'INVALID_SETTINGS', "The launcher's environment", faults);
+    throw faultsError('INVALID_SETTINGS', "The launcher's environment", faults);
   }
   const settings = { token, privateKey, ...rest };
   const warnings = [
@@ -133,7 +131,13 @@ function marked(mounts: readonly Mount[], runs: RunKind): readonly (Mount & { ru
   return mounts.map((mount) => ({ ...mount, runs }));
 }
 
-function defaultStateDirectory({ environment, userId }: Machine): string {
+/** The state folder that a launcher with this environment uses. Throws INVALID_SETTINGS. */
+export function stateDirectoryOf(machine: Pick<Machine, 'environment' | 'userId'>): string {
+  const { name, read } = variables.stateDirectory;
+  return read(machine.environment[name] ?? '') ?? defaultStateDirectory(machine);
+}
+
+function defaultStateDirectory({ environment, userId }: Pick<Machine, 'environment' | 'userId'>): string {
   if (userId === 0) return '/var/lib/poolwright';
   const state = environment['XDG_STATE_HOME'];
   if (state?.startsWith('/') === true) return join(state, 'poolwright');

@@ -52,6 +52,8 @@ export interface Settings {
   readonly containers: ContainerSettings;
   readonly vcsMappings: readonly VcsMapping[];
   readonly proxies: ProxySettings;
+  /** Path of the run initialization policy, or null. */
+  readonly initializationPolicy: string | null;
   readonly cloud: CloudSettings;
   readonly health: HealthSettings;
 }

@@ -14,7 +14,6 @@ import {
   readPath,
   readPort,
   readWord,
-  wrongValue,
 } from './values.js';
 
 export interface Variable<Value> {
@@ -126,9 +125,10 @@ export const variables = {
   }),
   initializationPolicy: define({
     name: 'SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY',
-    meaning: 'Path of a Rego policy. This version cannot enforce one and refuses to start with it.',
+    meaning:
+      'Path of a Rego policy (package spacelift, deny) that each run is held to before it is prepared. See launcher policy --help.',
     default: '',
-    read: refusePolicy,
+    read: readPath,
   }),
   defaultImage: define({
     name: 'SPACELIFT_DEFAULT_RUNNER_IMAGE',
@@ -209,7 +209,7 @@ export const variables = {
   healthPort: define({
     name: 'POOLWRIGHT_HEALTH_PORT',
     meaning:
-      'Port on 127.0.0.1 where GET /health answers 200 or 503 with the state of the connection as JSON.',
+      'Port on 127.0.0.1 where GET /health answers 200 or 503 with the state of the connection as JSON, and GET /metrics gives figures for Prometheus.',
     default: '',
     read: readPort,
   }),
@@ -266,17 +266,6 @@ export const families = {
     meaning: 'Address, with protocol, at which this worker reaches the Git hosts of that pool.',
   },
 } as const satisfies Record<string, VariableFamily>;
-
-/** Code of a fault that is not the user's mistake but a lack of this version. */
-export const unsupportedReason = 'this version cannot enforce run initialization policies';
-
-function refusePolicy(text: string): null {
-  if (text === '') return null;
-  throw wrongValue(
-    `${unsupportedReason}, and a policy that is not enforced protects nothing. ` +
-      'Unset the variable, or use a launcher that has them',
-  );
-}
 
 function define<Value>(variable: Variable<Value>): Variable<Value> {
   return variable;

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -29,7 +29,12 @@ const own = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
 export const executables = {
   what: 'launcher executables',
   inputs: [],
-  files: ['dist/launcher.version', 'scripts/steps/node-runtimes.json'],
+  files: [
+    'dist/launcher.version',
+    'scripts/steps/node-runtimes.json',
+    'dist/policy-engine-x86_64.br',
+    'dist/policy-engine-aarch64.br',
+  ],
   outputs: [
     'dist/launcher-x86_64',
     'dist/launcher-aarch64',
@@ -37,7 +42,7 @@ export const executables = {
     'dist/launcher-aarch64.gz',
     'dist/launchers.json',
   ],
-  needs: ['launcher'],
+  needs: ['launcher', 'policyEngine'],
   async run() {
     const folder = await mkdtemp(join(tmpdir(), 'launcher-'));
     const notes = [];
@@ -48,8 +53,12 @@ export const executables = {
         notes.push(await make(architecture, folder, `dist/launcher-${architecture}`));
         files[architecture] = await compress(`launcher-${architecture}`);
       }
+      const policyEngine = existsSync(`dist/policy-engine-${own}.br`);
       const version = (await readFile('dist/launcher.version', 'utf8')).trim();
-      await writeFile('dist/launchers.json', `${JSON.stringify({ version, files }, null, 2)}\n`);
+      await writeFile(
+        'dist/launchers.json',
+        `${JSON.stringify({ version, policyEngine, files }, null, 2)}\n`,
+      );
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -75,7 +84,7 @@ export async function make(architecture, folder, target) {
   await chmod(node, 0o755);
   const stripped = await strip(architecture, node);
   // The blob is made by a Node of the same version.
-  const blob = await makeBlob(folder, await runtime(runtimes[own]));
+  const blob = await makeBlob(folder, await runtime(runtimes[own]), `dist/policy-engine-${architecture}.br`);
   await postject.inject(node, 'NODE_SEA_BLOB', await readFile(blob), { sentinelFuse: fuse });
   await cp(node, `${target}.new`);
   await rename(`${target}.new`, target);
@@ -99,8 +108,9 @@ async function compress(file) {
 /**
  * @param {string} folder
  * @param {string} node
+ * @param {string} engine
  */
-async function makeBlob(folder, node) {
+async function makeBlob(folder, node, engine) {
   const output = join(folder, 'blob');
   const config = join(folder, 'sea.json');
   await writeFile(
@@ -110,6 +120,8 @@ async function makeBlob(folder, node) {
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: false,
+      // Left out where no Go was.
+      ...(existsSync(engine) ? { assets: { 'policy-engine': resolve(engine) } } : {}),
     }),
   );
   await run(node, ['--experimental-sea-config', config]);

@@ -2,6 +2,7 @@
 import { database } from './database.mjs';
 import { executables } from './executables.mjs';
 import { launcher } from './launcher.mjs';
+import { policyEngine } from './policy-engine.mjs';
 import { programs } from './programs.mjs';
 import { types } from './types.mjs';
 import { web } from './web.mjs';
@@ -17,4 +18,4 @@ import { web } from './web.mjs';
  */
 
 /** @type {Readonly<Record<string, Step>>} */
-export const buildSteps = { programs, launcher, web, database, types, executables };
+export const buildSteps = { programs, launcher, web, database, types, policyEngine, executables };

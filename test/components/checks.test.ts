@@ -109,10 +109,6 @@ describe('the launcher', () => {
       /^launcher\.binarySha256: expected 64 hexadecimal digits/,
     ],
     [{ binaryLocation: 's3://a/b' }, /^launcher\.binaryLocation: has no effect unless/],
-    [
-      { runInitializationPolicy: 'package spacelift' },
-      /^launcher\.runInitializationPolicy: the bundled launcher/,
-    ],
   ])('is refused with %j', (options, fault) => {
     expect(
       faultsOf((faults) => {
@@ -121,8 +117,8 @@ describe('the launcher', () => {
     ).toEqual([typeof fault === 'string' ? fault : expect.stringMatching(fault)]);
   });
 
-  it('may have a policy where it can enforce one', () => {
-    const options = { distribution: 'hosted', runInitializationPolicy: 'package spacelift' };
+  it('may have a policy', () => {
+    const options = { runInitializationPolicy: 'package spacelift' };
     expect(
       faultsOf((faults) => {
         checkLauncher(options, faults);

@@ -20,6 +20,7 @@ describe('the built launcher', () => {
     expect(launcherArtifact('arm64', folder)).toEqual({
       path: join(folder, 'b.gz'),
       version: '0123456789abcdef',
+      policyEngine: false,
       sha256: 'bb',
     });
   });

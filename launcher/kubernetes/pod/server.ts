@@ -57,6 +57,8 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
         project: join(places.workspace, 'source'),
         home: join(places.workspace, 'home'),
       }),
+      // The container init comes before, and refuses a run with a policy: it cannot enforce one yet.
+      policy: null,
       prepareSource: () => Promise.resolve({ commit }),
       keepWorkspace,
       phasesOf,

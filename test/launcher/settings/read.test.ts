@@ -282,12 +282,6 @@ describe('faults', () => {
 });
 
 describe('what this version does not do', () => {
-  test('is refused when it would protect something', () => {
-    const error = refusal(() => read({ SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: '/policy.rego' }));
-    expect(error.code).toBe('UNSUPPORTED');
-    expect(error.message).toContain('SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY');
-  });
-
   test('is said when it would only add something', () => {
     expect(read({ SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED: 'true' }).warnings.join()).toContain(
       'no effect',

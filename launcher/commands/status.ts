@@ -1,0 +1,72 @@
+// `launcher status`: what the launchers on this machine do now, from the files that they keep.
+import { readdir, readFile, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../../protocol/errors.js';
+import { ulidSchema } from '../../protocol/topics.js';
+import { deadLives } from '../life.js';
+import { statusFile, statusSchema, type LauncherStatus } from '../status/report.js';
+
+export const statusHelp = `launcher status – what the launchers on this machine do now
+
+Usage: launcher status [--json]
+
+Looks into the state folder (POOLWRIGHT_STATE_DIR, with the launcher's own default).
+Exit codes: 0 every launcher is connected, 1 one is not, or there is none, 2 wrong arguments.
+`;
+
+/** Answers the exit code. `folder`: the state folder. `now`: Unix milliseconds. */
+export async function statusCommand(
+  args: readonly string[],
+  print: (text: string) => void,
+  { folder, now }: { readonly folder: string; readonly now: number },
+): Promise<number> {
+  if (args.some((arg) => arg !== '--json')) {
+    print(statusHelp);
+    return args.includes('--help') || args.includes('-h') ? 0 : 2;
+  }
+  const launchers = await readAll(folder);
+  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: 0, bsize: 0 }));
+  const disk = { folder, freeBytes: bavail * bsize };
+  if (args.includes('--json')) print(`${JSON.stringify({ launchers, disk }, null, 2)}\n`);
+  else {
+    for (const launcher of launchers) print(describe(launcher, now));
+    if (launchers.length === 0) print(`No launcher runs on ${folder}.\n`);
+    print(`Disk: ${(disk.freeBytes / 1024 ** 3).toFixed(1)} GiB free for ${folder}\n`);
+  }
+  return launchers.length > 0 && launchers.every(({ connected }) => connected) ? 0 : 1;
+}
+
+async function readAll(folder: string): Promise<LauncherStatus[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw new Error(`The state folder ${folder} cannot be read: ${messageOf(error)}`, { cause: error });
+  });
+  const dead = names.length === 0 ? [] : (await deadLives(folder, '')).map(({ id }) => id);
+  const found: LauncherStatus[] = [];
+  for (const name of names.sort()) {
+    if (!ulidSchema.safeParse(name).success || dead.includes(name)) continue;
+    const text = await readFile(join(folder, name, statusFile), 'utf8').catch(() => undefined);
+    // A launcher that has just started has not written it yet.
+    if (text !== undefined) found.push(statusSchema.parse(JSON.parse(text)));
+  }
+  return found;
+}
+
+function describe(launcher: LauncherStatus, now: number): string {
+  const { run, lastRuns } = launcher;
+  const ago = (since: number) => `${String(Math.max(0, Math.round((now - since) / 1000)))} s`;
+  return [
+    `Worker ${launcher.worker} of pool ${launcher.pool} (launcher ${launcher.version}, ${launcher.executor})`,
+    launcher.connected
+      ? `  connected for ${ago(launcher.connectionSince)}`
+      : `  not connected for ${ago(launcher.connectionSince)}: ${launcher.reason ?? 'connecting'}`,
+    run === null
+      ? '  no run'
+      : `  run ${run.run} of ${run.stack}, ${run.stage.toLowerCase()}, for ${ago(run.since)}`,
+    ...lastRuns.map(
+      (last) =>
+        `  before: ${last.run} of ${last.stack}, ${last.stage.toLowerCase()}, took ${String(Math.round((last.until - last.since) / 1000))} s, ended ${ago(last.until)} ago`,
+    ),
+    '',
+  ].join('\n');
+}
