@@ -3,7 +3,7 @@
 export interface Clock {
   /** Unix milliseconds. */
   now(): number;
-  /** Milliseconds from any origin; never jumps. */
+  /** Milliseconds from an origin that all processes share until the machine is started again; never jumps. */
   monotonic(): number;
   /** Calls back once, later. Gives a function that prevents it. At most 24 days. */
   after(milliseconds: number, callback: () => void): () => void;
@@ -14,7 +14,11 @@ const longest = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  // Unlike performance.now(), whose origin is the start of the process.
+  monotonic() {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
   after(milliseconds, callback) {
     const timer = setTimeout(callback, Math.min(milliseconds, longest));
     return () => {

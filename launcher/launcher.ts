@@ -11,17 +11,22 @@ export interface LauncherOptions {
   readonly connect: (status: () => WorkerStatus, listener: ConnectionListener) => Connection;
   /** Starts to work on an assignment. `onBegun` is called when its first command may run. */
   readonly startAttempt: (assignment: Assignment, onBegun: () => void) => Attempt;
+  /** Goes on with what a launcher was in the middle of that was killed; its life is this one's then. */
+  readonly resume?: { readonly run: StartedRun; readonly start: (onBegun: () => void) => Attempt };
   readonly log: Log;
   /** Told what happens here. */
   readonly observers?: readonly LauncherObserver[];
 }
+
+/** What observers are told of a run. */
+export type StartedRun = Pick<Assignment, 'run' | 'stack' | 'stage'>;
 
 /** Whoever must know of the launcher's life without having a part in it. */
 export interface LauncherObserver {
   onConnected?(): void;
   /** The reason is a sentence for people, without its full stop. */
   onDisconnected?(reason: string): void;
-  onRunStarted?(run: Pick<Assignment, 'run' | 'stack' | 'stage'>): void;
+  onRunStarted?(run: StartedRun): void;
   /** Its result is with the control plane, and nothing of it is left here. */
   onRunOver?(): void;
 }
@@ -41,7 +46,13 @@ export interface Launcher {
   readonly ended: Promise<void>;
 }
 
-export function startLauncher({ connect, startAttempt, log, observers = [] }: LauncherOptions): Launcher {
+export function startLauncher({
+  connect,
+  startAttempt,
+  resume,
+  log,
+  observers = [],
+}: LauncherOptions): Launcher {
   let current: Attempt | undefined;
   let leaving: string | undefined;
   let finish: () => void = () => undefined;
@@ -105,10 +116,14 @@ export function startLauncher({ connect, startAttempt, log, observers = [] }: La
       void connection.report();
       return;
     }
-    for (const observer of observers) observer.onRunStarted?.(assignment);
-    const attempt = startAttempt(assignment, () => void connection.report());
-    current = attempt;
+    hold(assignment, (onBegun) => startAttempt(assignment, onBegun));
     void connection.report();
+  }
+
+  function hold(run: StartedRun, start: (onBegun: () => void) => Attempt): void {
+    for (const observer of observers) observer.onRunStarted?.(run);
+    const attempt = start(() => void connection.report());
+    current = attempt;
     void attempt.done.then(async () => {
       current = undefined;
       for (const observer of observers) observer.onRunOver?.();
@@ -150,6 +165,8 @@ export function startLauncher({ connect, startAttempt, log, observers = [] }: La
     finish();
   }
 
+  // Before the first word to the control plane, which compares what this worker says that it holds.
+  if (resume !== undefined) hold(resume.run, resume.start);
   connection.start();
   return {
     drain,

@@ -1,21 +1,37 @@
-// The folder of one launcher process, and those that dead ones left behind.
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+// The folder of one worker's life: made by a launcher process, and taken over by the next one when that process was
+// killed in the middle of a run. `owner.<n>` names the n-th process that it belongs to; only one can make each.
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import { ulidSchema } from '../protocol/topics.js';
 import type { LauncherLife } from './executors/executor.js';
+import { holdsAttempt } from './run/record.js';
 
-/** Name of the file that says which process a folder belongs to. */
-const ownerFile = 'owner';
+/** A run that a dead process was in the middle of. */
+export interface LeftAttempt {
+  readonly run: string;
+  readonly attempt: number;
+  /** Absolute. */
+  readonly folder: string;
+}
 
-/** Makes the folder of this process. Throws INVALID_SETTINGS when the state folder cannot be written. */
+/** A life whose process is no more. */
+export interface DeadLife extends LauncherLife {
+  /** The newest first; more than one only when a folder could not be removed. */
+  readonly attempts: readonly LeftAttempt[];
+}
+
+/** Makes the folder of a new life. Throws INVALID_SETTINGS when the state folder cannot be written. */
 export async function beginLife(stateDirectory: string, id: string): Promise<LauncherLife> {
   const folder = join(stateDirectory, id);
+  const unnamed = join(stateDirectory, `.new-${id}`);
   try {
     // The state folder itself is open to look at: containers reach a run's files through it.
     await mkdir(stateDirectory, { recursive: true, mode: 0o755 });
-    await mkdir(folder, { mode: 0o711 });
-    await writeFile(join(folder, ownerFile), await processMark(process.pid), { mode: 0o600 });
+    await mkdir(unnamed, { mode: 0o711 });
+    await writeFile(join(unnamed, 'owner.1'), await processMark(process.pid), { mode: 0o600 });
+    // Nobody sees it without its owner and takes it for one that was left behind.
+    await rename(unnamed, folder);
   } catch (error) {
     throw new PoolwrightError(
       'INVALID_SETTINGS',
@@ -26,28 +42,73 @@ export async function beginLife(stateDirectory: string, id: string): Promise<Lau
   return { id, folder };
 }
 
-/** Folders whose process is no more. */
-export async function deadLives(stateDirectory: string, own: string): Promise<LauncherLife[]> {
-  const dead: LauncherLife[] = [];
-  for (const name of await readdir(stateDirectory)) {
-    if (name === own || !ulidSchema.safeParse(name).success) continue;
+/** Lives whose process is no more. Empty when there is no state folder yet. */
+export async function deadLives(stateDirectory: string): Promise<DeadLife[]> {
+  const dead: DeadLife[] = [];
+  for (const name of await readdir(stateDirectory).catch(() => [])) {
+    if (!ulidSchema.safeParse(name).success) continue;
     const folder = join(stateDirectory, name);
-    const owner = await readFile(join(folder, ownerFile), 'utf8').catch(() => '');
-    if (owner === '' || (await processMark(Number(owner.split(' ')[0]))) !== owner)
-      dead.push({ id: name, folder });
+    const { mark } = await ownerOf(folder);
+    if (mark !== '' && (await processMark(Number(mark.split(' ')[0]))) === mark) continue;
+    dead.push({ id: name, folder, attempts: await attemptsIn(folder) });
   }
   return dead;
+}
+
+/** Makes a dead life this process's own. Answers whether it did: another process may have been first. */
+export async function claimLife({ folder }: LauncherLife): Promise<boolean> {
+  const { number, mark } = await ownerOf(folder);
+  if (mark !== '' && (await processMark(Number(mark.split(' ')[0]))) === mark) return false;
+  const draft = join(folder, `claim.${String(process.pid)}`);
+  try {
+    await writeFile(draft, await processMark(process.pid), { mode: 0o600 });
+    await link(draft, join(folder, `owner.${String(number + 1)}`));
+    await rm(draft);
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    await rm(draft, { force: true });
+    // Taken over by another process, or removed by it.
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 export async function endLife({ folder }: LauncherLife): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Process id and start time (proc(5), field 22), so that a number given to another program is not mistaken. */
+/** The process that made the newest `owner` file; an empty mark when there is none. */
+async function ownerOf(folder: string): Promise<{ number: number; mark: string }> {
+  const names = await readdir(folder).catch(() => []);
+  const numbers = names.map((name) => Number(/^owner\.(\d+)$/.exec(name)?.[1] ?? 0));
+  const number = Math.max(0, ...numbers);
+  const mark = await readFile(join(folder, `owner.${String(number)}`), 'utf8').catch(() => '');
+  return { number, mark };
+}
+
+async function attemptsIn(folder: string): Promise<LeftAttempt[]> {
+  const found: (LeftAttempt & { readonly changedAt: number })[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [run = '', number = ''] = name.split('.');
+    if (!ulidSchema.safeParse(run).success || !/^\d+$/.test(number)) continue;
+    const path = join(folder, name);
+    if (!(await holdsAttempt(path))) continue;
+    found.push({ run, attempt: Number(number), folder: path, changedAt: (await stat(path)).mtimeMs });
+  }
+  return found.sort((a, b) => b.changedAt - a.changedAt);
+}
+
+/**
+ * Process id, start time (proc(5), field 22) and the machine's start, so that a number given to another program is
+ * not mistaken.
+ */
 async function processMark(pid: number): Promise<string> {
   try {
-    const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8');
-    return `${String(pid)} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
+    const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8');
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const start = status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    return `${String(pid)} ${start} ${boot.trim()}`;
   } catch {
     // No such process; or no /proc on this system, where then every other folder counts as left behind.
     return pid === process.pid ? String(pid) : '';

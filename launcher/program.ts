@@ -2,16 +2,17 @@
 import { writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
-import { ulid } from 'ulid';
 import { messageOf, PoolwrightError } from '../protocol/errors.js';
+import type { Assignment } from '../protocol/messages.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import { startLauncher, type Launcher } from './launcher.js';
-import { beginLife, deadLives, endLife } from './life.js';
-import { createLog, type Log } from './log.js';
-import { startAttempt } from './run/attempt.js';
+import { endLife } from './life.js';
+import { createLog, type Log, type LogFields } from './log.js';
+import { startAttempt, type AttemptDependencies } from './run/attempt.js';
+import { makeRoom } from './run/room.js';
 import { phasesOf } from './run/phases.js';
 import { trustedCertificates } from './network/tls.js';
 import { prepareSource } from './run/source/prepare.js';
@@ -23,6 +24,7 @@ import { readSettings } from './settings/read.js';
 import type { Settings } from './settings/settings.js';
 import { createStatusReport, type StatusReport } from './status/report.js';
 import { createSurroundings, type Surroundings } from './surroundings.js';
+import { cleanUp, takeLife } from './takeover.js';
 
 /**
  * Runs one worker until it has ended in order. Throws INVALID_SETTINGS, UNSUPPORTED, ENGINE_UNAVAILABLE, PORT_IN_USE,
@@ -36,30 +38,28 @@ export async function run(version: string): Promise<void> {
     terminal: isatty(1),
   });
   const clock = systemClock;
-  const worker = ulid();
-  const log = createLog({
-    format: settings.logFormat,
-    debug: settings.debug,
-    fields: { worker },
-    write: writeOut,
-    now: () => clock.now(),
-  });
-  for (const warning of warnings) log.warn(warning);
+  const logWith = (fields: LogFields): Log =>
+    createLog({
+      format: settings.logFormat,
+      debug: settings.debug,
+      fields,
+      write: writeOut,
+      now: () => clock.now(),
+    });
+  for (const warning of warnings) logWith({}).warn(warning);
 
   const policy = await openConfiguredPolicy(settings);
-  const life = await beginLife(settings.stateDirectory, worker);
+  const { life, left, again } = await takeLife(settings.stateDirectory, settings.privateKey, logWith({}));
+  const log = logWith({ worker: life.id });
+  let stopCleaning: () => void = () => undefined;
+  // A run that cannot be gone on with yet, as when the engine does not answer, is left for the next start.
+  let over = left === undefined;
   let surroundings: Surroundings | undefined;
   let report: StatusReport | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
-    const dead = await deadLives(settings.stateDirectory, life.id);
-    if (dead.length > 0) {
-      const ended = await executor.sweep(dead);
-      log.info(
-        `Cleaned up after ${String(dead.length)} launcher(s) that did not end in order; runs ended: ${String(ended)}`,
-      );
-      for (const other of dead) await endLife(other);
-    }
+    if (again && left === undefined) await executor.sweep([life]);
+    stopCleaning = cleanUp(settings.stateDirectory, { executor, clock, log });
     const { token, privateKey, metadata } = settings;
     const authorities = () => trustedCertificates(token.authorities, process.env);
     const print = settings.runLogsOnStandardOutput
@@ -67,7 +67,7 @@ export async function run(version: string): Promise<void> {
       : undefined;
     const status = createStatusReport({
       folder: life.folder,
-      about: { worker, pool: token.pool, version, executor: executor.kind },
+      about: { worker: life.id, pool: token.pool, version, executor: executor.kind },
       now: () => clock.now(),
       onFault: (error) => {
         log.warn(`The status for "launcher status" cannot be written: ${messageOf(error)}`);
@@ -104,54 +104,67 @@ export async function run(version: string): Promise<void> {
           random: Math.random,
           log,
         }),
-      startAttempt: (assignment, onBegun) =>
-        startAttempt(
-          {
-            settings,
-            executor,
-            policy:
-              policy === null
-                ? null
-                : { policy, worker: { defaultImage: settings.containers.defaultImage, metadata } },
-            prepareSource,
-            keepWorkspace,
-            phasesOf,
-            createApi: ({ run: runId, attempt, bulk }) =>
-              around.guarded(
-                createWorkerApi({
-                  ...bulk,
-                  run: runId,
-                  attempt,
-                  authorities,
-                  own: { authorities: token.authorities, now: () => launcher.now() },
-                  proxies: settings.proxies,
-                  clock,
-                  random: Math.random,
-                  log,
-                }),
-              ),
-            clock,
-            now: () => launcher.now(),
-            log,
-            folder: life.folder,
-            environment: process.env,
-            greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
-            onBegun,
-            ...(print === undefined ? {} : { printer: print(assignment) }),
-          },
-          assignment,
-        ),
+      startAttempt: (assignment, onBegun) => startAttempt(dependencies(assignment, onBegun), assignment),
+      ...(left === undefined
+        ? {}
+        : {
+            resume: {
+              run: left.assignment,
+              start: (onBegun: () => void) =>
+                startAttempt(dependencies(left.assignment, onBegun), left.assignment, left.past),
+            },
+          }),
     });
+
+    function dependencies(assignment: Assignment, onBegun: () => void): AttemptDependencies {
+      return {
+        settings,
+        executor,
+        policy:
+          policy === null
+            ? null
+            : { policy, worker: { defaultImage: settings.containers.defaultImage, metadata } },
+        prepareSource,
+        keepWorkspace,
+        phasesOf,
+        createApi: ({ run: runId, attempt, bulk }) =>
+          around.guarded(
+            createWorkerApi({
+              ...bulk,
+              run: runId,
+              attempt,
+              authorities,
+              own: { authorities: token.authorities, now: () => launcher.now() },
+              proxies: settings.proxies,
+              clock,
+              random: Math.random,
+              log,
+            }),
+          ),
+        clock,
+        now: () => launcher.now(),
+        log,
+        folder: life.folder,
+        makeRoom: () => makeRoom(life.folder, executor, log),
+        environment: process.env,
+        greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
+        onBegun,
+        ...(print === undefined ? {} : { printer: print(assignment) }),
+      };
+    }
+
     const release = takeSignals(launcher, log, settings.endWithParent);
     around.attach(launcher);
     await launcher.ended;
+    over = true;
     release();
     await around.finish();
     log.info('Ended.');
   } finally {
     surroundings?.close();
+    stopCleaning();
     await report?.settled();
-    await endLife(life);
+    if (over) await endLife(life);
   }
 }
 

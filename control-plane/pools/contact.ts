@@ -31,6 +31,8 @@ interface Settlement {
   readonly stale: HeldRun;
   /** An assignment that it has not accepted yet and may not have received. */
   readonly resend?: Match | undefined;
+  /** Its run, when it is to be stopped: the worker may have been away when it was told. */
+  readonly stop?: RunRow | undefined;
   /** The run that was taken from the worker, because it does not have it. */
   readonly ended?: RunRow | undefined;
 }
@@ -175,7 +177,10 @@ async function settle(
   const stale =
     held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
   if (holds) {
-    if (held?.run === run.id && held.attempt === run.attempt) return { worker, stale };
+    if (held?.run === run.id && held.attempt === run.attempt) {
+      const untold = by === 'register' && run.stop_requested_at !== null;
+      return { worker, stale, stop: untold ? run : undefined };
+    }
     const resend = resendable(context, run, worker, by);
     if (resend !== undefined || context.clock.now() - run.updated_at < crossing)
       return { worker, stale, resend };
@@ -215,7 +220,7 @@ function resendable(
 /** `before`: the worker's row before a report that may have changed nothing. */
 async function carryOut(
   context: Context,
-  { worker, stale, resend, ended }: Settlement,
+  { worker, stale, resend, stop, ended }: Settlement,
   before?: WorkerRow,
 ): Promise<void> {
   if (stale !== null) {
@@ -227,6 +232,18 @@ async function carryOut(
         attempt: stale.attempt,
         kind: 'stale',
         reason: 'the run has ended or is with another worker',
+      },
+    );
+  }
+  if (stop !== undefined) {
+    context.outbox.send(
+      { pool: worker.pool_id, worker: worker.id, session: worker.session },
+      {
+        type: 'stop',
+        run: stop.id,
+        attempt: stop.attempt,
+        kind: 'stop',
+        reason: (stop.stop_note ?? 'somebody asked for it').slice(0, 1024),
       },
     );
   }

@@ -41,7 +41,7 @@ async function readAll(folder: string): Promise<LauncherStatus[]> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw new Error(`The state folder ${folder} cannot be read: ${messageOf(error)}`, { cause: error });
   });
-  const dead = names.length === 0 ? [] : (await deadLives(folder, '')).map(({ id }) => id);
+  const dead = names.length === 0 ? [] : (await deadLives(folder)).map(({ id }) => id);
   const found: LauncherStatus[] = [];
   for (const name of names.sort()) {
     if (!ulidSchema.safeParse(name).success || dead.includes(name)) continue;

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { statusOf } from './docker-engine.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
+import type { PulledImages } from './pulled-images.js';
 
 export interface ImageRequest {
   readonly image: string;
@@ -10,6 +11,7 @@ export interface ImageRequest {
   readonly configDirectory: string | null;
   /** Of this process, for credential helpers. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly pulled: PulledImages;
   readonly onNotice: (line: string) => void;
   readonly signal: AbortSignal;
   /** Milliseconds from any origin. */
@@ -30,6 +32,7 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
   const { image, signal } = request;
   try {
     await docker.getImage(image).inspect();
+    await request.pulled.used(image);
     return;
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
@@ -42,6 +45,7 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
         ? undefined
         : await credentialsFor({ registry: registryOf(image), configDirectory, environment, signal });
     await pull(docker, request, credentials);
+    await request.pulled.add(image);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof PoolwrightError) throw error;

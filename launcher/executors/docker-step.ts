@@ -1,60 +1,76 @@
-// One step in a running container: an exec, its output as it comes, and its end.
-import type { Duplex } from 'node:stream';
+// One step in a running container: an exec that hangs on nobody, followed by its files, and its end.
 import type Docker from 'dockerode';
 import { sleep, type Clock } from '../clock.js';
-import type { Step, StepEnd } from './executor.js';
+import type { Step, StepEnd, StepSink } from './executor.js';
+import { statusOf } from './docker-engine.js';
+import { endOf, type Kills } from './step-end.js';
+import { followStep } from './step-output.js';
+import { stepScript } from './step-script.js';
 
 export interface ExecRequest {
   readonly docker: Docker;
   readonly container: Docker.Container;
   readonly step: Step;
-  readonly onOutput: (bytes: Uint8Array) => void;
+  readonly sink: StepSink;
+  /** Where the files of steps are, on this machine and in the container. */
+  readonly outputs: { readonly here: string; readonly there: string };
   readonly stop: AbortSignal;
   readonly clock: Clock;
+  readonly kills: Kills;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly grace: number;
 }
 
-/** Milliseconds: how often to look whether the step has ended though something still holds its output open. */
-const lookEvery = 1000;
-
 /** Throws what the engine's client throws. */
 export async function runExec(request: ExecRequest): Promise<StepEnd> {
-  const { container, step, onOutput, stop, clock } = request;
+  const { container, step, sink, outputs, stop, clock, kills } = request;
+  const killsBefore = await kills();
   const exec = await container.exec({
-    // One pipe for both, so that what is printed keeps its order.
-    Cmd: ['/bin/sh', '-c', 'exec 2>&1; exec /bin/sh -e -c "$0"', step.script],
+    Cmd: ['/bin/sh', '-c', stepScript, 'step', `${outputs.there}/${String(step.number)}`, step.script],
     Env: Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
     WorkingDir: step.workingDirectory,
-    AttachStdout: true,
-    AttachStderr: true,
   });
-  const stream = await exec.start({ hijack: true, stdin: false });
-  const ended = outputEnd(stream, onOutput);
+  await exec.start({ Detach: true });
   const over = new AbortController();
   let ending: Promise<void> | undefined;
   const onAbort = () => {
     ending = endSteps(request, over.signal);
-    // Whoever waits for the output hears of the end; a fault on the way shows there too.
-    ending.catch(() => stream.destroy());
+    // Awaited below; until then a fault in it is nobody's.
+    ending.catch(() => undefined);
   };
   stop.addEventListener('abort', onAbort, { once: true });
   if (stop.aborted) onAbort();
   try {
-    await Promise.race([ended, goneButHeld(exec, clock, over.signal)]);
+    const outcome = await followStep({
+      folder: outputs.here,
+      step: step.number,
+      sink,
+      clock,
+      stop,
+      alive: () => hasExecs(request),
+    });
     over.abort();
     await ending;
-    const { ExitCode } = await exec.inspect();
-    const cause = stop.aborted ? 'killed' : await causeOf(container, ExitCode);
-    return {
-      exitCode: cause === 'killed' ? null : ExitCode,
-      signal: cause === 'exit' ? null : 'SIGKILL',
-      cause,
-    };
+    if (stop.aborted) return { exitCode: null, signal: 'SIGKILL', cause: 'killed' };
+    return endOf(outcome, (await wasOutOfMemory(container)) || (await kills()) > killsBefore);
   } finally {
     over.abort();
     stop.removeEventListener('abort', onAbort);
-    stream.destroy();
+  }
+}
+
+/** Whether the container runs, and something in it besides what keeps it open. */
+async function hasExecs({ docker, container }: ExecRequest): Promise<boolean> {
+  try {
+    const { State, ExecIDs } = await container.inspect();
+    if (!State.Running) return false;
+    for (const id of (ExecIDs as readonly string[] | null) ?? []) {
+      if ((await docker.getExec(id).inspect()).Running) return true;
+    }
+    return false;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
   }
 }
 
@@ -84,28 +100,6 @@ export function createFrameReader(onBytes: (bytes: Uint8Array) => void): (chunk:
   };
 }
 
-function outputEnd(stream: Duplex, onOutput: (bytes: Uint8Array) => void): Promise<void> {
-  stream.on('data', createFrameReader(onOutput));
-  return new Promise((resolve, reject) => {
-    stream.once('error', reject);
-    stream.once('close', resolve);
-    stream.once('end', resolve);
-  });
-}
-
-/** Resolves when the step is over although its output is still open: it left something running. */
-async function goneButHeld(exec: Docker.Exec, clock: Clock, over: AbortSignal): Promise<void> {
-  for (;;) {
-    await sleep(clock, lookEvery, over);
-    if (over.aborted) return;
-    if (!(await exec.inspect()).Running) {
-      // What it printed last may still be on its way.
-      await sleep(clock, lookEvery, over);
-      return;
-    }
-  }
-}
-
 /** SIGTERM to all processes of the container's user, and its end when they do not go. */
 async function endSteps({ container, clock, grace }: ExecRequest, over: AbortSignal): Promise<void> {
   const kill = await container.exec({ Cmd: ['/bin/sh', '-c', 'kill -TERM -1'] });
@@ -114,8 +108,11 @@ async function endSteps({ container, clock, grace }: ExecRequest, over: AbortSig
   if (!over.aborted) await container.kill();
 }
 
-async function causeOf(container: Docker.Container, exitCode: number | null): Promise<StepEnd['cause']> {
-  if (exitCode !== 137) return 'exit';
-  const { State } = await container.inspect();
-  return State.OOMKilled ? 'out-of-memory' : 'exit';
+async function wasOutOfMemory(container: Docker.Container): Promise<boolean> {
+  try {
+    return (await container.inspect()).State.OOMKilled;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
 }

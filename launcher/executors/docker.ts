@@ -7,8 +7,11 @@ import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import { loadClient, pingEngine, statusOf, unavailable } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
+import { createPulledImages } from './pulled-images.js';
 import { createFrameReader, runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
+import { kernelKills, type Kills } from './step-end.js';
+import { forgetStep, wasBegun } from './step-output.js';
 
 export interface DockerOptions {
   readonly life: LauncherLife;
@@ -22,19 +25,30 @@ export interface DockerOptions {
   readonly userId: number | undefined;
   /** Milliseconds between SIGTERM and SIGKILL. Default 10 s. */
   readonly grace?: number;
+  /** Default: the kernel's. */
+  readonly kills?: Kills;
 }
 
-/** The user of run containers : images for this kind of pool expect it. */
+/** The user of run containers: images for this kind of pool expect it. */
 const runUser = 1983;
 const label = { life: 'poolwright.life', run: 'poolwright.run', attempt: 'poolwright.attempt' } as const;
-const places = { workspace: '/mnt/workspace/source', home: '/mnt/workspace/home' } as const;
+const places = {
+  workspace: '/mnt/workspace/source',
+  home: '/mnt/workspace/home',
+  outputs: '/mnt/workspace/output',
+} as const;
 /** Waits, and does not mind SIGTERM, which steps get when a run is ended. */
-const waitScript = "trap '' TERM; while :; do sleep 3600; done";
+const waitScript = `trap '' TERM
+for name in dd sleep; do
+  command -v "$name" >/dev/null || { echo "$name is not in the image" >&2; exit 1; }
+done
+while :; do sleep 3600; done`;
 
 export function createDockerExecutor(options: DockerOptions): Executor {
-  const { life, containers, clock, dockerHost, userId, grace = 10_000 } = options;
+  const { life, containers, clock, dockerHost, userId, grace = 10_000, kills = kernelKills } = options;
   let client: Promise<Docker> | undefined;
   const engine = () => (client ??= loadClient());
+  const pulled = createPulledImages(join(dirname(life.folder), 'images'), () => clock.now());
   const user = userId === undefined || userId === 0 ? runUser : userId;
 
   async function open(request: WorldRequest): Promise<RunWorld> {
@@ -43,16 +57,18 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     try {
       await ensureImage(docker, {
         image,
+        pulled,
         configDirectory: containers.dockerConfigDirectory,
         environment: options.environment,
         onNotice,
         signal,
         now: () => clock.monotonic(),
       });
-      const home = join(dirname(request.workspace), 'home');
-      await mkdir(home, { mode: 0o700 });
-      if (userId === 0) await chown(home, user, user);
-      const container = await docker.createContainer(specification(request, home));
+      for (const folder of [homeOf(request), outputsOf(request)]) {
+        await mkdir(folder, { mode: 0o700 });
+        if (userId === 0) await chown(folder, user, user);
+      }
+      const container = await docker.createContainer(specification(request));
       try {
         signal.throwIfAborted();
         await container.start();
@@ -60,14 +76,41 @@ export function createDockerExecutor(options: DockerOptions): Executor {
         await container.remove({ force: true });
         throw error;
       }
-      return worldOf(docker, container, request, home);
+      return worldOf(docker, container, request, false);
     } catch (error) {
       signal.throwIfAborted();
       throw engineFault(error, image, dockerHost);
     }
   }
 
-  function specification(request: WorldRequest, home: string): Docker.ContainerCreateOptions {
+  async function adopt(request: WorldRequest): Promise<RunWorld> {
+    try {
+      const docker = await engine();
+      const [found] = await docker.listContainers({
+        all: true,
+        filters: { label: Object.entries(labelsOf(request)).map(([name, value]) => `${name}=${value}`) },
+      });
+      if (found === undefined) throw interrupted('its container is not there any more');
+      const container = docker.getContainer(found.Id);
+      const { State } = await container.inspect();
+      if (!State.Running) {
+        await removeContainer(container, clock);
+        throw interrupted(
+          `its container has ended meanwhile (exit code ${String(State.ExitCode)}), as it does when the engine or ` +
+            'the machine is started again',
+        );
+      }
+      return worldOf(docker, container, request, true);
+    } catch (error) {
+      throw engineFault(error, request.image, dockerHost);
+    }
+  }
+
+  function labelsOf({ run, attempt }: WorldRequest): Record<string, string> {
+    return { [label.life]: life.id, [label.run]: run, [label.attempt]: String(attempt) };
+  }
+
+  function specification(request: WorldRequest): Docker.ContainerCreateOptions {
     const mounts = containers.mounts.filter(
       ({ runs }) => runs === 'all' || (runs === 'read') === request.readRun,
     );
@@ -77,13 +120,14 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       Cmd: [],
       User: `${String(user)}:${String(user)}`,
       WorkingDir: '/',
-      Labels: { [label.life]: life.id, [label.run]: request.run, [label.attempt]: String(request.attempt) },
+      Labels: labelsOf(request),
       StopSignal: 'SIGKILL',
       HostConfig: {
         Init: true,
         Binds: [
           `${request.workspace}:${places.workspace}`,
-          `${home}:${places.home}`,
+          `${homeOf(request)}:${places.home}`,
+          `${outputsOf(request)}:${places.outputs}`,
           ...mounts.map(({ hostPath, containerPath }) => `${hostPath}:${containerPath}`),
         ],
         NetworkMode: containers.network,
@@ -97,35 +141,42 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     docker: Docker,
     container: Docker.Container,
     request: WorldRequest,
-    home: string,
+    adopted: boolean,
   ): RunWorld {
-    let handedOver = false;
+    let handedOver = adopted;
+    const outputs = { here: outputsOf(request), there: places.outputs };
     return {
       projectDirectory: places.workspace,
-      async run(step, onOutput, stop) {
-        stop.throwIfAborted();
+      async run(step, sink, stop) {
+        if (!(await wasBegun(outputs.here, step.number))) stop.throwIfAborted();
         // The files were written by this process; from the first step on they are the run's.
         if (!handedOver && userId === 0) await giveTo(request.workspace, user);
         handedOver = true;
         const environment = { HOME: places.home, LANG: 'C.UTF-8', ...step.environment };
         try {
-          return await runExec({
+          const end = await runExec({
             docker,
             container,
             step: { ...step, environment },
-            onOutput,
+            sink,
+            outputs,
             stop,
             clock,
+            kills,
             grace,
           });
+          if (end.cause === 'vanished') throw await cutOff(container);
+          return end;
         } catch (error) {
           if (statusOf(error) === 409) throw await endedByItself(container, request.image, error);
           throw engineFault(error, request.image, dockerHost);
         }
       },
+      forget: (step) => forgetStep(outputs.here, step),
       async close() {
         await removeContainer(container, clock);
-        await rm(home, { recursive: true, force: true });
+        for (const folder of [homeOf(request), outputs.here])
+          await rm(folder, { recursive: true, force: true });
       },
     };
   }
@@ -134,6 +185,8 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     kind: 'docker',
     check: () => pingEngine(dockerHost),
     open,
+    adopt,
+    makeRoom: async (enough) => pulled.remove(await engine(), enough),
     async sweep(dead) {
       const docker = await engine();
       const found = await docker.listContainers({ all: true, filters: { label: [label.life] } });
@@ -143,6 +196,36 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       return left.length;
     },
   };
+}
+
+function homeOf({ workspace }: WorldRequest): string {
+  return join(dirname(workspace), 'home');
+}
+
+function outputsOf({ workspace }: WorldRequest): string {
+  return join(dirname(workspace), 'output');
+}
+
+function interrupted(what: string): PoolwrightError {
+  return new PoolwrightError(
+    'RUN_INTERRUPTED',
+    `The run was cut off: ${what}. What it had changed by then stays changed; look there before you trigger it anew.`,
+  );
+}
+
+/** A step whose processes are gone without a word: somebody took the container away, or ended what is in it. */
+async function cutOff(container: Docker.Container): Promise<PoolwrightError> {
+  try {
+    const { State } = await container.inspect();
+    return interrupted(
+      State.Running
+        ? 'somebody killed the processes of its step in the container'
+        : `its container was ended from outside (exit code ${String(State.ExitCode)}), by somebody or by a start of the engine`,
+    );
+  } catch (error) {
+    if (statusOf(error) === 404) return interrupted('somebody removed its container');
+    throw error;
+  }
 }
 
 /** Removing one that is gone or is just being removed is no fault. */

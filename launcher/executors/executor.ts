@@ -2,6 +2,8 @@
 
 /** One shell script of a run. */
 export interface Step {
+  /** From 1 within its world. A step that was started before under this number is followed, not started again. */
+  readonly number: number;
   /** For logs and errors, such as `plan` or `before_plan 1`. */
   readonly name: string;
   /** Given to `/bin/sh -e -c`. */
@@ -17,8 +19,33 @@ export interface StepEnd {
   /** Null when a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** `killed`: by the abort signal of `run`. `out-of-memory`: by the kernel, for the memory it took. */
-  readonly cause: 'exit' | 'killed' | 'out-of-memory';
+  /**
+   * `killed`: by the abort signal of `run`. `out-of-memory`: by the kernel, for the memory it took. `disk-full`:
+   * its output could not be written. `vanished`: it is gone and nobody saw how, as after a start of the machine.
+   */
+  readonly cause: 'exit' | 'killed' | 'out-of-memory' | 'disk-full' | 'vanished';
+}
+
+/** A place in the output of a step, which is kept in segments that are numbered from 1. */
+export interface OutputPlace {
+  readonly segment: number;
+  /** Bytes from the beginning of the segment. */
+  readonly offset: number;
+}
+
+/** Who takes the output of a step. */
+export interface StepSink {
+  /** Where to begin: what comes before it was taken by an earlier process. */
+  readonly from: OutputPlace;
+  /**
+   * Standard output and standard error in the order in which they came. `place` is where the bytes begin. They
+   * count only during the call. Must not block.
+   */
+  output(bytes: Uint8Array, place: OutputPlace): void;
+  /** Resolves when more may come: output is read no faster than it is dealt with. */
+  settled(): Promise<void>;
+  /** Segments before this one will not be asked for again. */
+  needed(): number;
 }
 
 /** A container or a process group for one assignment. */
@@ -27,11 +54,12 @@ export interface RunWorld {
   readonly projectDirectory: string;
   /**
    * Runs one step and resolves once it and all that it started has ended and all output was handed over.
-   * `onOutput` gets standard output and standard error in the order in which they came; it must not block.
    * Aborting means SIGTERM, a grace time, then SIGKILL, for every process of the world. Does not throw for
    * a step that fails. Throws ENGINE_UNAVAILABLE when the engine was lost on the way.
    */
-  run(step: Step, onOutput: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<StepEnd>;
+  run(step: Step, sink: StepSink, signal: AbortSignal): Promise<StepEnd>;
+  /** Lets go of what is kept of a step that is over: it cannot be followed again. */
+  forget(step: number): Promise<void>;
   /** Removes the container or ends all processes. May be called twice. */
   close(): Promise<void>;
 }
@@ -58,15 +86,25 @@ export interface Executor {
   /** Throws ENGINE_UNAVAILABLE (the worker's fault) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */
   open(request: WorldRequest): Promise<RunWorld>;
   /**
-   * Ends and removes what launchers that are no more left behind; gives the number of worlds.
-   * Called at start, before any `open`, when the state folder of a dead launcher process was found.
+   * Finds the world again that an earlier process of this life opened. Throws RUN_INTERRUPTED when it is gone,
+   * ENGINE_UNAVAILABLE.
    */
+  adopt(request: WorldRequest): Promise<RunWorld>;
+  /** Ends and removes what launchers that are no more left behind, and nothing else; gives the number of worlds. */
   sweep(dead: readonly LauncherLife[]): Promise<number>;
+  /**
+   * Removes what it brought to this machine itself and can bring again, the longest unused first, until `enough`
+   * says so. Answers the names of what it removed.
+   */
+  makeRoom(enough: () => Promise<boolean>): Promise<readonly string[]>;
 }
 
-/** One launcher process and the folder it keeps its state in. Two launchers never share one. */
+/**
+ * One worker's life and the folder it keeps its state in: a launcher process, and after it was killed in the middle
+ * of a run the one that goes on with that run. Two processes never have the same one.
+ */
 export interface LauncherLife {
-  /** ULID, new for each process; also the worker's id. What an executor makes is labelled with it. */
+  /** ULID; also the worker's id. What an executor makes is labelled with it. */
   readonly id: string;
   /** Absolute. The executor may keep notes of what it started in here. */
   readonly folder: string;

@@ -1,10 +1,15 @@
 // Steps as processes of this machine: own group, clean environment, temporary home. No isolation.
 import { spawn } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { sleep, type Clock } from '../clock.js';
-import type { Executor, LauncherLife, RunWorld, Step, StepEnd, WorldRequest } from './executor.js';
-import { endMarked, markVariable } from './host-processes.js';
+import { once } from 'node:events';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Clock } from '../clock.js';
+import type { Executor, LauncherLife, RunWorld, Step, StepEnd, StepSink, WorldRequest } from './executor.js';
+import { endMarked, markedProcesses, markVariable } from './host-processes.js';
+import { endOf, kernelKills, type Kills } from './step-end.js';
+import { followStep, forgetStep, wasBegun } from './step-output.js';
+import { stepScript } from './step-script.js';
 
 export interface HostOptions {
   readonly life: LauncherLife;
@@ -13,67 +18,97 @@ export interface HostOptions {
   readonly path: string;
   /** Milliseconds between SIGTERM and SIGKILL. Default 10 s. */
   readonly grace?: number;
+  /** Default: the kernel's. */
+  readonly kills?: Kills;
 }
 
 /** Processes that a step left behind have this long after its end, in milliseconds. */
 const leftoverGrace = 2000;
-/** What somebody that cannot be found still holds open is not waited for longer, in milliseconds. */
-const outputPatience = 1000;
-
 export function createHostExecutor(options: HostOptions): Executor {
-  const { life, clock, path, grace = 10_000 } = options;
+  const { life, clock, path, grace = 10_000, kills = kernelKills } = options;
 
-  async function open({ run, attempt, workspace, signal }: WorldRequest): Promise<RunWorld> {
-    signal.throwIfAborted();
-    const mark = `${life.id}.${run}.${String(attempt)}`;
-    const home = join(life.folder, 'homes', `${run}.${String(attempt)}`);
+  async function open(request: WorldRequest): Promise<RunWorld> {
+    request.signal.throwIfAborted();
+    const { mark, home, outputs } = placesOf(request);
     await mkdir(join(home, 'tmp'), { recursive: true, mode: 0o700 });
+    await mkdir(outputs, { mode: 0o700 });
+    return worldOf(request, mark, home, outputs);
+  }
+
+  /** What was between two steps when its launcher was killed has no process, and is there all the same. */
+  async function adopt(request: WorldRequest): Promise<RunWorld> {
+    const { mark, home, outputs } = placesOf(request);
+    for (const folder of [home, outputs]) {
+      await access(folder).catch((error: unknown) => {
+        throw new PoolwrightError('RUN_INTERRUPTED', `The run was cut off: its folder ${folder} is gone.`, {
+          cause: error,
+        });
+      });
+    }
+    return worldOf(request, mark, home, outputs);
+  }
+
+  function placesOf({ run, attempt, workspace }: WorldRequest) {
+    return {
+      mark: `${life.id}.${run}.${String(attempt)}`,
+      home: join(life.folder, 'homes', `${run}.${String(attempt)}`),
+      outputs: join(dirname(workspace), 'output'),
+    };
+  }
+
+  function worldOf(request: WorldRequest, mark: string, home: string, outputs: string): RunWorld {
     const base = { PATH: path, HOME: home, TMPDIR: join(home, 'tmp'), LANG: 'C.UTF-8' };
 
-    async function runStep(
-      step: Step,
-      onOutput: (bytes: Uint8Array) => void,
-      stop: AbortSignal,
-    ): Promise<StepEnd> {
-      stop.throwIfAborted();
-      // One pipe for both, so that what is printed keeps its order.
-      const child = spawn('/bin/sh', ['-c', 'exec 2>&1; exec /bin/sh -e -c "$0"', step.script], {
-        cwd: step.workingDirectory,
-        env: { ...base, ...step.environment, [markVariable]: mark },
-        stdio: ['ignore', 'pipe', 'ignore'],
-        detached: true,
-      });
-      const output = child.stdout;
-      output.on('data', onOutput);
-      const closed = new Promise<void>((resolve) => output.once('close', resolve));
+    async function runStep(step: Step, sink: StepSink, stop: AbortSignal): Promise<StepEnd> {
+      if (!(await wasBegun(outputs, step.number))) stop.throwIfAborted();
+      const killsBefore = await kills();
+      const child = spawn(
+        '/bin/sh',
+        ['-c', stepScript, 'step', join(outputs, String(step.number)), step.script],
+        {
+          cwd: step.workingDirectory,
+          env: { ...base, ...step.environment, [markVariable]: mark },
+          stdio: 'ignore',
+          detached: true,
+        },
+      );
+      await once(child, 'spawn');
+      // A launcher that ends does not wait for it: whoever goes on with the run does.
+      child.unref();
       let ending: Promise<unknown> | undefined;
       const onAbort = () => {
         ending = endMarked(mark, clock, grace, child.pid);
       };
       stop.addEventListener('abort', onAbort, { once: true });
+      if (stop.aborted) onAbort();
       try {
-        const end = await new Promise<StepEnd>((resolve, reject) => {
-          child.once('error', reject);
-          child.once('exit', (exitCode, killedBy) => {
-            resolve({ exitCode, signal: killedBy, cause: stop.aborted ? 'killed' : 'exit' });
-          });
+        const outcome = await followStep({
+          folder: outputs,
+          step: step.number,
+          sink,
+          clock,
+          stop,
+          alive: async () => (await markedProcesses(mark)).length > 0,
+          onEnd: async () => {
+            await ending;
+            await endMarked(mark, clock, leftoverGrace, child.pid);
+          },
         });
         await ending;
-        await endMarked(mark, clock, leftoverGrace, child.pid);
-        await Promise.race([closed, sleep(clock, outputPatience)]);
-        return end;
+        if (stop.aborted) return { exitCode: null, signal: 'SIGKILL', cause: 'killed' };
+        return endOf(outcome, (await kills()) > killsBefore);
       } finally {
         stop.removeEventListener('abort', onAbort);
-        output.destroy();
       }
     }
 
     return {
-      projectDirectory: workspace,
+      projectDirectory: request.workspace,
       run: runStep,
+      forget: (step) => forgetStep(outputs, step),
       async close() {
         await endMarked(mark, clock, leftoverGrace);
-        await rm(home, { recursive: true, force: true });
+        for (const folder of [home, outputs]) await rm(folder, { recursive: true, force: true });
       },
     };
   }
@@ -82,6 +117,9 @@ export function createHostExecutor(options: HostOptions): Executor {
     kind: 'host',
     check: () => Promise.resolve(),
     open,
+    adopt,
+    // It brings nothing.
+    makeRoom: () => Promise.resolve([]),
     async sweep(dead) {
       let ended = 0;
       for (const { id } of dead) ended += (await endMarked(`${id}.`, clock, leftoverGrace)) > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 // Steps in the container beside this one in a run pod. The pod was made for one assignment, by the pool's controller.
+import { PoolwrightError } from '../../protocol/errors.js';
 import type { Bridge } from '../kubernetes/pod/bridge.js';
 import type { Executor } from './executor.js';
 
@@ -15,18 +16,31 @@ export function createPodExecutor(
       signal.throwIfAborted();
       return {
         projectDirectory: places.project,
-        run: (step, onOutput, stop) =>
-          bridge.run(
+        run(step, sink, stop) {
+          let offset = 0;
+          return bridge.run(
             { ...step, environment: { HOME: places.home, LANG: 'C.UTF-8', ...step.environment } },
-            onOutput,
+            (bytes) => {
+              sink.output(bytes, { segment: 1, offset });
+              offset += bytes.byteLength;
+            },
             stop,
-          ),
+          );
+        },
+        // Nothing is kept of a step here: a pod ends with its launcher.
+        forget: () => Promise.resolve(),
         close() {
           bridge.close();
           return Promise.resolve();
         },
       };
     },
+    adopt: () =>
+      Promise.reject(
+        new PoolwrightError('RUN_INTERRUPTED', 'The run was cut off: its pod was started a second time.'),
+      ),
+    // The cluster looks after its nodes.
+    makeRoom: () => Promise.resolve([]),
     // A pod is made once: nothing of another one can be in here.
     sweep: () => Promise.resolve(0),
   };

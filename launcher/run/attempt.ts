@@ -4,10 +4,19 @@ import { join } from 'node:path';
 import { messageOf, PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import type { Log } from '../log.js';
+import { asFault, diskFault } from './attempt-fault.js';
 import { executeStage, type StageDependencies } from './execute.js';
 import { createJournal, type Journal } from './journal.js';
 import type { RunPrinter } from './printer.js';
-import { createSpool } from './spool.js';
+import {
+  dropAssignment,
+  keepAssignment,
+  noPast,
+  openRecord,
+  type AttemptRecord,
+  type Past,
+} from './record.js';
+import { openSpool, type Recovered, type Spool } from './spool.js';
 import { startUploader } from './uploader.js';
 import type { WorkerApi } from './worker-api.js';
 
@@ -16,6 +25,8 @@ export interface AttemptDependencies extends StageDependencies {
   readonly log: Log;
   /** Absolute: where attempts get a folder each. */
   readonly folder: string;
+  /** Sees to it that there is room for a run. Throws DISK_FULL. */
+  readonly makeRoom?: () => Promise<void>;
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
   /** Number of the last record that others have sent in this attempt. Default: 0. */
@@ -50,16 +61,29 @@ const lastWordsWithin = 5_000;
 /** Ends of this worker rather than of the run. */
 const workerEnds: ReadonlySet<ErrorCode> = new Set(['LAUNCHER_STOPPED', 'MACHINE_TERMINATED']);
 /** Nobody asked for these ends, so the run has failed. */
-const failures: ReadonlySet<ErrorCode> = new Set(['RUN_TIMED_OUT', 'RUN_SILENT', 'MACHINE_TERMINATED']);
+const failures: ReadonlySet<ErrorCode> = new Set([
+  'RUN_TIMED_OUT',
+  'RUN_SILENT',
+  'MACHINE_TERMINATED',
+  'DISK_FULL',
+]);
 /** Faults of this worker rather than of the run: another worker may do better. */
-const ownFaults: readonly ErrorCode[] = ['ENGINE_UNAVAILABLE'];
+const ownFaults: ReadonlySet<ErrorCode> = new Set(['ENGINE_UNAVAILABLE', 'DISK_FULL']);
 
-export function startAttempt(deps: AttemptDependencies, assignment: Assignment): Attempt {
+/** Prepared anew so many times at most: whatever ends the launcher while it prepares may do so again. */
+const preparations = 3;
+
+/** `past`: what earlier processes have done of it, when it is taken up again. */
+export function startAttempt(
+  deps: AttemptDependencies,
+  assignment: Assignment,
+  past: Past = noPast,
+): Attempt {
   const { run, attempt } = assignment;
   const log = deps.log;
   const work = new AbortController();
   const delivery = new AbortController();
-  let begun = false;
+  let begun = past.begunAt !== null;
   let stop: PoolwrightError | undefined;
   let stale = false;
   let handedOver = false;
@@ -103,38 +127,78 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
 
   async function live(): Promise<void> {
     const api = deps.createApi(assignment);
-    const folder = join(deps.folder, `${run}.${String(attempt)}`);
+    const folder = attemptFolder(deps.folder, assignment);
+    let record: AttemptRecord | undefined;
     try {
+      try {
+        record = await openFolder(folder);
+      } catch (error) {
+        const fault = asFault(error);
+        if (begun || !ownFaults.has(fault.code)) throw error;
+        await giveBack(api, fault);
+        return;
+      }
       await api.accept(delivery.signal);
       log.info(
-        `Accepted run ${run}, attempt ${String(attempt)}, ${assignment.stage.toLowerCase()} of ${assignment.stack}`,
+        `${past.processes === 0 ? 'Accepted' : 'Goes on with'} run ${run}, attempt ${String(attempt)}, ` +
+          `${assignment.stage.toLowerCase()} of ${assignment.stack}`,
         { run },
       );
-      await mkdir(join(folder, 'workspace'), { recursive: true });
-      await mkdir(join(folder, 'scratch'), { mode: 0o700 });
-      await withLog(api, folder);
+      await withLog(api, folder, record);
     } finally {
       api.close();
-      await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
-        log.warn(`The folder ${folder} could not be removed: ${messageOf(error)}`, { run });
-      });
+      await record?.close();
+      await removeFolder(folder);
+    }
+  }
+
+  /** Throws DISK_FULL when there is no room for a run: it is not taken then. */
+  async function openFolder(folder: string): Promise<AttemptRecord> {
+    if (past.processes === 0) {
+      await deps.makeRoom?.();
+      await mkdir(folder, { recursive: true });
+      await keepAssignment(folder, assignment, deps.settings.privateKey);
+    }
+    return openRecord(folder);
+  }
+
+  async function removeFolder(folder: string): Promise<void> {
+    try {
+      // First: an attempt that is over is not taken up again.
+      await dropAssignment(folder);
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      log.warn(`The folder ${folder} could not be removed: ${messageOf(error)}`, { run });
     }
   }
 
   /** Runs the attempt and delivers everything that it says. */
-  async function withLog(api: WorkerApi, folder: string): Promise<void> {
-    const spool = await createSpool(join(folder, 'spool.ndjson'), deps.now, deps.spoolAfter);
+  async function withLog(api: WorkerApi, folder: string, record: AttemptRecord): Promise<void> {
+    const spool = await openSpool({
+      path: join(folder, 'spool.ndjson'),
+      now: deps.now,
+      note: (n, mark) => record.append({ k: 'spool', n, mark }),
+      past: past.spooled,
+      after: deps.spoolAfter ?? 0,
+      onFailure: (error) => {
+        end({ kind: 'stop', error: diskFault(error, folder) });
+      },
+    });
+    const { recovered } = spool;
+    await record.append({ k: 'process', executor: deps.executor.kind });
     const journal = createJournal({
       spool,
       clock: deps.clock,
       ...(deps.printer === undefined ? {} : { onText: deps.printer.text }),
     });
+    if (recovered.state !== null) journal.stay(recovered.state);
     const uploader = startUploader({
       spool,
       after: deps.spoolAfter ?? 0,
       api,
       log,
       signal: delivery.signal,
+      resumed: past.processes > 0,
       onStale: (error) => {
         log.debug(error.message);
         end({ kind: 'stale' });
@@ -144,14 +208,12 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
     uploader.done.catch(() => undefined);
     let outcome: Result['outcome'] | undefined;
     try {
-      await conclude(api, folder, journal, (result) => {
-        outcome = result.outcome;
-        spool.add(result);
-      });
+      if (!recovered.hasResult)
+        await conclude({ api, folder, journal, record, recovered }, (result) => {
+          outcome = result.outcome;
+          spool.add(result);
+        });
       await spool.finish();
-      if (spool.failure !== undefined) {
-        log.error(`The log of run ${run} cannot be written to ${folder}: ${spool.failure.message}`, { run });
-      }
       await uploader.done;
       if (outcome !== undefined && uploader.acknowledged === spool.last) deps.onDelivered?.(outcome);
     } finally {
@@ -164,9 +226,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
   }
 
   async function conclude(
-    api: WorkerApi,
-    folder: string,
-    journal: Journal,
+    { api, folder, journal, record, recovered }: Work,
     add: (result: Result) => void,
   ): Promise<void> {
     let commit: string | null = null;
@@ -185,12 +245,16 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
       });
     };
     try {
+      if (past.begunAt === null && past.processes >= preparations) throw wornOut(past.processes);
       const produced = await executeStage({
         deps,
         assignment,
         api,
         folder,
         journal,
+        record,
+        past,
+        recovered,
         signal: work.signal,
         onCommit: (id) => {
           commit = id;
@@ -225,7 +289,7 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
 
   /** Another worker may do better, and no command has run. */
   function mayGiveBack({ code }: PoolwrightError): boolean {
-    return !begun && (workerEnds.has(code) || (stop === undefined && ownFaults.includes(code)));
+    return !begun && (workerEnds.has(code) || ownFaults.has(code));
   }
 
   async function giveBack(api: WorkerApi, fault: PoolwrightError): Promise<boolean> {
@@ -241,17 +305,31 @@ export function startAttempt(deps: AttemptDependencies, assignment: Assignment):
   }
 }
 
-type Result = Extract<Parameters<Awaited<ReturnType<typeof createSpool>>['add']>[0], { k: 'result' }>;
+/** What the work on an attempt goes by. */
+interface Work {
+  readonly api: WorkerApi;
+  readonly folder: string;
+  readonly journal: Journal;
+  readonly record: AttemptRecord;
+  readonly recovered: Recovered;
+}
+
+type Result = Extract<Parameters<Spool['add']>[0], { k: 'result' }>;
+
+/** Where an attempt keeps what is its own, below the folder of the launcher's life. */
+export function attemptFolder(life: string, { run, attempt }: Pick<Assignment, 'run' | 'attempt'>): string {
+  return join(life, `${run}.${String(attempt)}`);
+}
+
+function wornOut(processes: number): PoolwrightError {
+  return new PoolwrightError(
+    'LAUNCHER_STOPPED',
+    `The launcher was killed ${String(processes)} times while it prepared this run.`,
+  );
+}
 
 function isStale(error: unknown): boolean {
   return error instanceof PoolwrightError && error.code === 'STALE_ATTEMPT';
-}
-
-function asFault(error: unknown): PoolwrightError {
-  if (error instanceof PoolwrightError) return error;
-  return new PoolwrightError('INTERNAL', `The launcher failed: ${messageOf(error)}. Its own log says more.`, {
-    cause: error,
-  });
 }
 
 function stackOf(error: unknown): string {

@@ -1,12 +1,12 @@
 // The work of one stage: prepare files and world, ask to begin, run the phases, keep the workspace.
-import { stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import { isReadRun } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
 import type { Clock } from '../clock.js';
-import type { Executor, RunWorld } from '../executors/executor.js';
+import type { Executor, RunWorld, WorldRequest } from '../executors/executor.js';
 import { policyInput, type PolicyWorker } from '../policy/input.js';
 import type { Policy } from '../policy/policy.js';
 import type { ContainerSettings, Settings } from '../settings/settings.js';
@@ -14,8 +14,10 @@ import { environmentOf } from './environment.js';
 import type { Journal } from './journal.js';
 import { startLimits } from './limits.js';
 import type { Phase } from './phase.js';
+import type { AttemptRecord, Past } from './record.js';
 import type { KeepWorkspace, PrepareSource } from './source/source.js';
-import { runPhases } from './steps.js';
+import type { Recovered } from './spool.js';
+import { countSteps, runPhases } from './steps.js';
 import type { WorkerApi } from './worker-api.js';
 
 /** What a stage needs of the launcher's settings. */
@@ -55,9 +57,13 @@ export interface StageRequest {
   readonly deps: StageDependencies;
   readonly assignment: Assignment;
   readonly api: WorkerApi;
-  /** Absolute: has an empty `scratch` in it, and an empty `workspace` where `deps` names no other. */
+  /** Absolute: the attempt's own. */
   readonly folder: string;
   readonly journal: Journal;
+  readonly record: AttemptRecord;
+  /** How far earlier processes have come, and what they left in the spool. */
+  readonly past: Past;
+  readonly recovered: Recovered;
   readonly signal: AbortSignal;
   /** Told as soon as it is known. */
   readonly onCommit: (commit: string | null) => void;
@@ -72,25 +78,27 @@ export interface StageProduct {
   readonly workspace: string | null;
 }
 
-/** Throws what went wrong; everything that was started has ended then, too. */
+/**
+ * Throws what went wrong; everything that was started has ended then, too. Where an earlier process has begun, it
+ * goes on; where that one only prepared, nothing of the run was executed, and it is prepared anew.
+ */
 export async function executeStage(request: StageRequest): Promise<StageProduct> {
-  const { deps, assignment, journal, api, signal } = request;
+  const { deps, assignment, journal, past } = request;
   const { settings } = deps;
-  journal.enter('PREPARING');
-  journal.line(deps.greeting);
+  if (past.processes === 0) {
+    journal.enter('PREPARING');
+    journal.line(deps.greeting);
+  }
   const environment = environmentOf(assignment, settings, settings.privateKey, deps.environment);
   journal.hide(environment.secrets);
-  await askPolicy(request);
   const phases = deps.phasesOf(assignment);
-  const world = await prepare(request);
+  const world = past.begunAt === null ? await prepareAndBegin(request) : await goOn(request, phases);
   try {
-    await api.begin(signal);
-    request.onBegun();
     const changes = await work(request, world, phases, environment.variables);
-    await world.close();
+    await world?.close();
     return { changes, workspace: await keep(request, changes) };
   } finally {
-    await world.close();
+    await world?.close();
   }
 }
 
@@ -102,14 +110,68 @@ async function askPolicy({ deps, assignment, journal }: StageRequest): Promise<v
   for (const line of printed) journal.line(`The run initialization policy prints: ${line}`);
 }
 
+async function prepareAndBegin(request: StageRequest): Promise<RunWorld> {
+  const { api, signal, record, past, journal, deps, folder } = request;
+  await askPolicy(request);
+  if (past.processes > 0) {
+    journal.line('The launcher was killed while it prepared the run, and prepares it anew.');
+    // Of an earlier process there may be a world without a single command in it, and half of the files.
+    await deps.executor
+      .adopt(worldRequest(request, signal))
+      .then((world) => world.close(), ignoreInterrupted);
+    for (const name of ['workspace', 'scratch', 'home', 'output'])
+      await rm(join(folder, name), { recursive: true, force: true });
+  }
+  if (deps.workspace === undefined) await mkdir(join(folder, 'workspace'));
+  await mkdir(join(folder, 'scratch'), { mode: 0o700 });
+  const world = await prepare(request);
+  try {
+    await api.begin(signal);
+    await record.append({ k: 'begun', at: deps.clock.monotonic() });
+    request.onBegun();
+    return world;
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
+/** Undefined when there is nothing left to run. Throws RUN_INTERRUPTED. */
+async function goOn(request: StageRequest, phases: readonly Phase[]): Promise<RunWorld | undefined> {
+  const { deps, journal, past, signal } = request;
+  request.onBegun();
+  request.onCommit(past.commit);
+  if (past.executor !== deps.executor.kind) {
+    throw new PoolwrightError(
+      'RUN_INTERRUPTED',
+      `The run was cut off: the launcher that had begun it was killed, and the one after it runs steps by ` +
+        `"${deps.executor.kind}" instead of "${String(past.executor)}".`,
+    );
+  }
+  const adopted = deps.executor.adopt(worldRequest(request, signal));
+  if (past.ended === countSteps(phases)) {
+    await adopted.then((world) => world.close(), ignoreInterrupted);
+    return undefined;
+  }
+  journal.line('The launcher was killed and started again; the run goes on.');
+  return adopted;
+}
+
+function ignoreInterrupted(error: unknown): void {
+  if (!(error instanceof PoolwrightError) || error.code !== 'RUN_INTERRUPTED') throw error;
+}
+
 async function work(
-  { deps, assignment, journal, signal, onOver }: StageRequest,
-  world: RunWorld,
+  request: StageRequest,
+  world: RunWorld | undefined,
   phases: readonly Phase[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Changes | null> {
+  const { deps, assignment, journal, record, past, recovered, signal, onOver } = request;
+  if (world === undefined) return past.changes;
   const { clock, settings } = deps;
-  const limits = startLimits({ clock, timeouts: settings.timeouts, onOver });
+  const elapsed = past.begunAt === null ? 0 : clock.monotonic() - past.begunAt;
+  const limits = startLimits({ clock, timeouts: settings.timeouts, elapsed, onOver });
   try {
     const { projectRoot } = assignment;
     return await runPhases({
@@ -118,6 +180,9 @@ async function work(
       environment,
       projectRoot,
       journal,
+      record,
+      past,
+      recovered,
       limits,
       debug: settings.debug,
       signal,
@@ -131,11 +196,27 @@ function workspaceOf({ deps, folder }: StageRequest): string {
   return deps.workspace ?? join(folder, 'workspace');
 }
 
+function worldRequest(request: StageRequest, signal: AbortSignal): WorldRequest {
+  const { deps, journal } = request;
+  const { run, attempt, runnerImage, runType } = request.assignment;
+  return {
+    run,
+    attempt,
+    workspace: workspaceOf(request),
+    image: runnerImage ?? deps.settings.containers.defaultImage,
+    readRun: isReadRun(runType),
+    onNotice: (line) => {
+      journal.line(line);
+    },
+    signal,
+  };
+}
+
 /** Files and world at the same time; when one fails, the other is ended. */
 async function prepare(request: StageRequest): Promise<RunWorld> {
   const { deps, assignment, api, folder, journal } = request;
   const { settings, executor } = deps;
-  const { run, attempt } = assignment;
+  const { run } = assignment;
   const workspace = workspaceOf(request);
   const onLine = (line: string) => {
     journal.line(line);
@@ -148,17 +229,7 @@ async function prepare(request: StageRequest): Promise<RunWorld> {
       throw error;
     });
   const [world, source] = await Promise.allSettled([
-    guarded(
-      executor.open({
-        run,
-        attempt,
-        workspace,
-        image: assignment.runnerImage ?? settings.containers.defaultImage,
-        readRun: isReadRun(assignment.runType),
-        onNotice: onLine,
-        signal,
-      }),
-    ),
+    guarded(executor.open(worldRequest(request, signal))),
     guarded(
       deps.prepareSource({
         run,
@@ -176,7 +247,9 @@ async function prepare(request: StageRequest): Promise<RunWorld> {
     ),
   ]);
   if (world.status === 'fulfilled' && source.status === 'fulfilled') {
-    request.onCommit(source.value.commit);
+    const { commit } = source.value;
+    await request.record.append({ k: 'commit', commit });
+    request.onCommit(commit);
     await assertProjectRoot(workspace, assignment.projectRoot, world.value);
     return world.value;
   }
@@ -206,6 +279,8 @@ async function keep(request: StageRequest, changes: Changes | null): Promise<str
   if (assignment.stage !== 'PLAN' || assignment.runType !== 'TRACKED' || changes?.any === false) return null;
   journal.line('Keeping the workspace, sealed for this pool, for the apply.');
   const file = join(folder, 'scratch', 'workspace.sealed');
+  // An earlier process may have been killed over it.
+  await rm(file, { force: true });
   const { run } = assignment;
   const { privateKey } = deps.settings;
   await deps.keepWorkspace({ run, folder: workspaceOf(request), file, privateKey, signal });

@@ -1,20 +1,30 @@
 // What a run says, on its way to the spool: masked, filed under the state it belongs to, in records of a fair size.
 import type { WorkState } from '../../protocol/runs.js';
 import type { Clock } from '../clock.js';
-import { createMasker, formsOf, type Masker } from './masks.js';
+import type { OutputPlace } from '../executors/executor.js';
+import { formsOf, maskersOf, type MakeMasker, type Masker } from './masks.js';
+import type { OutputMark } from './record.js';
 import type { Spool } from './spool.js';
 
 export interface Journal {
   /** The state that is entered now; what is said from here on is filed under it. */
   enter(state: WorkState): void;
-  /** From here on these values are masked. */
+  /** The same for a state that an earlier process has entered. */
+  stay(state: WorkState): void;
+  /** From here on these values are masked. Not while a command prints. */
   hide(values: Iterable<string>): void;
   /** A line of the launcher itself. */
   line(text: string): void;
-  /** Output of a command, as it comes. */
-  output(bytes: Uint8Array): void;
+  /** A command begins to print; `covered`: as an earlier process left it (masks.ts). */
+  beginOutput(step: number, covered?: number): void;
+  /** Its output as it comes. `place`: where the bytes begin. */
+  output(bytes: Uint8Array, place: OutputPlace): void;
   /** The command has ended: what was kept back is let out. */
   endOutput(): void;
+  /** The first segment of the command's output that is not written into the spool whole. */
+  needed(): number;
+  /** Resolves when the spool has written what it was given. */
+  settled(): Promise<void>;
   readonly state: WorkState;
 }
 
@@ -24,7 +34,7 @@ const collectFor = 30;
 const enough = 32 * 1024;
 
 export function createJournal(options: {
-  readonly spool: Spool;
+  readonly spool: Pick<Spool, 'add' | 'settled' | 'mark'>;
   readonly clock: Clock;
   /** Also gets what goes to the spool, for a launcher that prints run logs. */
   readonly onText?: (text: string) => void;
@@ -32,7 +42,9 @@ export function createJournal(options: {
   const { spool, clock, onText } = options;
   let state: WorkState = 'PREPARING';
   const hidden = new Set<string>();
-  let masker: Masker = createMasker([]);
+  let makeMasker: MakeMasker = maskersOf([]);
+  let masker: Masker = makeMasker();
+  let tracker: Tracker | undefined;
   let collected = '';
   let lastFlush = -Infinity;
   let cancelFlush: (() => void) | undefined;
@@ -42,7 +54,7 @@ export function createJournal(options: {
     cancelFlush = undefined;
     if (collected === '') return;
     lastFlush = clock.monotonic();
-    spool.add({ k: 'log', s: state, m: collected });
+    spool.add({ k: 'log', s: state, m: collected }, tracker?.mark(masker.pending));
     onText?.(collected);
     collected = '';
   }
@@ -55,7 +67,7 @@ export function createJournal(options: {
   }
 
   function maskWhole(text: string): string {
-    const once = createMasker(formsOf(hidden));
+    const once = makeMasker();
     return once.write(Buffer.from(text)) + once.end();
   }
 
@@ -65,23 +77,67 @@ export function createJournal(options: {
       state = next;
       spool.add({ k: 'state', s: next });
     },
+    stay(next) {
+      flush();
+      state = next;
+    },
     hide(values) {
-      say(masker.end());
       for (const value of values) hidden.add(value);
-      masker = createMasker(formsOf(hidden));
+      makeMasker = maskersOf(formsOf(hidden));
     },
     line(text) {
       say(`${maskWhole(text)}\n`);
     },
-    output(bytes) {
+    beginOutput(step, covered = 0) {
+      masker = makeMasker(covered);
+      tracker = createTracker(step);
+    },
+    output(bytes, place) {
+      tracker?.came(bytes.byteLength, place);
       say(masker.write(bytes));
     },
     endOutput() {
       say(masker.end());
       flush();
     },
+    needed: () => (spool.mark !== null && spool.mark.step === tracker?.step ? spool.mark.segment : 1),
+    settled: () => spool.settled(),
     get state() {
       return state;
+    },
+  };
+}
+
+interface Tracker {
+  readonly step: number;
+  /** So many bytes have come, from this place on. */
+  came(bytes: number, place: OutputPlace): void;
+  /** The place of the first byte that is not out yet; null before anything has come. */
+  mark(pending: Masker['pending']): OutputMark | null;
+}
+
+/** Tells where in a step's output the bytes are that the masker keeps back. */
+function createTracker(step: number): Tracker {
+  /** The chunks in which the bytes came that are not out, oldest first. */
+  let chunks: { readonly bytes: number; readonly place: OutputPlace }[] = [];
+  return {
+    step,
+    came(bytes, place) {
+      chunks.push({ bytes, place });
+    },
+    mark({ bytes, covered }) {
+      let back = bytes;
+      for (let index = chunks.length - 1; index >= 0; index -= 1) {
+        const chunk = chunks[index];
+        if (chunk === undefined) break;
+        if (back <= chunk.bytes) {
+          chunks = chunks.slice(index);
+          const { segment, offset } = chunk.place;
+          return { step, segment, offset: offset + chunk.bytes - back, covered };
+        }
+        back -= chunk.bytes;
+      }
+      return null;
     },
   };
 }

@@ -9,16 +9,20 @@ export interface RunLimits {
   close(): void;
 }
 
-/** `onOver` is called once, with RUN_TIMED_OUT or RUN_SILENT. `timeouts` in milliseconds. */
+/**
+ * `onOver` is called once, with RUN_TIMED_OUT or RUN_SILENT. `timeouts` in milliseconds. `elapsed`: what of the
+ * run's time earlier processes have used.
+ */
 export function startLimits(options: {
   readonly clock: Clock;
   readonly timeouts: { readonly run: number; readonly silence: number };
+  readonly elapsed?: number;
   readonly onOver: (error: PoolwrightError) => void;
 }): RunLimits {
-  const { clock, timeouts, onOver } = options;
+  const { clock, timeouts, elapsed = 0, onOver } = options;
   let lastHeard = clock.monotonic();
   let cancelSilence: () => void = () => undefined;
-  const cancelRun = clock.after(timeouts.run, () => {
+  const cancelRun = clock.after(Math.max(0, timeouts.run - elapsed), () => {
     over(
       new PoolwrightError(
         'RUN_TIMED_OUT',

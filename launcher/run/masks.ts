@@ -1,14 +1,23 @@
 // Secrets are taken out of what a run prints, also when a secret is cut by the border of two chunks.
-import { StringDecoder } from 'node:string_decoder';
+import { createSearch, type Search } from './search.js';
 
 /** What stands where a secret was. */
 export const mask = '***';
+
+/** What has come in but is not out yet. A masker that starts there with the same secrets goes on the same way. */
+export interface Pending {
+  /** Bytes kept back, because a secret or a character may begin in them. */
+  readonly bytes: number;
+  /** So many of them belong to a secret whose mask is out already. */
+  readonly covered: number;
+}
 
 export interface Masker {
   /** Takes output as it comes, gives text that may leave the process. The end of a chunk may be kept back. */
   write(bytes: Uint8Array): string;
   /** What was kept back; nothing comes after. */
   end(): string;
+  readonly pending: Pending;
 }
 
 /**
@@ -27,73 +36,74 @@ export function formsOf(values: Iterable<string>): string[] {
   return [...forms];
 }
 
-/** Masks every occurrence of each form, overlapping ones too. Bytes that are not UTF-8 become U+FFFD. */
-export function createMasker(forms: readonly string[]): Masker {
-  const decoder = new StringDecoder('utf8');
-  const ends = new Map<string, readonly string[]>();
-  for (const form of forms) {
-    const last = form.slice(0, 1);
-    ends.set(last, [...(ends.get(last) ?? []), form]);
-  }
-  const longest = Math.max(0, ...forms.map(({ length }) => length));
-  let held = '';
-  /** So many characters at the beginning of `held` belong to a secret whose mask is out already. */
-  let covered = 0;
+/** A masker for one stream; `covered`: see `Pending`. */
+export type MakeMasker = (covered?: number) => Masker;
 
-  /** Where a secret may begin that the next chunk completes. */
-  function borderOf(text: string): number {
-    for (let index = Math.max(0, text.length - longest + 1); index < text.length; index += 1) {
-      const candidates = ends.get(text.charAt(index));
-      if (candidates === undefined) continue;
-      const rest = text.slice(index);
-      if (candidates.some((form) => form.length > rest.length && form.startsWith(rest))) return index;
-    }
-    return text.length;
-  }
+/**
+ * Masks every occurrence of each form, overlapping ones too. Works on bytes, so that what is kept back can be
+ * counted in the bytes of the output; bytes that are not UTF-8 become U+FFFD.
+ */
+export function maskersOf(forms: readonly string[]): MakeMasker {
+  const search = createSearch(forms.map((form) => Buffer.from(form)));
+  return (covered = 0) => createMasker(search, covered);
+}
 
-  function release(text: string, border: number): string {
+function createMasker(search: Search, covered: number): Masker {
+  let held: Buffer = Buffer.alloc(0);
+
+  function release(data: Buffer, border: number): string {
     let given = '';
     let position = 0;
-    for (const [start, end] of intervals(text, forms, covered)) {
+    const found: [number, number][] = covered > 0 ? [[0, covered]] : [];
+    search.find(data, (start, end) => found.push([start, end]));
+    for (const [start, end] of joined(found)) {
       // A secret that began in an earlier chunk has its mask already.
       const begun = start === 0 && covered > 0;
       if (start >= border && !begun) break;
-      given += text.slice(position, start);
+      given += data.toString('utf8', position, start);
       if (!begun) given += mask;
       position = end;
     }
     covered = Math.max(0, position - border);
-    held = text.slice(border);
-    return given + text.slice(position, Math.max(position, border));
+    // A copy: the bytes belong to whoever wrote them.
+    held = Buffer.from(data.subarray(border));
+    return given + data.toString('utf8', position, Math.max(position, border));
   }
 
   return {
     write(bytes) {
-      const text = held + decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-      if (longest === 0) return text;
-      return release(text, borderOf(text));
+      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const data = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      return release(data, Math.min(search.border(data), wholeCharacters(data)));
     },
-    end() {
-      const text = held + decoder.end();
-      return longest === 0 ? text : release(text, text.length);
+    end: () => release(held, held.length),
+    get pending() {
+      return { bytes: held.length, covered };
     },
   };
 }
 
-/** Where secrets stand, in order, what overlaps joined. `covered` counts as one at the beginning. */
-function intervals(text: string, forms: readonly string[], covered: number): [number, number][] {
-  const found: [number, number][] = covered > 0 ? [[0, covered]] : [];
-  for (const form of forms) {
-    for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1))
-      found.push([at, at + form.length]);
-  }
+/** In order, what overlaps joined. */
+function joined(found: [number, number][]): [number, number][] {
   if (found.length < 2) return found;
   found.sort(([a], [b]) => a - b);
-  const joined: [number, number][] = [];
+  const result: [number, number][] = [];
   for (const [start, end] of found) {
-    const last = joined.at(-1);
+    const last = result.at(-1);
     if (last !== undefined && start < last[1]) last[1] = Math.max(last[1], end);
-    else joined.push([start, end]);
+    else result.push([start, end]);
   }
-  return joined;
+  return result;
+}
+
+/** Where the last character begins when its end is not there yet; otherwise the length. */
+function wholeCharacters(data: Buffer): number {
+  for (let back = 1; back <= Math.min(3, data.length); back += 1) {
+    const byte = data[data.length - back] ?? 0;
+    if (byte < 0x80) break;
+    if (byte < 0xc0) continue;
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return needed > back ? data.length - back : data.length;
+  }
+  return data.length;
 }

@@ -3,6 +3,9 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { limits } from '../../protocol/limits.js';
 import type { WorkState } from '../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../protocol/worker-api.js';
+import type { OutputMark, Past } from './record.js';
+import { recoverSpool, type Place } from './spool-file.js';
+import { writeWhole } from './write-whole.js';
 
 /** A record without what the spool gives it. */
 export type Entry =
@@ -19,13 +22,23 @@ export interface Batch {
 }
 
 export interface Spool {
-  /** Takes an entry; text of any length is cut into records. Never blocks and never throws: see `failure`. */
-  add(entry: Entry): void;
+  /**
+   * Takes an entry; text of any length is cut into records. Never blocks and never throws: see `failure`. `mark`:
+   * up to where the output of a step is in the spool with this entry; it is noted before the entry is written.
+   */
+  add(entry: Entry, mark?: OutputMark | null): void;
+  /** Resolves when all that was added is written, or cannot be. */
+  settled(): Promise<void>;
   /** The next records after a number, at most `limits.spoolBatch` bytes. Waits for one; undefined when closed first. */
   next(after: number): Promise<Batch | undefined>;
   /** Number of the last record. */
   readonly last: number;
-  /** Set when the disk refused a record: the run cannot go on, because its log would have a hole. */
+  /** Up to where the output of a step is written. */
+  readonly mark: OutputMark | null;
+  /**
+   * Set when the disk refused a record: the run cannot go on. From then on records are kept in memory, without what
+   * commands print, so that the run's end can be told.
+   */
   readonly failure: Error | undefined;
   /** No more records: whoever reads gets what is there and then undefined. */
   finish(): Promise<void>;
@@ -33,30 +46,55 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-interface Place {
-  readonly number: number;
-  readonly offset: number;
+export interface SpoolOptions {
+  readonly path: string;
+  /** Unix milliseconds by the control plane's clock. */
+  readonly now: () => number;
+  /** Notes that the spool is about to be written up to record `n`. */
+  readonly note: (n: number, mark: OutputMark | null) => Promise<void>;
+  /** Called once, see `failure`. */
+  readonly onFailure?: (error: Error) => void;
+  /** What earlier processes noted. */
+  readonly past?: Past['spooled'];
+  /** The last number that somebody else has used in this attempt already. Default: 0. */
+  readonly after?: number;
 }
 
-/**
- * Opens a new spool file. `now` gives Unix milliseconds by the control plane's clock. `after`: the last number that
- * somebody else has used in this attempt already.
- */
-export async function createSpool(path: string, now: () => number, after = 0): Promise<Spool> {
-  const handle = await open(path, 'wx+', 0o600);
-  /** Where batches may begin: after each write, so none is longer than `limits.spoolBatch`. */
-  const places: Place[] = [{ number: after, offset: 0 }];
-  let waiting: string[] = [];
+/** What earlier processes left in a spool. */
+export interface Recovered {
+  /** The state that was entered last. */
+  readonly state: WorkState | null;
+  /** The attempt has its result: nothing may be added. */
+  readonly hasResult: boolean;
+  readonly mark: OutputMark | null;
+}
+
+/** What one call of `add` brings: its records are written together. */
+interface Group {
+  readonly text: string;
+  readonly records: number;
+  /** Number of its last record. */
+  readonly last: number;
+  readonly mark: OutputMark | null | undefined;
+}
+
+/** Opens a spool, also that of an earlier process: what that one had not written whole is cut off. */
+export async function openSpool(options: SpoolOptions): Promise<Spool & { readonly recovered: Recovered }> {
+  const { path, now, note, past = [], after = 0 } = options;
+  const handle = await open(path, past.length === 0 ? 'w+' : 'r+', 0o600);
+  const { places, recovered } = await recoverSpool(handle, past, after);
+  let waiting: Group[] = [];
   let writing: Promise<void> | undefined;
-  let written = { number: after, offset: 0 };
+  let written = places.at(-1) ?? { number: 0, offset: 0 };
   let wake: (() => void)[] = [];
-  let last = after;
+  let last = written.number;
   let closed = false;
   let failure: Error | undefined;
+  let mark: OutputMark | null = recovered.mark;
 
-  function put(entry: Entry): void {
+  function lineOf(entry: Entry): string {
     last += 1;
-    waiting.push(`${JSON.stringify({ n: last, t: Math.round(now()), ...entry } satisfies SpoolRecord)}\n`);
+    return `${JSON.stringify({ n: last, t: Math.round(now()), ...entry } satisfies SpoolRecord)}\n`;
   }
 
   async function write(): Promise<void> {
@@ -64,10 +102,14 @@ export async function createSpool(path: string, now: () => number, after = 0): P
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const part = takeBatch(waiting);
+      const bytes = Buffer.from(part.map(({ text }) => text).join(''));
+      const number = written.number + part.reduce((sum, { records }) => sum + records, 0);
+      const reached = part.findLast((group) => group.mark != null)?.mark ?? mark;
+      await note(number, reached);
+      await writeWhole(handle, bytes, written.offset);
+      mark = reached;
       waiting = waiting.slice(part.length);
-      const bytes = Buffer.from(part.join(''));
-      await handle.write(bytes, 0, bytes.length, written.offset);
-      written = { number: written.number + part.length, offset: written.offset + bytes.length };
+      written = { number, offset: written.offset + bytes.length };
       places.push(written);
       notify();
     }
@@ -80,11 +122,15 @@ export async function createSpool(path: string, now: () => number, after = 0): P
   }
 
   function schedule(): void {
+    if (failure !== undefined) {
+      notify();
+      return;
+    }
     writing ??= write()
       .catch((error: unknown) => {
         failure = error instanceof Error ? error : new Error(String(error));
-        closed = true;
         notify();
+        options.onFailure?.(failure);
       })
       .finally(() => {
         writing = undefined;
@@ -92,21 +138,34 @@ export async function createSpool(path: string, now: () => number, after = 0): P
   }
 
   return {
-    add(entry) {
-      if (closed) return;
-      if (entry.k === 'log') for (const m of pieces(entry.m)) put({ ...entry, m });
-      else put(entry);
+    recovered,
+    add(entry, place) {
+      if (closed || (failure !== undefined && place != null)) return;
+      const lines =
+        entry.k === 'log' ? Array.from(pieces(entry.m), (m) => lineOf({ ...entry, m })) : [lineOf(entry)];
+      waiting.push({ text: lines.join(''), records: lines.length, last, mark: place });
       schedule();
     },
-    async next(after) {
-      while (written.number <= after) {
+    async settled() {
+      while (writing !== undefined) await writing;
+    },
+    async next(known) {
+      while (written.number <= known) {
+        const unwritten =
+          failure === undefined ? [] : takeBatch(waiting.filter((group) => group.last > known));
+        const end = unwritten.at(-1);
+        if (end !== undefined)
+          return { body: Buffer.from(unwritten.map(({ text }) => text).join('')), last: end.last };
         if (closed) return undefined;
         await new Promise<void>((resolve) => wake.push(resolve));
       }
-      return readBatch(handle, places, after);
+      return readBatch(handle, places, known);
     },
     get last() {
       return last;
+    },
+    get mark() {
+      return mark;
     },
     get failure() {
       return failure;
@@ -120,15 +179,15 @@ export async function createSpool(path: string, now: () => number, after = 0): P
   };
 }
 
-/** As many lines as fit into one request, at least one. */
-function takeBatch(lines: readonly string[]): string[] {
+/** As many groups as fit into one request, at least one. */
+function takeBatch(groups: readonly Group[]): Group[] {
   let size = 0;
-  const end = lines.findIndex((line) => {
+  const end = groups.findIndex(({ text }) => {
     // Three bytes is the most that one unit of a JavaScript string takes in UTF-8.
-    size += line.length * 3;
+    size += text.length * 3;
     return size > limits.spoolBatch;
   });
-  return lines.slice(0, end === -1 ? lines.length : Math.max(1, end));
+  return groups.slice(0, end === -1 ? groups.length : Math.max(1, end));
 }
 
 /** Whole writes from the one that holds `after + 1`; what comes before it in that write the other side passes over. */

@@ -21,14 +21,18 @@ export interface UploaderOptions {
   readonly api: WorkerApi;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** An earlier process may have sent records: the control plane is asked which it has. Default: it has none. */
+  readonly resumed?: boolean;
   /** The control plane says that the attempt no longer counts. */
   readonly onStale: (error: PoolwrightError) => void;
 }
 
-export function startUploader({ spool, after = 0, api, log, signal, onStale }: UploaderOptions): Uploader {
+export function startUploader(options: UploaderOptions): Uploader {
+  const { spool, api, log, signal, after = 0, resumed = false, onStale } = options;
   let acknowledged = after;
 
   async function send(): Promise<void> {
+    if (resumed) acknowledged = await api.sendSpool(Buffer.alloc(0), signal);
     for (;;) {
       const batch = await spool.next(acknowledged);
       if (batch === undefined) return;

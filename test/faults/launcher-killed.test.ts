@@ -1,6 +1,6 @@
 // kill -9 of a launcher in every phase of a run: a run that has not begun goes to another worker, one that has
 // begun fails and says what is known; none is lost, none runs twice.
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,7 +9,6 @@ import type { StackInput } from '../../control-plane/cli/api/stacks.js';
 import { logOf, startControlPlane, type TestPlane } from '../support/control-plane.js';
 import { hangingGitServer } from './support/hanging-git.js';
 import { until } from '../launcher/support/until.js';
-import { markedProcesses } from '../../launcher/executors/host-processes.js';
 
 describe('a launcher that is killed', { timeout: 60_000 }, () => {
   let folder: string;
@@ -89,25 +88,6 @@ describe('a launcher that is killed', { timeout: 60_000 }, () => {
     await plane.idle(1);
     expect((await plane.workers()).length).toBe(1);
     expect(other.process.exitCode).toBeNull();
-  });
-
-  it('and started again on the same folder: ends what the dead one left running', async () => {
-    const state = join(folder, 'shared-state');
-    await mkdir(state);
-    const first = await plane.startLauncher({ POOLWRIGHT_STATE_DIR: state });
-    await plane.idle(1);
-    const { stack, run } = await plane.triggerRun({
-      planCommands: [`echo begun >> ${witness()}; sleep 120`],
-    });
-    await until(async () => (await witnessed()).length === 1, 'the command to run', 20_000);
-    const [worker] = await plane.workers();
-    first.process.kill('SIGKILL');
-    await first.ended;
-    expect((await markedProcesses(worker?.id ?? '')).length).toBeGreaterThan(0);
-    const second = await plane.startLauncher({ POOLWRIGHT_STATE_DIR: state });
-    await until(() => second.output().includes('Cleaned up'), 'the clean-up', 20_000);
-    expect(await markedProcesses(worker?.id ?? '')).toEqual([]);
-    await plane.reached(stack, run, 'FAILED');
   });
 
   it('while a plan waits for a confirmation: the apply happens elsewhere', async () => {

@@ -23,7 +23,7 @@ export interface Bridge {
   /** Resolves when the container has ended before `close`. */
   readonly gone: Promise<void>;
   /** Throws WORKER_LOST when the container ended on the way. */
-  run(step: Step, onOutput: (bytes: Uint8Array) => void, stop: AbortSignal): Promise<StepEnd>;
+  run(step: Omit<Step, 'number'>, onOutput: (bytes: Uint8Array) => void, stop: AbortSignal): Promise<StepEnd>;
   /** Lets the worker end. May be called twice. */
   close(): void;
 }
@@ -89,7 +89,7 @@ export function openBridge(options: BridgeOptions): Bridge {
   untilGone.catch(() => undefined);
 
   async function runStep(
-    step: Step,
+    step: Omit<Step, 'number'>,
     onOutput: (bytes: Uint8Array) => void,
     stop: AbortSignal,
   ): Promise<StepEnd> {
@@ -171,7 +171,7 @@ function openForReading(path: string): Socket {
 }
 
 /** Sourced by the worker's shell in a shell of its own. */
-function stepScript(step: Step, customBinariesPath: string): string {
+function stepScript(step: Omit<Step, 'number'>, customBinariesPath: string): string {
   const variables = Object.entries(step.environment).map(
     ([name, value]) => `export ${name}=${quoted(value)}`,
   );

@@ -5,7 +5,7 @@ import { messageOf, PoolwrightError, type Fault } from '../../../protocol/errors
 import { systemClock } from '../../clock.js';
 import { createJournal, type Journal } from '../../run/journal.js';
 import { prepareSource } from '../../run/source/prepare.js';
-import { createSpool } from '../../run/spool.js';
+import { openSpool } from '../../run/spool.js';
 import { startUploader } from '../../run/uploader.js';
 import { readVcsMappings } from '../../settings/families.js';
 import type { LastWord } from './assignment-files.js';
@@ -23,7 +23,13 @@ export function runInit(options: ContainerOptions = {}): Promise<number> {
 
 async function prepare(container: Container, terminated: AbortSignal): Promise<LastWord> {
   const { api, log, places, acknowledged, now } = container;
-  const spool = await createSpool(join(places.state, 'init.ndjson'), now, acknowledged);
+  const spool = await openSpool({
+    path: join(places.state, 'init.ndjson'),
+    now,
+    after: acknowledged,
+    // Nobody goes on where this container was killed.
+    note: () => Promise.resolve(),
+  });
   const journal = createJournal({ spool, clock: systemClock });
   const delivery = new AbortController();
   const stale = new AbortController();

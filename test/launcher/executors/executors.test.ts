@@ -8,8 +8,10 @@ import { createDockerExecutor } from '../../../launcher/executors/docker.js';
 import type {
   Executor,
   LauncherLife,
+  OutputPlace,
   RunWorld,
   StepEnd,
+  StepSink,
   WorldRequest,
 } from '../../../launcher/executors/executor.js';
 import { createHostExecutor } from '../../../launcher/executors/host.js';
@@ -42,6 +44,22 @@ const docker: Make = (life, settings) =>
     userId: process.getuid?.(),
     grace: 300,
   });
+
+/** Takes output from a place on, and lets everything go that it has. */
+function collector(from: OutputPlace = { segment: 1, offset: 0 }) {
+  const parts: Uint8Array[] = [];
+  let last = from;
+  const sink: StepSink = {
+    from,
+    output(bytes, place) {
+      parts.push(Uint8Array.from(bytes));
+      last = { segment: place.segment, offset: place.offset + bytes.length };
+    },
+    settled: () => Promise.resolve(),
+    needed: () => last.segment,
+  };
+  return { sink, output: () => Buffer.concat(parts).toString('utf8'), place: () => last };
+}
 
 interface Opened {
   readonly life: string;
@@ -76,16 +94,24 @@ async function open(
     ...changes,
   });
   onTestFinished(() => world.close());
+  let number = 0;
   return {
     life,
     world,
     workspace,
     notices,
     async run(script, { env = {}, signal = never } = {}) {
-      const parts: Uint8Array[] = [];
-      const step = { name: 'test', script, environment: env, workingDirectory: world.projectDirectory };
-      const end = await world.run(step, (bytes) => parts.push(bytes), signal);
-      return { ...end, output: Buffer.concat(parts).toString('utf8') };
+      number += 1;
+      const step = {
+        number,
+        name: 'test',
+        script,
+        environment: env,
+        workingDirectory: world.projectDirectory,
+      };
+      const { sink, output } = collector();
+      const end = await world.run(step, sink, signal);
+      return { ...end, output: output() };
     },
   };
 }
@@ -176,6 +202,55 @@ describe.each(kinds)('the executor %s', (kind, make, there) => {
     });
   });
 
+  it.skipIf(!there)('gives a step to the next process, from any byte on', { timeout: 30_000 }, async () => {
+    const folder = await temporaryFolder();
+    const life = { id: ulid(), folder };
+    const workspace = join(folder, 'run', 'workspace');
+    await mkdir(workspace, { recursive: true });
+    const request = {
+      run: ulid(),
+      attempt: 1,
+      workspace,
+      image: runnerImage,
+      readRun: false,
+      onNotice: () => undefined,
+      signal: never,
+    };
+    const first = await make(life).open(request);
+    onTestFinished(() => first.close());
+    const step = {
+      number: 1,
+      name: 'followed',
+      script: 'echo begun >> begun; echo one; sleep 1; echo two; exit 3',
+      environment: {},
+      workingDirectory: first.projectDirectory,
+    };
+    // The first one reads and lets nothing go, as if it had been killed before that.
+    const begun = first.run(step, { ...collector().sink, needed: () => 1 }, never);
+    await until(() => readFile(join(workspace, 'begun')).catch(() => undefined), 'the step to begin');
+    const second = await make(life).adopt(request);
+    const later = collector({ segment: 1, offset: 2 });
+    expect(await second.run(step, later.sink, never)).toMatchObject({ exitCode: 3, cause: 'exit' });
+    expect(later.output()).toBe('e\ntwo\n');
+    expect(await begun).toMatchObject({ exitCode: 3 });
+    // Also when it has ended long before.
+    const last = collector();
+    expect(await second.run(step, last.sink, never)).toMatchObject({ exitCode: 3 });
+    expect(last.output()).toBe('one\ntwo\n');
+    expect(await readFile(join(workspace, 'begun'), 'utf8')).toBe('begun\n');
+    await second.close();
+    await expect(make(life).adopt(request)).rejects.toMatchObject({ code: 'RUN_INTERRUPTED' });
+  });
+
+  it.skipIf(!there)('takes nothing for output that leads out of its folder', async () => {
+    const { run, workspace } = await open(make);
+    const secret = join(await temporaryFolder(), 'secret');
+    await writeFile(secret, 'not for the log');
+    const output = kind === 'docker' ? '/mnt/workspace/output' : join(workspace, '..', 'output');
+    const end = await run(`ln -sf ${secret} ${output}/1.2.out; echo shown; exit 0`);
+    expect(end.output).toBe('shown\n');
+  });
+
   it.skipIf(!there)('sweeps up what a launcher left that was killed', { timeout: 30_000 }, async () => {
     const folder = await temporaryFolder();
     const life = { id: ulid(), folder };
@@ -196,12 +271,13 @@ describe.each(kinds)('the executor %s', (kind, make, there) => {
     })();
     // Nobody waits for this step: its launcher is thought to be dead.
     const step = {
+      number: 1,
       name: 'left',
       script: 'sleep 300',
       environment: {},
       workingDirectory: world.projectDirectory,
     };
-    const ended = world.run(step, () => undefined, never).catch(() => undefined);
+    const ended = world.run(step, collector().sink, never).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 700));
     const other = make({ id: ulid(), folder: await temporaryFolder() });
     expect(await other.sweep([life])).toBe(1);

@@ -2,11 +2,15 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../protocol/limits.js';
 import { spoolRecordSchema, type SpoolRecord } from '../../../protocol/worker-api.js';
-import { createSpool, type Spool } from '../../../launcher/run/spool.js';
+import { openSpool, type Spool } from '../../../launcher/run/spool.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 async function open(): Promise<Spool> {
-  const spool = await createSpool(join(await temporaryFolder(), 'spool.ndjson'), () => 1234);
+  const spool = await openSpool({
+    path: join(await temporaryFolder(), 'spool.ndjson'),
+    now: () => 1234,
+    note: () => Promise.resolve(),
+  });
   onTestFinished(() => spool.close());
   return spool;
 }

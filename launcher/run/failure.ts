@@ -1,0 +1,74 @@
+// What a failed step looks like for people, and its code: told from how it ended and from its last words.
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { StepEnd } from '../executors/executor.js';
+
+/** The user that runs have in containers. */
+const runUser = '1983';
+
+/** `lastWords`: the end of its output, as it was printed; used to look at and never shown. */
+export function stepFailure(name: string, end: StepEnd, lastWords: string): PoolwrightError {
+  const where = 'Its output is in the log above.';
+  switch (end.cause) {
+    case 'out-of-memory':
+      return new PoolwrightError(
+        'OUT_OF_MEMORY',
+        `The step ${name} was ended by the kernel because memory ran out. Use a larger machine, or let it do less at ` +
+          `a time. ${where}`,
+      );
+    case 'disk-full':
+      return new PoolwrightError(
+        'DISK_FULL',
+        `The output of the step ${name} could not be written: the disk of the worker is full. Make room on it.`,
+      );
+    case 'vanished':
+      return new PoolwrightError(
+        'RUN_INTERRUPTED',
+        `The run was cut off: the processes of the step ${name} are gone, and nobody saw how they ended. What they ` +
+          'had changed by then stays changed; look there before you trigger it anew.',
+      );
+    case 'killed':
+    case 'exit':
+  }
+  const how =
+    end.exitCode === null
+      ? `was ended by ${end.signal ?? 'a signal'}`
+      : `ended with exit code ${String(end.exitCode)}`;
+  if (/exec format error/i.test(lastWords) && (end.exitCode === 126 || end.exitCode === 1)) {
+    return new PoolwrightError(
+      'WRONG_ARCHITECTURE',
+      `The step ${name} ${how}: a program that it starts is built for another processor architecture than this ` +
+        `worker's (${process.arch}). ${where}`,
+    );
+  }
+  if (lacksUser(lastWords)) {
+    return new PoolwrightError(
+      'RUN_USER_MISSING',
+      `The step ${name} ${how}: a program asked for the name of the user, and the runner image has no user with UID ` +
+        `${runUser}. Add one, such as "adduser -D -u ${runUser} spacelift" on Alpine. ${where}`,
+    );
+  }
+  if (/no space left on device/i.test(lastWords)) {
+    return new PoolwrightError(
+      'DISK_FULL',
+      `The step ${name} ${how}: there was no space left on a disk that it writes to. Make room on the worker, or ` +
+        `on what is mounted there. ${where}`,
+    );
+  }
+  return new PoolwrightError('COMMAND_FAILED', `The step ${name} ${how}. ${where}`);
+}
+
+/** As OpenSSH, Git, coreutils, busybox, Python, Node and sudo say it. */
+const missingUser = [
+  `No user exists for uid ${runUser}`,
+  'unable to look up current user in the passwd file',
+  `cannot find name for user ID ${runUser}`,
+  `unknown uid ${runUser}`,
+  `unknown userid ${runUser}`,
+  `uid not found: ${runUser}`,
+  `you do not exist in the passwd database`,
+  'uv_os_get_passwd returned ENOENT',
+];
+
+function lacksUser(lastWords: string): boolean {
+  return missingUser.some((text) => lastWords.includes(text));
+}

@@ -1,0 +1,86 @@
+// What a launcher does at its start with what launchers left that were killed: goes on with one run, and cleans up.
+import { ulid } from 'ulid';
+import type { KeyObject } from 'node:crypto';
+import { messageOf } from '../protocol/errors.js';
+import type { Assignment } from '../protocol/messages.js';
+import type { Clock } from './clock.js';
+import type { Executor, LauncherLife } from './executors/executor.js';
+import { beginLife, claimLife, deadLives, endLife, type DeadLife, type LeftAttempt } from './life.js';
+import type { Log } from './log.js';
+import { readAttempt, type Past } from './run/record.js';
+
+/** A run to go on with. */
+export interface LeftRun {
+  readonly assignment: Assignment;
+  readonly past: Past;
+}
+
+export interface Takeover {
+  readonly life: LauncherLife;
+  /** Undefined for a new life, and when it cannot be gone on with. */
+  readonly left: LeftRun | undefined;
+  /** Whether the life is one that a process was killed in. */
+  readonly again: boolean;
+}
+
+/**
+ * Milliseconds that a run waits for another launcher which goes on with it: each takes up one. After that the control
+ * plane has given it up too (`rhythm.lostAfter`).
+ */
+const patience = 15_000;
+
+/**
+ * The life of a launcher that was killed in the middle of a run, when there is one, and a new one otherwise: the
+ * worker's id is part of what the control plane and the run's container know. Throws INVALID_SETTINGS.
+ */
+export async function takeLife(stateDirectory: string, privateKey: KeyObject, log: Log): Promise<Takeover> {
+  for (const dead of await deadLives(stateDirectory)) {
+    const [attempt] = dead.attempts;
+    if (attempt === undefined || !(await claimLife(dead))) continue;
+    return { life: dead, left: await readLeft(attempt, privateKey, log), again: true };
+  }
+  return { life: await beginLife(stateDirectory, ulid()), left: undefined, again: false };
+}
+
+async function readLeft(
+  { run, attempt, folder }: LeftAttempt,
+  privateKey: KeyObject,
+  log: Log,
+): Promise<LeftRun | undefined> {
+  try {
+    return await readAttempt(folder, run, attempt, privateKey);
+  } catch (error) {
+    log.error(
+      `A launcher was killed in the middle of run ${run}, and what it noted cannot be read (${messageOf(error)}). ` +
+        'The run cannot be gone on with.',
+      { run },
+    );
+    return undefined;
+  }
+}
+
+/**
+ * Removes what dead launchers left: at once what has no run in it, the rest when nobody has taken it up. Answers a
+ * function that stops waiting. Its faults are logged: they keep nobody from working.
+ */
+export function cleanUp(
+  stateDirectory: string,
+  { executor, clock, log }: { readonly executor: Executor; readonly clock: Clock; readonly log: Log },
+): () => void {
+  const sweep = async (which: (dead: DeadLife) => boolean): Promise<void> => {
+    const claimed: DeadLife[] = [];
+    for (const dead of await deadLives(stateDirectory))
+      if (which(dead) && (await claimLife(dead))) claimed.push(dead);
+    if (claimed.length === 0) return;
+    const ended = await executor.sweep(claimed);
+    log.info(
+      `Cleaned up after ${String(claimed.length)} launcher(s) that did not end in order; runs ended: ${String(ended)}`,
+    );
+    for (const other of claimed) await endLife(other);
+  };
+  const faults = (error: unknown) => {
+    log.error(`What other launchers left behind could not be removed: ${messageOf(error)}`);
+  };
+  void sweep(({ attempts }) => attempts.length === 0).catch(faults);
+  return clock.after(patience, () => void sweep(() => true).catch(faults));
+}
