@@ -15,6 +15,8 @@ export type ControlPlaneEvent =
   | { readonly kind: 'log'; readonly run: string }
   /** A worker came, went, changed status or took a run. `free`: it may be given one now. */
   | { readonly kind: 'worker'; readonly pool: string; readonly worker: string; readonly free: boolean }
+  /** A run was given to a worker; it had waited for `waited` milliseconds. */
+  | { readonly kind: 'assigned'; readonly run: string; readonly pool: string; readonly waited: number }
   | { readonly kind: 'pool'; readonly pool: string }
   | { readonly kind: 'stack'; readonly stack: string };
 

@@ -23,6 +23,7 @@ import type { Context } from './context.js';
 import { openFoundation, type Places } from './foundation.js';
 import { createApp } from './http/app.js';
 import { startHttpServer, type HttpServer } from './http/server.js';
+import { createMetrics } from './metrics/metrics.js';
 import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools/authority.js';
 import { findPool } from './pools/pools.js';
 import { allowReturn, allowReturnOfSilent, startReconciler } from './queue/reconciler.js';
@@ -95,9 +96,10 @@ async function start(
   const now = clock.now();
   const foundation = await openFoundation({ ...options, folder, log, onClose });
   const { db, secrets, events, logs, objects } = foundation;
-  const [files, tokenSecret] = await Promise.all([
+  const [files, tokenSecret, metricsToken] = await Promise.all([
     openAuthority(secrets, join(folder, 'authority'), now),
     secrets.secret('token-secret', randomSecret),
+    secrets.secret('metrics-token', randomSecret),
   ]);
   const tokens = createTokens(tokenSecret, clock);
   const addresses = addressesOf(options);
@@ -143,6 +145,10 @@ async function start(
   };
   const administrator = await ensureAdministrator(context, secrets);
   const links = createSignInLinks(clock);
+  const metrics = createMetrics(context);
+  onClose(() => {
+    metrics.close();
+  });
 
   const app = await createApp({
     context,
@@ -150,6 +156,10 @@ async function start(
     logs,
     objects,
     links,
+    metrics,
+    metricsToken: metricsToken.trim(),
+    trustLoopback: options.behindProxy !== true,
+    missing: () => (late.broker === undefined ? ['the broker is not started yet'] : []),
     publicUrl: () => addresses.publicUrl(),
   });
   const http = await startApi(options, files, now, app, (request, socket, head) => {

@@ -10,10 +10,11 @@ import type { ServerEnvironment } from './body.js';
 import { answerError } from './errors.js';
 import { openAssets } from '../web/assets.js';
 import { webRoutes } from '../web/routes.js';
+import { healthRoutes, type HealthDependencies } from './health.js';
 import { uploadRoutes } from './uploads.js';
 import { workerApiRoutes } from './worker-api.js';
 
-export interface AppDependencies {
+export interface AppDependencies extends HealthDependencies {
   readonly context: Context;
   readonly tokens: Tokens;
   readonly logs: LogStore;
@@ -33,7 +34,7 @@ export async function createApp(dependencies: AppDependencies): Promise<Hono<Ser
     await next();
     c.header('X-Content-Type-Options', 'nosniff');
   });
-  app.get('/healthz', (c) => c.text('ok'));
+  app.route('/', healthRoutes(dependencies));
   app.route('/', graphqlRoutes(dependencies));
   app.route('/', uploadRoutes(dependencies));
   app.route('/', workerApiRoutes(dependencies));

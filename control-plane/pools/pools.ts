@@ -93,6 +93,14 @@ export function findPool(context: Pick<Context, 'db'>, id: string): Promise<Pool
     .executeTakeFirst();
 }
 
+/** Also of one that was deleted: what has happened there keeps its name. */
+export function findPoolName(
+  context: Pick<Context, 'db'>,
+  id: string,
+): Promise<Pick<PoolRow, 'id' | 'name'> | undefined> {
+  return context.db.selectFrom('worker_pools').select(['id', 'name']).where('id', '=', id).executeTakeFirst();
+}
+
 /** Throws NOT_FOUND. */
 export async function getPool(context: Pick<Context, 'db'>, id: string): Promise<PoolRow> {
   const pool = await findPool(context, id);

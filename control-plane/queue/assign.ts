@@ -28,6 +28,8 @@ export async function assignNext(context: Context, pool: string): Promise<Match 
   if (match !== undefined) {
     tell(context, match.run);
     context.events.emit({ kind: 'worker', pool, worker: match.worker.id, free: false });
+    const waited = Math.max(0, context.clock.now() - match.run.queued_at);
+    context.events.emit({ kind: 'assigned', run: match.run.id, pool, waited });
   }
   return match;
 }

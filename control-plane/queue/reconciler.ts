@@ -1,13 +1,15 @@
-// Ends every wait whose time is over: workers that stay silent, runs past the deadline of their state.
+// Does what only time brings: ends every wait that is over (workers that stay silent, runs past the deadline of their
+// state), and looks for drift.
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
-import { endRunOf } from '../pools/loss.js';
 import { lostAt } from '../pools/workers.js';
 import { requeue } from '../runs/attempts.js';
 import { changeRun, lockRun, tell, type RunChange } from '../runs/change.js';
 import { transitions } from '../runs/transitions.js';
 import type { RunRow } from '../store/schema.js';
+import { scheduleDrift } from './drift.js';
+import { removeLost } from './lost-workers.js';
 
 /** How often to look, in milliseconds. */
 const interval = 1000;
@@ -22,6 +24,7 @@ export async function sweep(context: Context, hears = true): Promise<void> {
     await removeLost(context);
   }
   await endOverdue(context);
+  await scheduleDrift(context);
 }
 
 /** A control plane that starts has heard of nobody: every worker has some time to come back. */
@@ -65,16 +68,6 @@ async function noticeSilence(context: Context): Promise<void> {
   for (const { id, pool_id } of silent) {
     context.events.emit({ kind: 'worker', pool: pool_id, worker: id, free: false });
   }
-}
-
-async function removeLost(context: Context): Promise<void> {
-  const lost = await context.db
-    .selectFrom('workers')
-    .select('id')
-    .where('lost_at', '<=', context.clock.now())
-    .execute();
-  for (const { id } of lost)
-    await endRunOf(context, id, 'its connection broke and it did not come back in time');
 }
 
 async function endOverdue(context: Context): Promise<void> {

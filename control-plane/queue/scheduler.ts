@@ -151,6 +151,7 @@ function letsStart(
       return event.state === 'QUEUED' || event.state === 'CONFIRMED' || isEnd(event.state);
     case 'pool':
       return true;
+    case 'assigned':
     case 'log':
     case 'stack':
       return false;

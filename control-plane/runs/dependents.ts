@@ -1,4 +1,5 @@
-// What follows from a run that has changed something: runs of the stacks that depend on its stack.
+// What follows from a run: when it has changed something, runs of the stacks that depend on its stack; when it has
+// found drift, a run that puts things right.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
@@ -43,6 +44,21 @@ export async function triggerDependents(tx: Tx, context: Context, run: RunRow): 
     }
   }
   return made;
+}
+
+/** Where the stack wants it: a tracked run after a look that has found drift, unless one waits already. */
+export async function triggerReconciliation(tx: Tx, context: Context, run: RunRow): Promise<RunRow[]> {
+  if (!run.drift || run.state !== 'FINISHED' || run.changes?.any !== true) return [];
+  const stack = await lockStack(tx, run.stack_id);
+  if (stack?.drift_detection?.reconcile !== true || (await hasWaitingRun(tx, stack.id))) return [];
+  try {
+    const request = { type: 'TRACKED', title: 'Reconcile drift', origin: run.id } as const;
+    return [await createRun(tx, context, stack, { ...request, requestedBy: 'drift detection' })];
+  } catch (error) {
+    if (!(error instanceof PoolwrightError)) throw error;
+    context.log.warn({ run: run.id, stack: stack.id, code: error.code }, `no run follows: ${error.message}`);
+    return [];
+  }
 }
 
 async function hasWaitingRun(tx: Tx, stack: string): Promise<boolean> {

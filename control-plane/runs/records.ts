@@ -7,7 +7,7 @@ import type { RunRow } from '../store/schema.js';
 import { lockAttempt } from './attempts.js';
 import { changeRun, tell, type RunChange } from './change.js';
 import { confirmation } from './decisions.js';
-import { triggerDependents } from './dependents.js';
+import { triggerDependents, triggerReconciliation } from './dependents.js';
 import { mayFollow } from './transitions.js';
 
 /**
@@ -36,7 +36,8 @@ export async function applyRecords(
       });
     }
     const settled = await confirmAlone(tx, context, current);
-    return [settled, ...(await triggerDependents(tx, context, settled))];
+    const followers = await triggerDependents(tx, context, settled);
+    return [settled, ...followers, ...(await triggerReconciliation(tx, context, settled))];
   });
   for (const row of rows) tell(context, row);
 }

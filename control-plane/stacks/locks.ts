@@ -2,7 +2,8 @@
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import { holdReads, lockStack, refreshHolds } from '../runs/holds.js';
-import { publicPoolId, type StackRow } from '../store/schema.js';
+import type { Updateable } from 'kysely';
+import { publicPoolId, type StackRow, type StacksTable } from '../store/schema.js';
 import { stackNotFound } from './stacks.js';
 
 /**
@@ -44,11 +45,7 @@ export function setDisabled(context: Context, id: string, disabled: boolean): Pr
   });
 }
 
-function update(
-  tx: Tx,
-  id: string,
-  set: Partial<Omit<StackRow, 'labels' | 'hooks' | 'commands'>>,
-): Promise<StackRow> {
+function update(tx: Tx, id: string, set: Updateable<StacksTable>): Promise<StackRow> {
   return tx.updateTable('stacks').set(set).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
 }
 

@@ -7,7 +7,7 @@ import { getPool } from '../pools/pools.js';
 import { lockStack } from '../runs/holds.js';
 import { endStates } from '../runs/transitions.js';
 import { moveTurns } from '../runs/turns.js';
-import { publicPoolId, type StackCommands, type StackRow } from '../store/schema.js';
+import { publicPoolId, type DriftDetection, type StackCommands, type StackRow } from '../store/schema.js';
 
 export interface StackFields {
   readonly name: string;
@@ -24,6 +24,8 @@ export interface StackFields {
   readonly administrative: boolean;
   readonly hooks: Hooks;
   readonly commands: StackCommands;
+  /** Null: it is not looked for. */
+  readonly driftDetection: DriftDetection | null;
 }
 
 const noHooks: Hooks = {
@@ -51,6 +53,7 @@ const defaults: Omit<StackFields, 'name'> = {
   administrative: false,
   hooks: noHooks,
   commands: { plan: [], apply: [], destroy: [] },
+  driftDetection: null,
 };
 
 /**
@@ -70,6 +73,7 @@ export async function createStack(
     .values({
       id,
       ...columns(fields),
+      drift_next_at: nextLook(fields.driftDetection, now),
       disabled: false,
       locked_by: null,
       created_at: now,
@@ -102,7 +106,13 @@ export async function updateStack(
     if (fields.poolId !== before.pool_id) await moveTurns(tx, id, fields.poolId ?? publicPoolId);
     return tx
       .updateTable('stacks')
-      .set({ ...columns(fields), updated_at: context.clock.now() })
+      .set({
+        ...columns(fields),
+        ...(request.driftDetection === undefined
+          ? {}
+          : { drift_next_at: nextLook(fields.driftDetection, context.clock.now()) }),
+        updated_at: context.clock.now(),
+      })
       .where('id', '=', id)
       .returningAll()
       .executeTakeFirstOrThrow();
@@ -195,8 +205,23 @@ async function check(context: Context, id: string, fields: StackFields): Promise
   if (fields.tool === 'commands' && fields.commands.plan.length === 0) {
     faults.push({ path: 'commands.plan', reason: 'expected at least one command for the tool "commands"' });
   }
+  const every = fields.driftDetection?.every ?? driftMinutes.least;
+  if (every < driftMinutes.least || every > driftMinutes.most) {
+    const { least, most } = driftMinutes;
+    faults.push({
+      path: 'driftDetection.everyMinutes',
+      reason: `expected ${String(least)} to ${String(most)}`,
+    });
+  }
   if (faults.length > 0) throw faultsError('INVALID_ARGUMENT', `The stack ${id}`, faults);
   if (fields.poolId !== null) await getPool(context, fields.poolId);
+}
+
+/** Between two looks for drift. */
+const driftMinutes = { least: 5, most: 60 * 24 * 30 } as const;
+
+function nextLook(drift: DriftDetection | null, now: number): number | null {
+  return drift === null ? null : now + drift.every * 60_000;
 }
 
 function columns(fields: StackFields) {
@@ -215,6 +240,7 @@ function columns(fields: StackFields) {
     administrative: fields.administrative,
     hooks: JSON.stringify(fields.hooks),
     commands: JSON.stringify(fields.commands),
+    drift_detection: fields.driftDetection === null ? null : JSON.stringify(fields.driftDetection),
   };
 }
 
@@ -224,6 +250,7 @@ function fieldsOf(row: StackRow): StackFields {
     poolId: row.pool_id,
     projectRoot: row.project_root,
     runnerImage: row.runner_image,
+    driftDetection: row.drift_detection,
   };
 }
 

@@ -3,6 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { queueStatements } from './migrations/queue.js';
+import { watchStatements } from './migrations/watch.js';
 import { sharedStatements } from './migrations/shared.js';
 import type { Database } from './schema.js';
 
@@ -152,6 +153,7 @@ const migrations: readonly Migration[] = [
   },
   { number: 2, statements: queueStatements },
   { number: 3, statements: sharedStatements },
+  { number: 4, statements: watchStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -101,6 +101,17 @@ export interface StacksTable {
   commands: Json<StackCommands>;
   created_at: number;
   updated_at: number;
+  /** How often to look for drift; null: not. */
+  drift_detection: ColumnType<DriftDetection | null, string | null | undefined, string | null>;
+  /** When to look next. */
+  drift_next_at: Defaulted<number | null>;
+}
+
+export interface DriftDetection {
+  /** Minutes between two looks. */
+  readonly every: number;
+  /** A tracked run follows where something has drifted. */
+  readonly reconcile: boolean;
 }
 
 export interface StackCommands {
@@ -247,6 +258,16 @@ export interface StackDependenciesTable {
   created_at: number;
 }
 
+/** Noticed by the control plane, for a person to look at. */
+export interface AlarmsTable {
+  id: string;
+  pool_id: string;
+  kind: 'MASS_LOSS';
+  message: string;
+  raised_at: number;
+  cleared_at: number | null;
+}
+
 export interface Database {
   api_keys: ApiKeysTable;
   worker_pools: WorkerPoolsTable;
@@ -260,6 +281,7 @@ export interface Database {
   log_attempts: LogAttemptsTable;
   log_chunks: LogChunksTable;
   stack_dependencies: StackDependenciesTable;
+  alarms: AlarmsTable;
   schema_migrations: { number: number; applied_at: number };
 }
 
@@ -268,5 +290,6 @@ export type WorkerRow = Selectable<WorkersTable>;
 export type StackRow = Selectable<StacksTable>;
 export type VariableRow = Selectable<StackVariablesTable>;
 export type RunRow = Selectable<RunsTable>;
+export type AlarmRow = Selectable<AlarmsTable>;
 export type DependencyRow = Selectable<StackDependenciesTable>;
 export type TransitionRow = Selectable<RunTransitionsTable>;

@@ -5,6 +5,7 @@ import {
   cyclePool,
   deletePool,
   findPool,
+  findPoolName,
   listPools,
   resetPool,
   tokenOf,
@@ -13,10 +14,11 @@ import {
   type PoolWithToken,
 } from '../../pools/pools.js';
 import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
+import { listAlarms } from '../../pools/alarms.js';
 import { searchPools } from '../../pools/search.js';
 import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
 import { listStacks } from '../../stacks/stacks.js';
-import { publicPoolId, type PoolRow } from '../../store/schema.js';
+import { publicPoolId, type AlarmRow, type PoolRow } from '../../store/schema.js';
 import type { SearchInput } from '../../store/search.js';
 import { administrator, operator, reader, seconds, type ApiRequest } from '../request.js';
 
@@ -66,6 +68,10 @@ export const poolResolvers = {
     searchWorkerPools: (_: unknown, { input }: Search, request: ApiRequest) => {
       reader(request);
       return searchPools(request.context, input, null);
+    },
+    alarms: (_: unknown, __: unknown, request: ApiRequest) => {
+      reader(request);
+      return listAlarms(request.context);
     },
     publicWorkerPool: (_: unknown, __: unknown, request: ApiRequest) => {
       reader(request);
@@ -130,6 +136,12 @@ export const poolResolvers = {
     parallelism: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
       (await poolCounts(context, id)).workers,
     ...queueOf,
+  },
+  Alarm: {
+    workerPool: ({ pool_id }: AlarmRow, _: unknown, { context }: ApiRequest) =>
+      findPoolName(context, pool_id),
+    raisedAt: ({ raised_at }: AlarmRow) => seconds(raised_at),
+    clearedAt: ({ cleared_at }: AlarmRow) => (cleared_at === null ? null : seconds(cleared_at)),
   },
   SchedulableRun: {
     stackId: ({ run }: SchedulableRun) => run.stack_id,

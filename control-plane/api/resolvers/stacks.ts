@@ -23,13 +23,16 @@ import { operator, reader, seconds, type ApiRequest } from '../request.js';
 type Nullable<T> = { readonly [Key in keyof T]?: T[Key] | null };
 
 interface StackInput
-  extends Nullable<Omit<StackFields, 'poolId' | 'hooks' | 'commands' | 'tool'>>, Nullable<Hooks> {
+  extends
+    Nullable<Omit<StackFields, 'poolId' | 'hooks' | 'commands' | 'tool' | 'driftDetection'>>,
+    Nullable<Hooks> {
   readonly id?: string | null;
   readonly workerPool?: string | null;
   readonly tool?: string | null;
   readonly planCommands?: readonly string[] | null;
   readonly applyCommands?: readonly string[] | null;
   readonly destroyCommands?: readonly string[] | null;
+  readonly driftDetection?: { readonly everyMinutes: number; readonly reconcile?: boolean | null } | null;
 }
 
 const hookNames = Object.keys(hooksSchema.shape) as (keyof Hooks)[];
@@ -59,10 +62,15 @@ function fieldsOf(input: StackInput, before: StackRow | undefined): Partial<Stac
     ...given('projectRoot', input.projectRoot, null),
     ...given('runnerImage', input.runnerImage, null),
     ...given('poolId', input.workerPool, null),
+    ...given('driftDetection', driftOf(input.driftDetection), null),
     ...(input.tool == null ? {} : { tool: toolSchema.parse(input.tool.toLowerCase()) }),
     hooks,
     commands,
   };
+}
+
+function driftOf(input: StackInput['driftDetection']): StackFields['driftDetection'] | undefined {
+  return input == null ? input : { every: input.everyMinutes, reconcile: input.reconcile ?? false };
 }
 
 function listOf(value: readonly string[] | null | undefined, before: string[] | undefined): string[] {
@@ -160,6 +168,14 @@ export const stackResolvers = {
     runnerImage: (stack: StackRow) => stack.runner_image,
     isDisabled: (stack: StackRow) => stack.disabled,
     lockedBy: (stack: StackRow) => stack.locked_by,
+    driftDetection: ({ drift_detection: drift, drift_next_at: next }: StackRow) =>
+      drift === null
+        ? null
+        : {
+            everyMinutes: drift.every,
+            reconcile: drift.reconcile,
+            nextAt: next === null ? null : seconds(next),
+          },
     lockNote: (stack: StackRow) => stack.lock_note,
     lockedAt: (stack: StackRow) => (stack.locked_at === null ? null : seconds(stack.locked_at)),
     dependsOn: async ({ id }: StackRow, _: unknown, { context }: ApiRequest) =>

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { updatePool } from '../../../control-plane/pools/pools.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
+import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { searchSchedulableRuns } from '../../../control-plane/queue/schedulable.js';
 import { queuePosition, waitReason } from '../../../control-plane/queue/waiting.js';
 import { cancelRun, confirmRun, prioritizeRun } from '../../../control-plane/runs/decisions.js';
@@ -222,6 +223,37 @@ describe('drift detection', () => {
     expect(await reasonOf(drifts[1]!.id)).toContain('limit of 1 for drift detection');
     await updatePool(rules.context, pool, { name: pool });
     expect((await assigned(rules, pool)).run.id).toBe(drifts[1]?.id);
+  });
+});
+
+describe('a stack that is looked at for drift', () => {
+  it('gets a run whenever its time comes, one at a time, and one that puts things right where it wants that', async () => {
+    await makeWorker(rules, pool);
+    const stack = await makeStack(rules, pool, { driftDetection: { every: 60, reconcile: true } });
+    const runs = () => listRuns(rules.context, { stack });
+    await sweep(rules.context);
+    expect(await runs()).toEqual([]);
+    for (let hour = 0; hour < 2; hour += 1) {
+      rules.now += 60 * 60_000;
+      await sweep(rules.context);
+      await makeWorker(rules, pool);
+    }
+    const looks = await runs();
+    expect(looks).toMatchObject([
+      { type: 'PROPOSED', drift: true, priority: -1, requested_by: 'drift detection' },
+    ]);
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await report(rules, match, 1, { changes });
+    expect((await runs())[0]).toMatchObject({
+      type: 'TRACKED',
+      title: 'Reconcile drift',
+      origin: looks[0]?.id,
+    });
+    await updateStack(rules.context, stack, { driftDetection: null });
+    rules.now += 24 * 60 * 60_000;
+    await sweep(rules.context);
+    expect(await runs()).toHaveLength(2);
   });
 });
 

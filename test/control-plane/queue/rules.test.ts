@@ -4,6 +4,8 @@ import { cyclePool, resetPool } from '../../../control-plane/pools/pools.js';
 import { setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { sendAssignment } from '../../../control-plane/queue/assignment.js';
+import { listAlarms } from '../../../control-plane/pools/alarms.js';
+import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
 import { allowReturn, sweep } from '../../../control-plane/queue/reconciler.js';
 import { queuePosition, waitReason } from '../../../control-plane/queue/waiting.js';
 import { acceptRun, assertReporting, beginRun, rejectRun } from '../../../control-plane/runs/attempts.js';
@@ -22,6 +24,7 @@ import {
   openRules,
   report,
   type Rules,
+  type SimulatedWorker,
 } from '../support/rules.js';
 
 let rules: Rules;
@@ -107,6 +110,36 @@ describe('a worker that is lost', () => {
     rules.now += 9000;
     await sweep(rules.context);
     expect(await rules.context.db.selectFrom('workers').selectAll().execute()).toEqual([]);
+  });
+
+  it('is not believed when most of the pool goes at once: an alarm instead, until they are back or time is over', async () => {
+    const workers: SimulatedWorker[] = [];
+    for (let count = 0; count < 4; count += 1) workers.push(await makeWorker(rules, pool));
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    const gone = [match.worker, ...workers.filter(({ id }) => id !== match.worker.id)]
+      .slice(0, 3)
+      .map(({ id }) => workers.find((worker) => worker.id === id)!);
+    for (const worker of gone) await worker.gone(false);
+    rules.now += 9000;
+    await sweep(rules.context);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+    expect(await listAlarms(rules.context)).toMatchObject([
+      { kind: 'MASS_LOSS', pool_id: pool, cleared_at: null },
+    ]);
+    // One of them comes back: the others are not given up for that.
+    const holder = gone.find(({ id }) => id === match.worker.id)!;
+    await holder.register({ run: match.run.id, attempt: 1, begun: true });
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').select('id').execute()).toHaveLength(4);
+    rules.now += massLossPatience;
+    for (const worker of workers) if (!gone.includes(worker)) await worker.heartbeat(null);
+    await holder.heartbeat({ run: match.run.id, attempt: 1, begun: true });
+    await sweep(rules.context);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+    expect((await listAlarms(rules.context))[0]?.cleared_at).toBe(rules.now);
+    expect((await rules.context.db.selectFrom('workers').select('id').execute()).length).toBeLessThan(4);
   });
 
   it('keeps its run when it comes back in time', async () => {

@@ -53,7 +53,8 @@ export async function openRules(): Promise<Rules> {
     context,
     async reset() {
       sent.length = 0;
-      for (const table of ['runs', 'workers', 'stacks'] as const) await db.deleteFrom(table).execute();
+      for (const table of ['alarms', 'runs', 'workers', 'stacks'] as const)
+        await db.deleteFrom(table).execute();
       await db.deleteFrom('worker_pools').where('public', '=', false).execute();
     },
     close: () => database.close(),
