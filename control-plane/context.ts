@@ -4,6 +4,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
 import type { DownMessage } from '../protocol/messages.js';
 import type { Clock, Ids } from './clock.js';
+import type { Actor } from './access/audit.js';
 import type { Events } from './events.js';
 import type { Database } from './store/schema.js';
 
@@ -71,6 +72,8 @@ export interface Context {
   readonly bulk: BulkAccess;
   readonly seal: Seal;
   readonly log: Logger;
+  /** In whose name things are changed; not given: the control plane's own. See access/audit.ts. */
+  readonly actor?: Actor;
 }
 
 /** A transaction: rules that take one are part of a larger change. */

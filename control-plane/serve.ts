@@ -1,21 +1,21 @@
 // The control plane as one process: puts the rooms together, starts them in order and ends them in order.
 import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
 import { issueServerCertificate } from '../protocol/certificates.js';
-import { formatBrokerEndpoint, type BrokerAddress } from '../protocol/endpoint.js';
+import type { BrokerAddress } from '../protocol/endpoint.js';
 import { PoolwrightError, messageOf } from '../protocol/errors.js';
 import { publicKeyOf } from '../protocol/keys.js';
-import { webSocketPath } from '../protocol/worker-api.js';
 import { sealBytes } from '../protocol/sealing/seal.js';
 import { ensureAdministrator, type ApiKey } from './access/api-keys.js';
 import { randomSecret } from './access/secrets.js';
+import { addressesOf, hostsOf, isLoopback } from './addresses.js';
+import { createRateLimits, usualRates, type Rate } from './access/rate-limits.js';
 import { createSignInLinks } from './access/sign-in-links.js';
 import { createTokens } from './access/tokens.js';
 import { startEmbeddedBroker } from './broker/embedded.js';
 import type { Broker, IncomingMessage } from './broker/broker.js';
-import { addressOf, brokerAuthorities, connectElsewhere } from './broker/elsewhere.js';
+import { brokerAuthorities, connectElsewhere } from './broker/elsewhere.js';
 import { createInbox } from './broker/inbox.js';
 import { createOutbox } from './broker/outbox.js';
 import { randomIds, systemClock } from './clock.js';
@@ -44,6 +44,8 @@ export interface ServeOptions extends Places {
   readonly publicUrl?: string | undefined;
   /** PEM files. Without them an address that is not of this machine alone gets a certificate of the own authority. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** How often an API key, and an address without one, may ask. */
+  readonly rates?: { readonly key: Rate; readonly address: Rate };
   /** Plain HTTP at `listen`, whatever the address. */
   readonly behindProxy?: boolean;
   /** Default: runs and logs are kept for ever. */
@@ -157,6 +159,7 @@ async function start(
     objects,
     links,
     metrics,
+    limits: createRateLimits(clock, options.rates ?? usualRates),
     metricsToken: metricsToken.trim(),
     trustLoopback: options.behindProxy !== true,
     missing: () => (late.broker === undefined ? ['the broker is not started yet'] : []),
@@ -227,55 +230,6 @@ function fileLog(folder: string, onClose: (step: () => void) => void): Logger {
     destination.end();
   });
   return pino({ level: 'info' }, destination);
-}
-
-interface Addresses {
-  apiPort: number;
-  brokerPort: number;
-  publicUrl(): string;
-  brokerEndpoint(): string;
-  webSocketEndpoint(): string | undefined;
-}
-
-/** How others reach this process. The ports are known once it listens. */
-function addressesOf(options: ServeOptions): Addresses {
-  const { listen, brokerListen, publicUrl, brokerUrl } = options;
-  const brokerEndpoint =
-    options.brokerEndpoint ?? (brokerUrl === undefined ? undefined : addressOf(brokerUrl));
-  const secure = options.tls !== undefined || (options.behindProxy !== true && !isLoopback(listen.host));
-  return {
-    apiPort: listen.port,
-    brokerPort: brokerListen.port,
-    publicUrl() {
-      if (publicUrl !== undefined) return publicUrl;
-      const host = reachable(listen.host);
-      return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${String(this.apiPort)}`;
-    },
-    brokerEndpoint() {
-      return formatBrokerEndpoint(
-        brokerEndpoint ?? { host: reachable(brokerListen.host), port: this.brokerPort },
-      );
-    },
-    webSocketEndpoint() {
-      if (brokerUrl !== undefined) return undefined;
-      return `${this.publicUrl().replace(/^http/, 'ws')}${webSocketPath}`;
-    },
-  };
-}
-
-/** An address that means "all of this machine" is no address for others; its name is. */
-function reachable(host: string): string {
-  return host === '0.0.0.0' || host === '::' ? hostname() : host;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
-}
-
-function hostsOf(...hosts: readonly (string | undefined)[]): string[] {
-  return [
-    ...new Set(['localhost', '127.0.0.1', ...hosts.filter((host) => host !== undefined).map(reachable)]),
-  ];
 }
 
 async function startApi(

@@ -12,6 +12,7 @@ export const errorCodes = {
   // access
   UNAUTHORIZED: 'The credential is missing, wrong or expired.',
   FORBIDDEN: 'The credential is right but does not give this right.',
+  RATE_LIMITED: 'Too many requests in too short a time.',
   // keys, tokens, certificates
   INVALID_KEY: 'The private key cannot be used: not RSA, too short, encrypted, or not a key.',
   INVALID_CSR: 'The certificate signing request cannot be used.',

@@ -16,6 +16,14 @@ export interface IssuedToken {
   readonly validUntil: number;
 }
 
+/** What the token of a user stands for. */
+export interface Session {
+  /** Id of the API key. */
+  readonly key: string;
+  /** The key's `sessions_from` when the token was issued: when the key's sessions are ended it is another one. */
+  readonly since: number;
+}
+
 /** What the token of a worker gives access to. */
 export interface RunGrant {
   readonly run: string;
@@ -25,9 +33,9 @@ export interface RunGrant {
 
 export interface Tokens {
   /** For an API key: `api` for the Authorization header, `session` for a browser's cookie. */
-  issueUser(purpose: 'api' | 'session', keyId: string): Promise<IssuedToken>;
-  /** Answers the id of the API key. Throws UNAUTHORIZED. */
-  checkUser(purpose: 'api' | 'session', token: string): Promise<string>;
+  issueUser(purpose: 'api' | 'session', session: Session): Promise<IssuedToken>;
+  /** Throws UNAUTHORIZED. Whether the key and its sessions still count, the caller asks `identityOf`. */
+  checkUser(purpose: 'api' | 'session', token: string): Promise<Session>;
   issueRun(grant: RunGrant): Promise<IssuedToken>;
   /** Throws UNAUTHORIZED. */
   checkRun(token: string): Promise<RunGrant>;
@@ -36,6 +44,8 @@ export interface Tokens {
   checkUpload(token: string): Promise<string>;
 }
 
+/** Tokens of earlier versions have no `since`. */
+const sessionSchema = z.object({ sub: z.string(), since: z.int().default(0) });
 const grantSchema = z.object({ sub: z.string(), attempt: z.int().min(1), worker: z.string() });
 
 /** Each purpose has a key of its own, so a token of one never counts as another. `secret`: 256 random bits as text. */
@@ -74,8 +84,11 @@ export function createTokens(secret: string, clock: Clock): Tokens {
   };
 
   return {
-    issueUser: (purpose, keyId) => issue(purpose, keyId),
-    checkUser: async (purpose, token) => subject(await check(purpose, token)),
+    issueUser: (purpose, { key, since }) => issue(purpose, key, { since }),
+    async checkUser(purpose, token) {
+      const { sub, since } = sessionSchema.parse(await check(purpose, token));
+      return { key: sub, since };
+    },
     issueRun: ({ run, attempt, worker }) => issue('run', run, { attempt, worker }),
     async checkRun(token) {
       const { sub, attempt, worker } = grantSchema.parse(await check('run', token));

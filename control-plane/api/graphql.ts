@@ -2,12 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'graphql';
 import { createHandler } from 'graphql-http/lib/use/fetch';
-import { Hono } from 'hono';
-import { identityOf, type Identity } from '../access/api-keys.js';
+import { Hono, type Context as HttpContext } from 'hono';
+import { PoolwrightError } from '../../protocol/errors.js';
+import { identityOf } from '../access/api-keys.js';
+import { acting, actorOf } from '../access/audit.js';
+import type { RateLimits } from '../access/rate-limits.js';
+import { rightsOf, type Rights } from '../access/rights.js';
 import { readBody, type ServerEnvironment } from '../http/body.js';
 import { presentError } from './errors.js';
 import { executableSchema } from './executable-schema.js';
 import type { ApiDependencies, ApiRequest } from './request.js';
+import { accessResolvers } from './resolvers/access.js';
 import { poolResolvers } from './resolvers/pools.js';
 import { runResolvers } from './resolvers/runs.js';
 import { sessionResolvers } from './resolvers/session.js';
@@ -21,11 +26,19 @@ const mostTokens = 5000;
 
 const schemaText = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8');
 
-export function graphqlRoutes(dependencies: ApiDependencies): Hono<ServerEnvironment> {
-  const { context } = dependencies;
+export interface GraphqlDependencies extends ApiDependencies {
+  readonly limits: RateLimits;
+  /** Where a request came from, for limits and the audit log. */
+  readonly addressOf: (c: Pick<HttpContext<ServerEnvironment>, 'req' | 'env'>) => string;
+}
+
+export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnvironment> {
+  const { context, limits, addressOf } = dependencies;
+  const asked = new WeakMap<Request, ApiRequest>();
+  const resolvers = [sessionResolvers, accessResolvers, poolResolvers, stackResolvers, runResolvers];
   const handle = createHandler<ApiRequest & Record<PropertyKey, unknown>>({
-    schema: executableSchema(schemaText, [sessionResolvers, poolResolvers, stackResolvers, runResolvers]),
-    context: async ({ raw }) => ({ ...dependencies, identity: await identify(dependencies, raw) }),
+    schema: executableSchema(schemaText, resolvers),
+    context: ({ raw }) => ({ ...(asked.get(raw) ?? { ...dependencies, rights: undefined }) }),
     parse: (source, options) => parse(source, { ...options, maxTokens: mostTokens }),
     validationRules: (_request, args) => validationRules(args.variableValues ?? {}),
     formatError: (error) => presentError(error, context.log),
@@ -33,22 +46,35 @@ export function graphqlRoutes(dependencies: ApiDependencies): Hono<ServerEnviron
   const app = new Hono<ServerEnvironment>();
   // Clients put a slash at the end of the endpoint or not.
   app.on('POST', ['/graphql', '/graphql/'], async (c) => {
+    const address = addressOf(c);
+    const rights = await identify(dependencies, c.req.raw);
+    try {
+      if (rights === undefined) limits.address(address);
+      else limits.key(rights.identity.id);
+    } catch (error) {
+      if (!(error instanceof PoolwrightError)) throw error;
+      const { code, message } = error;
+      return c.json({ errors: [{ message, extensions: { code } }] }, 429, { 'retry-after': '1' });
+    }
     const body = await readBody(c, largestRequest);
     const { method, headers } = c.req.raw;
-    return handle(new Request(c.req.url, { method, headers, body: new Uint8Array(body) }));
+    const request = new Request(c.req.url, { method, headers, body: new Uint8Array(body) });
+    asked.set(request, {
+      ...dependencies,
+      rights,
+      context: rights === undefined ? context : acting(context, actorOf(rights.identity, address)),
+    });
+    return handle(request);
   });
   return app;
 }
 
 /** A credential that is not valid counts as none; the first field that needs one answers `unauthorized`. */
-async function identify(
-  { context, tokens }: ApiDependencies,
-  request: Request,
-): Promise<Identity | undefined> {
+async function identify({ context, tokens }: ApiDependencies, request: Request): Promise<Rights | undefined> {
   const token = /^Bearer (.+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
   if (token === undefined) return undefined;
   try {
-    return await identityOf(context, await tokens.checkUser('api', token));
+    return await rightsOf(context, await identityOf(context, await tokens.checkUser('api', token)));
   } catch (error) {
     if (error instanceof Error && error.message === 'unauthorized') return undefined;
     throw error;

@@ -1,6 +1,7 @@
-// What a resolver gets besides its arguments: the rules' context and who asks.
-import { PoolwrightError } from '../../protocol/errors.js';
+// What a resolver gets besides its arguments: the rules' context in the name of whoever asks, and their rights.
 import { unauthorized, type Identity } from '../access/api-keys.js';
+import type { Right, Rights } from '../access/rights.js';
+import * as things from '../access/things.js';
 import type { Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 import type { LogStore } from '../store/logs.js';
@@ -15,36 +16,42 @@ export interface ApiDependencies {
 
 export interface ApiRequest extends ApiDependencies {
   /** Undefined when there is no valid credential. */
-  readonly identity: Identity | undefined;
+  readonly rights: Rights | undefined;
+}
+
+/** Throws UNAUTHORIZED without a valid credential. */
+export function rightsOf({ rights }: ApiRequest): Rights {
+  if (rights === undefined) throw unauthorized();
+  return rights;
 }
 
 /** Throws UNAUTHORIZED. */
-export function reader({ identity }: ApiRequest): Identity {
-  if (identity === undefined) throw unauthorized();
-  return identity;
+export function identityOf(request: ApiRequest): Identity {
+  return rightsOf(request).identity;
 }
 
-/** Throws UNAUTHORIZED, FORBIDDEN. */
-export function operator(request: ApiRequest): Identity {
-  const identity = reader(request);
-  if (identity.role !== 'reader') return identity;
-  throw new PoolwrightError(
-    'FORBIDDEN',
-    `The API key ${identity.name} may read only. Use one that may also change things.`,
-  );
-}
-
-/** Throws UNAUTHORIZED, FORBIDDEN. */
+/** For what is of no space in particular. Throws UNAUTHORIZED, FORBIDDEN. */
 export function administrator(request: ApiRequest): Identity {
-  const identity = operator(request);
-  if (identity.role === 'administrator') return identity;
-  throw new PoolwrightError(
-    'FORBIDDEN',
-    `The API key ${identity.name} is not an administrator's, which this needs.`,
-  );
+  const rights = rightsOf(request);
+  rights.assert('administer');
+  return rights.identity;
 }
+
+/** The things of access/things.ts for whoever asks; each also throws UNAUTHORIZED. */
+export const visibleStack = (request: ApiRequest, id: string) =>
+  things.visibleStack(request.context, rightsOf(request), id);
+export const visiblePool = (request: ApiRequest, id: string) =>
+  things.visiblePool(request.context, rightsOf(request), id);
+export const stackFor = (request: ApiRequest, id: string, right: Right) =>
+  things.stackFor(request.context, rightsOf(request), id, right);
+export const poolFor = (request: ApiRequest, id: string, right: Right) =>
+  things.poolFor(request.context, rightsOf(request), id, right);
 
 /** Unix seconds of Unix milliseconds. */
 export function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
+}
+
+export function secondsOrNull(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : seconds(milliseconds);
 }

@@ -1,6 +1,7 @@
 // All routes of the one listener, and what holds for every answer.
-import { Hono } from 'hono';
+import { Hono, type Context as HttpContext } from 'hono';
 import { graphqlRoutes } from '../api/graphql.js';
+import type { RateLimits } from '../access/rate-limits.js';
 import type { SignInLinks } from '../access/sign-in-links.js';
 import type { Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
@@ -20,6 +21,7 @@ export interface AppDependencies extends HealthDependencies {
   readonly logs: LogStore;
   readonly objects: ObjectStore;
   readonly links: SignInLinks;
+  readonly limits: RateLimits;
   /** Known once the process listens; without a slash at its end. */
   readonly publicUrl: () => string;
 }
@@ -27,6 +29,11 @@ export interface AppDependencies extends HealthDependencies {
 /** Throws ARTEFACT_MISSING when the web pages are not built. */
 export async function createApp(dependencies: AppDependencies): Promise<Hono<ServerEnvironment>> {
   const { context } = dependencies;
+  // Behind a proxy all connections are its own; it says at the end of the list whose they are.
+  const addressOf = (c: Pick<HttpContext<ServerEnvironment>, 'req' | 'env'>) =>
+    (dependencies.trustLoopback ? undefined : c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim()) ??
+    c.env.incoming.socket.remoteAddress ??
+    'unknown';
   const app = new Hono<ServerEnvironment>();
   app.onError((error, c) => answerError(c, error, context.log));
   app.notFound((c) => c.json({ code: 'NOT_FOUND', message: `There is nothing at ${c.req.path}.` }, 404));
@@ -35,9 +42,9 @@ export async function createApp(dependencies: AppDependencies): Promise<Hono<Ser
     c.header('X-Content-Type-Options', 'nosniff');
   });
   app.route('/', healthRoutes(dependencies));
-  app.route('/', graphqlRoutes(dependencies));
+  app.route('/', graphqlRoutes({ ...dependencies, addressOf }));
   app.route('/', uploadRoutes(dependencies));
   app.route('/', workerApiRoutes(dependencies));
-  app.route('/', webRoutes(dependencies, await openAssets()));
+  app.route('/', webRoutes({ ...dependencies, addressOf }, await openAssets()));
   return app;
 }

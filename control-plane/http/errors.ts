@@ -9,6 +9,7 @@ const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   ...workerApiStatus,
   INVALID_ARGUMENT: 400,
   INVALID_CSR: 400,
+  RATE_LIMITED: 429,
 };
 
 /** The status for a code; 500 for what is nobody's fault but ours. */

@@ -41,9 +41,16 @@ export function openAlarm(
     .executeTakeFirst();
 }
 
-/** Newest first: those that are open, and up to 100 that are over. */
-export async function listAlarms(context: Pick<Context, 'db'>): Promise<AlarmRow[]> {
-  const alarms = context.db.selectFrom('alarms').selectAll().orderBy('id', 'desc');
+/** With the space of the pool. Newest first: those that are open, then up to 100 that are over. */
+export async function listAlarms(
+  context: Pick<Context, 'db'>,
+): Promise<(AlarmRow & { readonly space: string })[]> {
+  const alarms = context.db
+    .selectFrom('alarms')
+    .innerJoin('worker_pools', 'worker_pools.id', 'alarms.pool_id')
+    .selectAll('alarms')
+    .select('worker_pools.space')
+    .orderBy('alarms.id', 'desc');
   return [
     ...(await alarms.where('cleared_at', 'is', null).execute()),
     ...(await alarms.where('cleared_at', 'is not', null).limit(100).execute()),

@@ -1,8 +1,11 @@
 // Worker pools: made from a certificate signing request, given a new certificate, deleted.
+import type { Updateable } from 'kysely';
 import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
+import { audit } from '../access/audit.js';
+import { assertUsable, getSpace } from '../access/spaces.js';
 import { endStates } from '../runs/transitions.js';
-import { publicPoolId, type PoolRow } from '../store/schema.js';
+import { publicPoolId, type PoolRow, type WorkerPoolsTable } from '../store/schema.js';
 import { tellPoolToLeave } from './leave.js';
 
 export interface PoolFields {
@@ -31,21 +34,26 @@ export async function createPool(
   const id = context.ids.next();
   const now = context.clock.now();
   const issued = await context.authority.issue({ csr: request.certificateSigningRequest, pool: id, now });
-  const pool = await context.db
-    .insertInto('worker_pools')
-    .values({
-      id,
-      ...fields,
-      managed_by_k8s_controller: false,
-      certificate: issued.certificate,
-      certificate_serial: issued.serial,
-      public_key: issued.publicKey,
-      created_at: now,
-      updated_at: now,
-      deleted_at: null,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  await getSpace(context, fields.space);
+  const pool = await context.db.transaction().execute(async (tx) => {
+    const made = await tx
+      .insertInto('worker_pools')
+      .values({
+        id,
+        ...fields,
+        managed_by_k8s_controller: false,
+        certificate: issued.certificate,
+        certificate_serial: issued.serial,
+        public_key: issued.publicKey,
+        created_at: now,
+        updated_at: now,
+        deleted_at: null,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await auditPool(tx, context, 'create', null, made);
+    return made;
+  });
   context.events.emit({ kind: 'pool', pool: id });
   return { pool, token: tokenOf(context, pool) };
 }
@@ -112,15 +120,11 @@ export async function getPool(context: Pick<Context, 'db'>, id: string): Promise
 export async function updatePool(context: Context, id: string, request: PoolFields): Promise<PoolRow> {
   const fields = checked(request);
   await assertNameIsFree(context, fields.name, id);
-  const pool = await context.db
-    .updateTable('worker_pools')
-    .set({ ...fields, updated_at: context.clock.now() })
-    .where('id', '=', id)
-    .where('public', '=', false)
-    .where('deleted_at', 'is', null)
-    .returningAll()
-    .executeTakeFirst();
-  if (pool === undefined) throw poolNotFound(id);
+  const pool = await changePool(context, id, 'update', async (tx, before) => {
+    if (before.public) throw poolNotFound(id);
+    if (fields.space !== before.space) await assertStacksFit(tx, id, fields.space);
+    return fields;
+  });
   context.events.emit({ kind: 'pool', pool: id });
   return pool;
 }
@@ -133,19 +137,10 @@ export async function resetPool(context: Context, id: string, csr: string): Prom
   await getPool(context, id);
   const now = context.clock.now();
   const issued = await context.authority.issue({ csr, pool: id, now });
-  const pool = await context.db
-    .updateTable('worker_pools')
-    .set({
-      certificate: issued.certificate,
-      certificate_serial: issued.serial,
-      public_key: issued.publicKey,
-      updated_at: now,
-    })
-    .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .returningAll()
-    .executeTakeFirst();
-  if (pool === undefined) throw poolNotFound(id);
+  const { certificate, serial, publicKey } = issued;
+  const pool = await changePool(context, id, 'reset', () =>
+    Promise.resolve({ certificate, certificate_serial: serial, public_key: publicKey }),
+  );
   await tellPoolToLeave(context, id, {
     immediate: true,
     reason: 'the worker pool was reset; this token is no longer valid',
@@ -157,34 +152,89 @@ export async function resetPool(context: Context, id: string, csr: string): Prom
 
 /** Every worker is told to end: an idle one now, a busy one after its run. Throws NOT_FOUND. */
 export async function cyclePool(context: Context, id: string): Promise<void> {
-  await getPool(context, id);
+  await changePool(context, id, 'cycle', () => Promise.resolve({}));
   await tellPoolToLeave(context, id, { immediate: false, reason: 'the worker pool is cycled' });
 }
 
 /** Throws NOT_FOUND; CONFLICT, listing them, while stacks use the pool or runs are there that have not ended. */
 export async function deletePool(context: Context, id: string): Promise<PoolRow> {
-  const pool = await context.db.transaction().execute(async (tx) => {
-    const found = await tx
-      .selectFrom('worker_pools')
-      .selectAll()
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .where('public', '=', false)
-      .forUpdate()
-      .executeTakeFirst();
-    if (found === undefined) throw poolNotFound(id);
-    await assertUnused(tx, found);
-    return tx
-      .updateTable('worker_pools')
-      .set({ deleted_at: context.clock.now(), updated_at: context.clock.now() })
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
+  const pool = await changePool(context, id, 'delete', async (tx, before) => {
+    if (before.public) throw poolNotFound(id);
+    await assertUnused(tx, before);
+    return { deleted_at: context.clock.now() };
   });
   await tellPoolToLeave(context, id, { immediate: true, reason: 'the worker pool was deleted' });
   context.connections.cutPool(id, null);
   context.events.emit({ kind: 'pool', pool: id });
   return pool;
+}
+
+/** Changes a pool's row under its lock, and puts it on record. Throws NOT_FOUND. */
+async function changePool(
+  context: Context,
+  id: string,
+  verb: string,
+  change: (tx: Tx, before: PoolRow) => Promise<Updateable<WorkerPoolsTable>>,
+): Promise<PoolRow> {
+  return context.db.transaction().execute(async (tx) => {
+    const before = await tx
+      .selectFrom('worker_pools')
+      .selectAll()
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+      .forUpdate()
+      .executeTakeFirst();
+    if (before === undefined) throw poolNotFound(id);
+    const set = await change(tx, before);
+    const row = await tx
+      .updateTable('worker_pools')
+      .set({ ...set, updated_at: context.clock.now() })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    await auditPool(tx, context, verb, before, verb === 'delete' ? null : row);
+    return row;
+  });
+}
+
+async function auditPool(
+  tx: Tx,
+  context: Context,
+  verb: string,
+  before: PoolRow | null,
+  after: PoolRow | null,
+): Promise<void> {
+  const told = (row: PoolRow | null) =>
+    row && {
+      name: row.name,
+      description: row.description,
+      labels: row.labels,
+      space: row.space,
+      driftDetectionRunLimit: row.drift_detection_run_limit,
+      certificate: row.certificate_serial,
+    };
+  const { id = '', space = null } = after ?? before ?? {};
+  const action = `worker-pool.${verb}`;
+  await audit(tx, context, {
+    action,
+    type: 'worker-pool',
+    id,
+    space,
+    before: told(before),
+    after: told(after),
+  });
+}
+
+/** Throws INVALID_ARGUMENT when a stack that uses the pool could not reach it in another space. */
+async function assertStacksFit(tx: Tx, pool: string, space: string): Promise<void> {
+  await getSpace({ db: tx }, space);
+  const spaces = await tx
+    .selectFrom('stacks')
+    .select('space')
+    .distinct()
+    .where('pool_id', '=', pool)
+    .execute();
+  for (const { space: stack } of spaces) await assertUsable({ db: tx }, { stack, pool: space });
 }
 
 async function assertUnused(tx: Tx, pool: PoolRow): Promise<void> {

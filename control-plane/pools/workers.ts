@@ -2,7 +2,8 @@
 import { sql, type RawBuilder } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
-import type { Context } from '../context.js';
+import { audit } from '../access/audit.js';
+import type { Context, Tx } from '../context.js';
 import type { WorkerRow } from '../store/schema.js';
 
 export type WorkerStatus = 'IDLE' | 'BUSY' | 'DRAINED';
@@ -54,16 +55,34 @@ export async function setDrained(
     if (found === undefined) {
       throw new PoolwrightError('NOT_FOUND', `The worker pool ${pool} has no worker ${worker}.`);
     }
-    return tx
+    const changed = await tx
       .updateTable('workers')
       .set({ drained })
       .where('id', '=', worker)
       .returningAll()
       .executeTakeFirstOrThrow();
+    if (context.actor !== undefined) await auditDrain(tx, context, found, changed);
+    return changed;
   });
   context.outbox.send({ pool, worker, session: row.session }, { type: 'drain', drained });
   context.events.emit({ kind: 'worker', pool, worker, free: isFree(row) });
   return row;
+}
+
+async function auditDrain(tx: Tx, context: Context, before: WorkerRow, after: WorkerRow): Promise<void> {
+  const { space } = await tx
+    .selectFrom('worker_pools')
+    .select('space')
+    .where('id', '=', after.pool_id)
+    .executeTakeFirstOrThrow();
+  await audit(tx, context, {
+    action: after.drained ? 'worker.drain' : 'worker.undrain',
+    type: 'worker',
+    id: after.id,
+    space,
+    before: { drained: before.drained },
+    after: { drained: after.drained, pool: after.pool_id, run: after.run_id },
+  });
 }
 
 export interface PoolCounts {

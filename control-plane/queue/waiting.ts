@@ -24,9 +24,16 @@ export async function queuePosition(context: Pick<Context, 'db'>, run: RunRow): 
   return ahead + 1;
 }
 
-/** A sentence for people, without a full stop; null for a run that works or has ended. */
-export async function waitReason(context: Reading, run: RunRow): Promise<string | null> {
-  const reason = await reasonOf(context, run);
+/**
+ * A sentence for people, without a full stop; null for a run that works or has ended. `spaces`: stacks of others are
+ * not named; null: all are.
+ */
+export async function waitReason(
+  context: Reading,
+  run: RunRow,
+  spaces: readonly string[] | null = null,
+): Promise<string | null> {
+  const reason = await reasonOf(context, run, spaces);
   if (reason === null || run.deadline_at === null) return reason;
   return `${reason}; ${endOf(run)} at ${minuteOf(run.deadline_at)}`;
 }
@@ -41,18 +48,28 @@ function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-async function reasonOf(context: Reading, run: RunRow): Promise<string | null> {
+async function reasonOf(
+  context: Reading,
+  run: RunRow,
+  spaces: readonly string[] | null,
+): Promise<string | null> {
   if (run.state === 'UNCONFIRMED') return 'waits for someone to confirm or discard the plan';
   if (run.state === 'READY') return `assigned to worker ${run.worker_id ?? ''}, which has not answered yet`;
   if (!waitsForWorker(run)) return null;
-  return (await holdReason(context, run)) ?? (await limitReason(context, run)) ?? poolReason(context, run);
+  return (
+    (await holdReason(context, run, spaces)) ?? (await limitReason(context, run)) ?? poolReason(context, run)
+  );
 }
 
 function waitsForWorker(run: RunRow): boolean {
   return run.worker_id === null && (run.state === 'QUEUED' || run.state === 'CONFIRMED');
 }
 
-async function holdReason(context: Reading, run: RunRow): Promise<string | null> {
+async function holdReason(
+  context: Reading,
+  run: RunRow,
+  spaces: readonly string[] | null,
+): Promise<string | null> {
   const stack = await context.db
     .selectFrom('stacks')
     .select(['disabled', 'locked_by', 'lock_note'])
@@ -67,8 +84,9 @@ async function holdReason(context: Reading, run: RunRow): Promise<string | null>
   const other = await writeBefore(context, run);
   if (other !== undefined) return `waits for run ${other.id} of the same stack, which is ${other.state}`;
   const upstream = await upstreamRun(context.db, run.stack_id, run.id);
-  return upstream === undefined
-    ? null
+  if (upstream === undefined) return null;
+  return spaces !== null && !spaces.includes(upstream.space)
+    ? 'waits for a stack that it depends on'
     : `waits for stack ${upstream.stack_id}, whose run ${upstream.id} is ${upstream.state}`;
 }
 

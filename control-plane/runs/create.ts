@@ -1,6 +1,7 @@
 // Puts a run into the queue, as a part of a larger change.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunType } from '../../protocol/runs.js';
+import { audit } from '../access/audit.js';
 import type { Context, Tx } from '../context.js';
 import { publicPoolId, type RunRow, type RuntimeConfig, type StackRow } from '../store/schema.js';
 import { record } from './change.js';
@@ -87,6 +88,20 @@ export async function createRun(
     .returningAll()
     .executeTakeFirstOrThrow();
   await record(tx, made, { username: request.requestedBy }, null);
+  await audit(tx, context, {
+    action: 'run.trigger',
+    type: 'run',
+    id: made.id,
+    space: stack.space,
+    before: null,
+    after: {
+      stack: stack.id,
+      type: made.type,
+      title: made.title,
+      commit: made.commit_sha,
+      origin: made.origin,
+    },
+  });
   if (isWrite(request.type)) await refreshHolds(tx, stack.id);
   return made;
 }

@@ -1,5 +1,6 @@
 // What people decide about a run: confirm, discard, cancel, stop, prioritise.
 import { PoolwrightError } from '../../protocol/errors.js';
+import { auditOfStack } from '../access/audit.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
 import { changeRun, lockRun, tell, type RunChange } from './change.js';
@@ -16,7 +17,7 @@ export interface Decision {
 
 /** A plan that waits is to be applied. Throws CONFLICT unless the run is UNCONFIRMED. */
 export function confirmRun(context: Context, decision: Decision): Promise<RunRow> {
-  return decide(context, decision, (row) => {
+  return decide(context, decision, 'confirm', (row) => {
     if (row.state !== 'UNCONFIRMED') throw cannot('confirmed', row, 'only a run that is UNCONFIRMED can be');
     return confirmation(row, decision);
   });
@@ -37,7 +38,7 @@ export function confirmation(
 
 /** The plan is not to be applied. Throws CONFLICT once the apply has begun, and for a run without a plan. */
 export function discardRun(context: Context, decision: Decision): Promise<RunRow> {
-  return decide(context, decision, (row) => {
+  return decide(context, decision, 'discard', (row) => {
     if (row.begun || (row.state !== 'UNCONFIRMED' && row.state !== 'CONFIRMED')) {
       throw cannot('discarded', row, 'only a run with a plan that is not being applied can be');
     }
@@ -47,7 +48,7 @@ export function discardRun(context: Context, decision: Decision): Promise<RunRow
 
 /** The run is not to start. Throws CONFLICT when it has begun or has a plan already. */
 export function cancelRun(context: Context, decision: Decision): Promise<RunRow> {
-  return decide(context, decision, (row) => {
+  return decide(context, decision, 'cancel', (row) => {
     if (row.begun || row.stage === 'APPLY') {
       throw cannot('canceled', row, row.begun ? 'stop it instead' : 'discard it instead');
     }
@@ -60,7 +61,7 @@ export function cancelRun(context: Context, decision: Decision): Promise<RunRow>
  * not is ended at once. Throws CONFLICT when it has ended.
  */
 export function stopRun(context: Context, decision: Decision): Promise<RunRow> {
-  return decide(context, decision, (row) => {
+  return decide(context, decision, 'stop', (row) => {
     if (row.begun) {
       const now = context.clock.now();
       return {
@@ -92,6 +93,7 @@ export async function prioritizeRun(
       set: { priority: decision.prioritize ? 1 : usual },
     });
     await refreshHolds(tx, before.stack_id);
+    await auditDecision(tx, context, decision.prioritize ? 'prioritize' : 'deprioritize', before, changed);
     return changed;
   });
   tell(context, row);
@@ -112,12 +114,14 @@ function leave(state: 'CANCELED' | 'DISCARDED', { username, note }: Decision): R
 async function decide(
   context: Context,
   decision: Decision,
+  verb: string,
   choose: (row: RunRow) => RunChange,
 ): Promise<RunRow> {
   const { before, after, session } = await context.db.transaction().execute(async (tx) => {
     const before = await lockOwn(tx, decision);
     if (isEnd(before.state)) throw cannot('changed', before, 'it has ended');
     const after = await changeRun(tx, context, before, choose(before));
+    await auditDecision(tx, context, verb, before, after);
     return { before, after, session: await sessionOf(tx, before.worker_id) };
   });
   tell(context, after);
@@ -140,6 +144,26 @@ async function decide(
     }
   }
   return after;
+}
+
+async function auditDecision(
+  tx: Tx,
+  context: Context,
+  verb: string,
+  before: RunRow,
+  after: RunRow,
+): Promise<void> {
+  const told = ({ stack_id: stack, state, priority, stop_note }: RunRow) => ({
+    ...{ stack, state, priority },
+    ...(stop_note === null ? {} : { note: stop_note }),
+  });
+  await auditOfStack(tx, context, after.stack_id, {
+    action: `run.${verb}`,
+    type: 'run',
+    id: after.id,
+    before: told(before),
+    after: told(after),
+  });
 }
 
 async function sessionOf(tx: Tx, worker: string | null): Promise<string | undefined> {

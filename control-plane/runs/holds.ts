@@ -88,11 +88,12 @@ export function upstreamRun(
   db: Pick<Tx, 'selectFrom'>,
   stack: string,
   before: string,
-): Promise<Pick<RunRow, 'id' | 'stack_id' | 'state'> | undefined> {
+): Promise<(Pick<RunRow, 'id' | 'stack_id' | 'state'> & { readonly space: string }) | undefined> {
   return db
     .selectFrom('runs')
     .innerJoin('stack_dependencies', 'stack_dependencies.depends_on', 'runs.stack_id')
-    .select(['runs.id', 'runs.stack_id', 'runs.state'])
+    .innerJoin('stacks', 'stacks.id', 'runs.stack_id')
+    .select(['runs.id', 'runs.stack_id', 'runs.state', 'stacks.space'])
     .where('stack_dependencies.stack_id', '=', stack)
     .where('runs.type', 'in', writeTypes)
     .where('runs.state', 'not in', endStates)

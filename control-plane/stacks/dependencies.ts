@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
+import { auditOfStack } from '../access/audit.js';
 import { lockStack, refreshHolds } from '../runs/holds.js';
 import { publicPoolId, type DependencyRow } from '../store/schema.js';
 import { stackNotFound } from './stacks.js';
@@ -32,6 +33,7 @@ export async function addDependency(
       throw new PoolwrightError('CONFLICT', `The stack ${stack} depends on ${dependsOn} already.`);
     }
     await refreshHolds(tx, stack);
+    await auditOfStack(tx, context, stack, { ...about(stack, 'add'), before: null, after: { dependsOn } });
     return made;
   });
   context.events.emit({ kind: 'stack', stack });
@@ -51,11 +53,17 @@ export async function removeDependency(context: Context, id: string): Promise<De
     }
     const stack = await lockStack(tx, row.stack_id);
     await refreshHolds(tx, row.stack_id);
+    const before = { dependsOn: row.depends_on };
+    await auditOfStack(tx, context, row.stack_id, { ...about(row.stack_id, 'remove'), before, after: null });
     return { row, pool: stack?.pool_id ?? publicPoolId };
   });
   context.events.emit({ kind: 'stack', stack: row.stack_id });
   context.events.emit({ kind: 'pool', pool });
   return row;
+}
+
+function about(stack: string, verb: 'add' | 'remove') {
+  return { action: `stack.dependency-${verb}`, type: 'stack', id: stack } as const;
 }
 
 export function findDependency(context: Pick<Context, 'db'>, id: string): Promise<DependencyRow | undefined> {

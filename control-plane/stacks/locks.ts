@@ -4,7 +4,7 @@ import type { Context, Tx } from '../context.js';
 import { holdReads, lockStack, refreshHolds } from '../runs/holds.js';
 import type { Updateable } from 'kysely';
 import { publicPoolId, type StackRow, type StacksTable } from '../store/schema.js';
-import { stackNotFound } from './stacks.js';
+import { auditStack, stackNotFound } from './stacks.js';
 
 /**
  * Keeps everybody else's runs that change things from starting, until it is unlocked. Whoever holds the lock may say
@@ -15,7 +15,7 @@ export function setLock(
   id: string,
   lock: { readonly by: string; readonly note: string | null },
 ): Promise<StackRow> {
-  return change(context, id, (tx, stack) => {
+  return change(context, id, 'lock', (tx, stack) => {
     if (stack.locked_by !== null && stack.locked_by !== lock.by) {
       throw new PoolwrightError(
         'CONFLICT',
@@ -29,7 +29,7 @@ export function setLock(
 
 /** Also of another's lock: who may change the stack may free it. Throws NOT_FOUND, CONFLICT when it is not locked. */
 export function releaseLock(context: Context, id: string): Promise<StackRow> {
-  return change(context, id, (tx, stack) => {
+  return change(context, id, 'unlock', (tx, stack) => {
     if (stack.locked_by === null) throw new PoolwrightError('CONFLICT', `The stack ${id} is not locked.`);
     const updated_at = context.clock.now();
     return update(tx, id, { locked_by: null, lock_note: null, locked_at: null, updated_at });
@@ -38,7 +38,7 @@ export function releaseLock(context: Context, id: string): Promise<StackRow> {
 
 /** A disabled stack takes no new runs, and those that wait do not start. Saying it twice changes nothing. Throws NOT_FOUND. */
 export function setDisabled(context: Context, id: string, disabled: boolean): Promise<StackRow> {
-  return change(context, id, async (tx) => {
+  return change(context, id, disabled ? 'disable' : 'enable', async (tx) => {
     const row = await update(tx, id, { disabled, updated_at: context.clock.now() });
     await holdReads(tx, id, disabled);
     return row;
@@ -52,6 +52,7 @@ function update(tx: Tx, id: string, set: Updateable<StacksTable>): Promise<Stack
 async function change(
   context: Context,
   id: string,
+  verb: string,
   work: (tx: Tx, stack: StackRow) => Promise<StackRow>,
 ): Promise<StackRow> {
   const row = await context.db.transaction().execute(async (tx) => {
@@ -59,6 +60,7 @@ async function change(
     if (stack === undefined) throw stackNotFound(id);
     const changed = await work(tx, stack);
     await refreshHolds(tx, id);
+    await auditStack(tx, context, verb, stack, changed);
     return changed;
   });
   context.events.emit({ kind: 'stack', stack: id });

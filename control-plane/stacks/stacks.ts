@@ -2,7 +2,9 @@
 import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
 import type { Hooks } from '../../protocol/messages.js';
 import type { Tool } from '../../protocol/runs.js';
-import type { Context } from '../context.js';
+import { audit } from '../access/audit.js';
+import { assertUsable, getSpace } from '../access/spaces.js';
+import type { Context, Tx } from '../context.js';
 import { getPool } from '../pools/pools.js';
 import { lockStack } from '../runs/holds.js';
 import { endStates } from '../runs/transitions.js';
@@ -66,28 +68,32 @@ export async function createStack(
 ): Promise<StackRow> {
   const id = request.id ?? slugOf(request.name);
   const fields = { ...defaults, ...withoutUndefined(request) };
-  await check(context, id, fields);
+  await check(context, id, fields, undefined);
   const now = context.clock.now();
-  const row = await context.db
-    .insertInto('stacks')
-    .values({
-      id,
-      ...columns(fields),
-      drift_next_at: nextLook(fields.driftDetection, now),
-      disabled: false,
-      locked_by: null,
-      created_at: now,
-      updated_at: now,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returningAll()
-    .executeTakeFirst();
-  if (row === undefined) {
-    throw new PoolwrightError(
-      'CONFLICT',
-      `A stack ${id} exists already. Choose another name or give another id.`,
-    );
-  }
+  await context.db.transaction().execute(async (tx) => {
+    const made = await tx
+      .insertInto('stacks')
+      .values({
+        id,
+        ...columns(fields),
+        drift_next_at: nextLook(fields.driftDetection, now),
+        disabled: false,
+        locked_by: null,
+        created_at: now,
+        updated_at: now,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (made === undefined) {
+      throw new PoolwrightError(
+        'CONFLICT',
+        `A stack ${id} exists already. Choose another name or give another id.`,
+      );
+    }
+    await auditStack(tx, context, 'create', null, made);
+  });
+  const row = await getStack(context, id);
   context.events.emit({ kind: 'stack', stack: id });
   return row;
 }
@@ -100,11 +106,11 @@ export async function updateStack(
 ): Promise<StackRow> {
   const before = await getStack(context, id);
   const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
-  await check(context, id, fields);
+  await check(context, id, fields, before);
   const row = await context.db.transaction().execute(async (tx) => {
     await lockStack(tx, id);
     if (fields.poolId !== before.pool_id) await moveTurns(tx, id, fields.poolId ?? publicPoolId);
-    return tx
+    const changed = await tx
       .updateTable('stacks')
       .set({
         ...columns(fields),
@@ -116,6 +122,8 @@ export async function updateStack(
       .where('id', '=', id)
       .returningAll()
       .executeTakeFirstOrThrow();
+    await auditStack(tx, context, 'update', before, changed);
+    return changed;
   });
   context.events.emit({ kind: 'stack', stack: id });
   context.events.emit({ kind: 'pool', pool: row.pool_id ?? publicPoolId });
@@ -145,10 +153,29 @@ export async function deleteStack(context: Context, id: string): Promise<StackRo
       );
     }
     await tx.deleteFrom('stacks').where('id', '=', id).execute();
+    await auditStack(tx, context, 'delete', stack, null);
     return stack;
   });
   context.events.emit({ kind: 'stack', stack: id });
   return row;
+}
+
+/** Puts a change of a stack on record; what is not told of it is in its own entries (environment, runs). */
+export async function auditStack(
+  tx: Tx,
+  context: Context,
+  verb: string,
+  before: StackRow | null,
+  after: StackRow | null,
+): Promise<void> {
+  const { id = '', space = null } = after ?? before ?? {};
+  const action = `stack.${verb}`;
+  await audit(tx, context, { action, type: 'stack', id, space, before: told(before), after: told(after) });
+}
+
+function told(row: StackRow | null): object | null {
+  if (row === null) return null;
+  return { ...fieldsOf(row), disabled: row.disabled, lockedBy: row.locked_by, lockNote: row.lock_note };
 }
 
 export function findStack(context: Pick<Context, 'db'>, id: string): Promise<StackRow | undefined> {
@@ -186,7 +213,12 @@ function slugOf(name: string): string {
     .slice(0, 100);
 }
 
-async function check(context: Context, id: string, fields: StackFields): Promise<void> {
+async function check(
+  context: Context,
+  id: string,
+  fields: StackFields,
+  before: StackRow | undefined,
+): Promise<void> {
   const faults: Fault[] = [];
   const name = fields.name.trim();
   if (name === '' || name.length > 255) faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
@@ -214,7 +246,14 @@ async function check(context: Context, id: string, fields: StackFields): Promise
     });
   }
   if (faults.length > 0) throw faultsError('INVALID_ARGUMENT', `The stack ${id}`, faults);
-  if (fields.poolId !== null) await getPool(context, fields.poolId);
+  // Where nothing moves, nothing is asked: stacks of earlier versions may be where they could not go now.
+  if (before !== undefined && fields.poolId === before.pool_id && fields.space === before.space) return;
+  if (fields.poolId === null) {
+    await getSpace(context, fields.space);
+    return;
+  }
+  const pool = await getPool(context, fields.poolId);
+  if (!pool.public) await assertUsable(context, { stack: fields.space, pool: pool.space });
 }
 
 /** Between two looks for drift. */
@@ -245,8 +284,22 @@ function columns(fields: StackFields) {
 }
 
 function fieldsOf(row: StackRow): StackFields {
+  const { name, description, labels, space, tool, repository, branch, autodeploy, administrative } = row;
+  const { hooks, commands } = row;
   return {
-    ...row,
+    ...{
+      name,
+      description,
+      labels,
+      space,
+      tool,
+      repository,
+      branch,
+      autodeploy,
+      administrative,
+      hooks,
+      commands,
+    },
     poolId: row.pool_id,
     projectRoot: row.project_root,
     runnerImage: row.runner_image,

@@ -3,6 +3,7 @@
 import { variableContext } from '../../protocol/sealing/contexts.js';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { variableSchema } from '../../protocol/messages.js';
+import { auditOfStack } from '../access/audit.js';
 import type { Context } from '../context.js';
 import { sealingPool } from '../pools/pools.js';
 import type { StackRow, VariableRow } from '../store/schema.js';
@@ -31,12 +32,29 @@ export async function setVariable(context: Context, fields: VariableFields): Pro
   const stored = writeOnly
     ? await sealed(context, row, fields)
     : { kind: 'plain' as const, value, sealed_for: null };
-  const saved = await context.db
-    .insertInto('stack_variables')
-    .values({ stack_id: stack, name, ...stored, created_at: context.clock.now() })
-    .onConflict((conflict) => conflict.columns(['stack_id', 'name']).doUpdateSet(stored))
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const saved = await context.db.transaction().execute(async (tx) => {
+    const before = await tx
+      .selectFrom('stack_variables')
+      .select('kind')
+      .where('stack_id', '=', stack)
+      .where('name', '=', name)
+      .forUpdate()
+      .executeTakeFirst();
+    const after = await tx
+      .insertInto('stack_variables')
+      .values({ stack_id: stack, name, ...stored, created_at: context.clock.now() })
+      .onConflict((conflict) => conflict.columns(['stack_id', 'name']).doUpdateSet(stored))
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const told = { before: toldOf(name, before), after: toldOf(name, after) };
+    await auditOfStack(tx, context, stack, {
+      action: 'stack.variable-set',
+      type: 'stack',
+      id: stack,
+      ...told,
+    });
+    return after;
+  });
   context.events.emit({ kind: 'stack', stack });
   return saved;
 }
@@ -50,16 +68,31 @@ async function sealed(context: Context, row: StackRow, { stack, name, value }: V
   };
 }
 
+/** Never the value: a secret may have been entered as a plain one. */
+function toldOf(name: string, row: Pick<VariableRow, 'kind'> | undefined): object | null {
+  return row === undefined ? null : { name, writeOnly: row.kind === 'sealed' };
+}
+
 /** Throws NOT_FOUND. */
 export async function deleteVariable(context: Context, stack: string, name: string): Promise<VariableRow> {
-  const row = await context.db
-    .deleteFrom('stack_variables')
-    .where('stack_id', '=', stack)
-    .where('name', '=', name)
-    .returningAll()
-    .executeTakeFirst();
-  if (row === undefined)
-    throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no variable ${name}.`);
+  const row = await context.db.transaction().execute(async (tx) => {
+    const gone = await tx
+      .deleteFrom('stack_variables')
+      .where('stack_id', '=', stack)
+      .where('name', '=', name)
+      .returningAll()
+      .executeTakeFirst();
+    if (gone === undefined)
+      throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no variable ${name}.`);
+    const told = { before: toldOf(name, gone), after: null };
+    await auditOfStack(tx, context, stack, {
+      action: 'stack.variable-delete',
+      type: 'stack',
+      id: stack,
+      ...told,
+    });
+    return gone;
+  });
   context.events.emit({ kind: 'stack', stack });
   return row;
 }

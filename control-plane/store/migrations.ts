@@ -2,6 +2,7 @@
 // released is never edited, a change is a new step at the end. All statements are plain PostgreSQL.
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
+import { accessStatements } from './migrations/access.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
 import { sharedStatements } from './migrations/shared.js';
@@ -154,6 +155,7 @@ const migrations: readonly Migration[] = [
   { number: 2, statements: queueStatements },
   { number: 3, statements: sharedStatements },
   { number: 4, statements: watchStatements },
+  { number: 5, statements: accessStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -23,6 +23,39 @@ export interface ApiKeysTable {
   role: 'administrator' | 'operator' | 'reader';
   created_at: number;
   revoked_at: number | null;
+  /** Where its role counts, with all spaces below. */
+  spaces: ColumnType<readonly string[], string | undefined, string>;
+  /** Name of the key that made it. */
+  created_by: Defaulted<string | null>;
+  expires_at: Defaulted<number | null>;
+  /** Changed when its sessions are ended; tokens carry what it was when they were issued. */
+  sessions_from: Defaulted<number>;
+}
+
+export interface SpacesTable {
+  id: string;
+  name: string;
+  description: string;
+  /** Null for `root` only. */
+  parent: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface AuditEntriesTable {
+  id: string;
+  at: number;
+  key_id: string;
+  /** Name of the key. */
+  username: string;
+  address: string | null;
+  action: string;
+  resource_type: string;
+  resource_id: string;
+  /** Null: for administrators only. */
+  space: string | null;
+  before: ColumnType<unknown, string | null, never>;
+  after: ColumnType<unknown, string | null, never>;
 }
 
 export interface WorkerPoolsTable {
@@ -282,6 +315,8 @@ export interface Database {
   log_chunks: LogChunksTable;
   stack_dependencies: StackDependenciesTable;
   alarms: AlarmsTable;
+  spaces: SpacesTable;
+  audit_entries: AuditEntriesTable;
   schema_migrations: { number: number; applied_at: number };
 }
 
@@ -290,6 +325,9 @@ export type WorkerRow = Selectable<WorkersTable>;
 export type StackRow = Selectable<StacksTable>;
 export type VariableRow = Selectable<StackVariablesTable>;
 export type RunRow = Selectable<RunsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;
+export type SpaceRow = Selectable<SpacesTable>;
+export type AuditRow = Selectable<AuditEntriesTable>;
 export type AlarmRow = Selectable<AlarmsTable>;
 export type DependencyRow = Selectable<StackDependenciesTable>;
 export type TransitionRow = Selectable<RunTransitionsTable>;

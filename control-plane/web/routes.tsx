@@ -4,12 +4,14 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { stream } from 'hono/streaming';
 import type { Child } from 'hono/jsx';
 import { PoolwrightError } from '../../protocol/errors.js';
-import { checkApiKey, type Identity } from '../access/api-keys.js';
-import { unauthorized } from '../access/api-keys.js';
+import { checkApiKey, identityOfKey, unauthorized, type Identity } from '../access/api-keys.js';
+import { acting, actorOf } from '../access/audit.js';
+import { rightsOf, type Right, type Rights } from '../access/rights.js';
+import { poolFor, stackFor } from '../access/things.js';
+import type { Context } from '../context.js';
 import type { ServerEnvironment } from '../http/body.js';
 import type { AppDependencies } from '../http/app.js';
 import { statusOf } from '../http/errors.js';
-import { getPool } from '../pools/pools.js';
 import { setDrained } from '../pools/workers.js';
 import { cancelRun, confirmRun, discardRun, stopRun } from '../runs/decisions.js';
 import { getRun, triggerRun } from '../runs/runs.js';
@@ -26,7 +28,7 @@ import { StackPage, StacksPage } from './pages/stacks.js';
 import { assertMayChange, assertOwnForm, mayChange, signedIn, signIn, signOut } from './session.js';
 
 interface WebEnvironment extends ServerEnvironment {
-  Variables: { identity: Identity };
+  Variables: { identity: Identity; rights: Rights; own: Context };
 }
 
 const policy = [
@@ -40,10 +42,20 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** A view of one thing is for those who see it, also when it only tells that something has changed. */
+async function assertSees(context: Context, rights: Rights, view: string): Promise<void> {
+  const [kind, id = ''] = view.split('/');
+  if (kind === 'pool') await poolFor(context, rights, id, 'read');
+  if (kind === 'stack') await stackFor(context, rights, id, 'read');
+  if (kind === 'run') await stackFor(context, rights, (await getRun(context, id)).stack_id, 'read');
+}
+
 const decisions = { confirm: confirmRun, discard: discardRun, cancel: cancelRun, stop: stopRun } as const;
 
 export function webRoutes(
-  dependencies: AppDependencies,
+  dependencies: AppDependencies & {
+    readonly addressOf: (c: Pick<HttpContext<ServerEnvironment>, 'req' | 'env'>) => string;
+  },
   assets: Awaited<ReturnType<typeof openAssets>>,
 ): Hono<WebEnvironment> {
   const { context, links, logs } = dependencies;
@@ -91,11 +103,13 @@ export function webRoutes(
     const text = (name: string) => (typeof form[name] === 'string' ? form[name] : '');
     const byLink = text('code') !== '';
     try {
-      const keyId = byLink
-        ? links.redeem(text('code'))
-        : (await checkApiKey(context, text('id'), text('secret'))).id;
-      if (keyId === undefined) throw unauthorized();
-      await signIn(c, dependencies, keyId);
+      const keyId = byLink ? links.redeem(text('code')) : undefined;
+      if (byLink && keyId === undefined) throw unauthorized();
+      const identity =
+        keyId === undefined
+          ? await checkApiKey(context, text('id'), text('secret'))
+          : await identityOfKey(context, keyId);
+      await signIn(c, dependencies, identity);
       return c.redirect('/pools', 303);
     } catch (error) {
       if (!(error instanceof PoolwrightError) || error.code !== 'UNAUTHORIZED') throw error;
@@ -117,13 +131,21 @@ export function webRoutes(
     const identity = await signedIn(c, dependencies);
     if (identity === undefined) throw unauthorized();
     c.set('identity', identity);
+    c.set('rights', await rightsOf(context, identity));
+    // Of whoever is signed in: what is changed with it is on record.
+    c.set('own', acting(context, actorOf(identity, dependencies.addressOf(c))));
     if (c.req.method === 'POST') {
       assertOwnForm(c);
       assertMayChange(identity);
     }
     await next();
   });
+  const stackOf = (c: HttpContext<WebEnvironment>, right: Right) =>
+    stackFor(context, c.get('rights'), c.req.param('stack') ?? '', right);
+  const poolOf = (c: HttpContext<WebEnvironment>, right: Right) =>
+    poolFor(context, c.get('rights'), c.req.param('pool') ?? '', right);
   const runOf = async (c: HttpContext<WebEnvironment>): Promise<RunRow> => {
+    await stackOf(c, 'read');
     const run = await getRun(context, c.req.param('run') ?? '');
     if (run.stack_id === c.req.param('stack')) return run;
     throw new PoolwrightError('NOT_FOUND', `The stack ${c.req.param('stack') ?? ''} has no run ${run.id}.`);
@@ -131,26 +153,36 @@ export function webRoutes(
 
   guarded.get('/', (c) => c.redirect('/pools', 303));
   guarded.get('/pools', (c) =>
-    show(c, { title: 'Worker pools', live: 'pools' }, <PoolsPage context={context} />),
+    show(
+      c,
+      { title: 'Worker pools', live: 'pools' },
+      <PoolsPage context={context} rights={c.get('rights')} />,
+    ),
   );
   guarded.get('/pools/:pool', async (c) => {
-    const pool = await getPool(context, c.req.param('pool'));
+    const pool = await poolOf(c, 'read');
     return show(
       c,
       { title: pool.name, live: `pool/${pool.id}`, trail: [['Pools', '/pools']] },
-      <PoolPage context={context} pool={pool} mayChange={mayChange(c.get('identity'))} />,
+      <PoolPage
+        context={context}
+        pool={pool}
+        rights={c.get('rights')}
+        mayChange={mayChange(c.get('identity'))}
+      />,
     );
   });
   guarded.post('/pools/:pool/workers/:worker/:order{drain|undrain}', async (c) => {
     const { pool, worker, order } = c.req.param();
-    await setDrained(context, pool, worker, order === 'drain');
+    await poolOf(c, 'operate');
+    await setDrained(c.get('own'), pool, worker, order === 'drain');
     return c.redirect(`/pools/${pool}`, 303);
   });
   guarded.get('/stacks', (c) =>
-    show(c, { title: 'Stacks', live: 'stacks' }, <StacksPage context={context} />),
+    show(c, { title: 'Stacks', live: 'stacks' }, <StacksPage context={context} rights={c.get('rights')} />),
   );
   guarded.get('/stacks/:stack', async (c) => {
-    const stack = await getStack(context, c.req.param('stack'));
+    const stack = await stackOf(c, 'read');
     return show(
       c,
       { title: stack.name, live: `stack/${stack.id}`, trail: [['Stacks', '/stacks']] },
@@ -159,7 +191,8 @@ export function webRoutes(
   });
   guarded.post('/stacks/:stack/trigger', async (c) => {
     const requestedBy = c.get('identity').name;
-    const run = await triggerRun(context, { stack: c.req.param('stack'), type: 'TRACKED', requestedBy });
+    const { id } = await stackOf(c, 'operate');
+    const run = await triggerRun(c.get('own'), { stack: id, type: 'TRACKED', requestedBy });
     return c.redirect(`/stacks/${run.stack_id}/runs/${run.id}`, 303);
   });
   guarded.get('/stacks/:stack/runs/:run', async (c) => {
@@ -169,13 +202,20 @@ export function webRoutes(
     return show(
       c,
       { title: `${run.title}, ${stack.name}`, live: `run/${run.id}`, trail },
-      <RunPage context={context} run={run} stack={stack} mayChange={mayChange(c.get('identity'))} />,
+      <RunPage
+        context={context}
+        run={run}
+        stack={stack}
+        rights={c.get('rights')}
+        mayChange={mayChange(c.get('identity'))}
+      />,
     );
   });
   guarded.post('/stacks/:stack/runs/:run/:action{confirm|discard|cancel|stop}', async (c) => {
     const { stack, run } = c.req.param();
     const action = c.req.param('action') as RunAction;
-    await decisions[action](context, { stack, run, username: c.get('identity').name });
+    await stackOf(c, 'operate');
+    await decisions[action](c.get('own'), { stack, run, username: c.get('identity').name });
     return c.redirect(`/stacks/${stack}/runs/${run}`, 303);
   });
   guarded.get('/stacks/:stack/runs/:run/log', async (c) => liveLog(c, context, logs, (await runOf(c)).id));
@@ -186,7 +226,11 @@ export function webRoutes(
       for await (const { record } of logs.read(run.id)) if (record.k === 'log') await out.write(record.m);
     });
   });
-  guarded.get('/live', (c) => liveView(c, context, c.req.query('view') ?? ''));
+  guarded.get('/live', async (c) => {
+    const view = c.req.query('view') ?? '';
+    await assertSees(context, c.get('rights'), view);
+    return liveView(c, context, view);
+  });
   app.route('/', guarded);
   return app;
 }

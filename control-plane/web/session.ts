@@ -29,8 +29,12 @@ export async function signedIn(
   }
 }
 
-export async function signIn(c: HttpContext, deps: SessionDependencies, keyId: string): Promise<void> {
-  const { token } = await deps.tokens.issueUser('session', keyId);
+export async function signIn(
+  c: HttpContext,
+  deps: SessionDependencies,
+  { id, since }: Identity,
+): Promise<void> {
+  const { token } = await deps.tokens.issueUser('session', { key: id, since });
   setCookie(c, name, token, {
     httpOnly: true,
     sameSite: 'Strict',

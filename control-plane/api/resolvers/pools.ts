@@ -1,10 +1,10 @@
-// Worker pools and workers.
-import type { WorkerRow } from '../../store/schema.js';
+// Worker pools, workers, the public pool, alarms.
+import { findSpace } from '../../access/spaces.js';
+import { listAlarms } from '../../pools/alarms.js';
 import {
   createPool,
   cyclePool,
   deletePool,
-  findPool,
   findPoolName,
   listPools,
   resetPool,
@@ -13,14 +13,21 @@ import {
   type PoolFields,
   type PoolWithToken,
 } from '../../pools/pools.js';
-import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
-import { listAlarms } from '../../pools/alarms.js';
 import { searchPools } from '../../pools/search.js';
+import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
 import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
 import { listStacks } from '../../stacks/stacks.js';
-import { publicPoolId, type AlarmRow, type PoolRow } from '../../store/schema.js';
+import { publicPoolId, type AlarmRow, type PoolRow, type WorkerRow } from '../../store/schema.js';
 import type { SearchInput } from '../../store/search.js';
-import { administrator, operator, reader, seconds, type ApiRequest } from '../request.js';
+import {
+  administrator,
+  poolFor,
+  rightsOf,
+  seconds,
+  secondsOrNull,
+  visiblePool,
+  type ApiRequest,
+} from '../request.js';
 
 /** A pool whose token is part of the answer, because it was just made. */
 type PoolNode = PoolRow & { readonly token?: string };
@@ -33,48 +40,45 @@ interface Search {
   readonly input: SearchInput;
 }
 
-/** What a private pool and the public one have in common. */
-const queueOf = {
-  busyWorkers: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
-    (await poolCounts(context, id)).busy,
-  pendingRuns: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
-    (await poolCounts(context, id)).pendingRuns,
-  searchSchedulableRuns: ({ id }: Id, { input }: Search, { context }: ApiRequest) =>
-    searchSchedulableRuns(context, id, input),
-  usedBy: ({ id }: Id, _: unknown, { context }: ApiRequest) => listStacks(context, { pool: id }),
-};
-
 const withToken = ({ pool, token }: PoolWithToken): PoolNode => ({ ...pool, token });
 
 /** An administrator's right to the token. Others get null: the field is part of what clients always ask for. */
 function visibleToken(pool: PoolNode, request: ApiRequest): string | null {
   if (pool.token !== undefined) return pool.token;
-  return request.identity?.role === 'administrator' && pool.deleted_at === null && pool.certificate !== ''
-    ? tokenOf(request.context, pool)
-    : null;
+  const may = rightsOf(request).identity.role === 'administrator';
+  return may && pool.deleted_at === null && pool.certificate !== '' ? tokenOf(request.context, pool) : null;
 }
+
+/** What a private pool and the public one have in common. Of stacks and runs, those that one sees. */
+const queueOf = {
+  busyWorkers: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
+    (await poolCounts(context, id)).busy,
+  pendingRuns: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
+    (await poolCounts(context, id)).pendingRuns,
+  searchSchedulableRuns: ({ id }: Id, { input }: Search, request: ApiRequest) =>
+    searchSchedulableRuns(request.context, id, input, rightsOf(request).spaces),
+  usedBy: async ({ id }: Id, _: unknown, request: ApiRequest) => {
+    const rights = rightsOf(request);
+    return (await listStacks(request.context, { pool: id })).filter(({ space }) => rights.sees(space));
+  },
+};
 
 export const poolResolvers = {
   Query: {
-    workerPools: (_: unknown, __: unknown, request: ApiRequest) => {
-      reader(request);
-      return listPools(request.context);
+    workerPools: async (_: unknown, __: unknown, request: ApiRequest) => {
+      const rights = rightsOf(request);
+      return (await listPools(request.context)).filter(({ space }) => rights.sees(space));
     },
-    workerPool: async (_: unknown, { id }: Id, request: ApiRequest) => {
-      reader(request);
-      const pool = await findPool(request.context, id);
-      return pool === undefined || pool.public ? null : pool;
-    },
-    searchWorkerPools: (_: unknown, { input }: Search, request: ApiRequest) => {
-      reader(request);
-      return searchPools(request.context, input, null);
-    },
-    alarms: (_: unknown, __: unknown, request: ApiRequest) => {
-      reader(request);
-      return listAlarms(request.context);
+    workerPool: async (_: unknown, { id }: Id, request: ApiRequest) =>
+      (await visiblePool(request, id)) ?? null,
+    searchWorkerPools: (_: unknown, { input }: Search, request: ApiRequest) =>
+      searchPools(request.context, input, rightsOf(request).spaces),
+    alarms: async (_: unknown, __: unknown, request: ApiRequest) => {
+      const rights = rightsOf(request);
+      return (await listAlarms(request.context)).filter(({ space }) => rights.sees(space));
     },
     publicWorkerPool: (_: unknown, __: unknown, request: ApiRequest) => {
-      reader(request);
+      rightsOf(request);
       return { id: publicPoolId };
     },
   },
@@ -87,8 +91,8 @@ export const poolResolvers = {
       administrator(request);
       return withToken(await createPool(request.context, fields));
     },
-    workerPoolUpdate: (_: unknown, fields: PoolFields & Id, request: ApiRequest) => {
-      administrator(request);
+    workerPoolUpdate: async (_: unknown, fields: PoolFields & Id, request: ApiRequest) => {
+      await poolFor(request, fields.id, 'administer');
       return updatePool(request.context, fields.id, fields);
     },
     workerPoolReset: async (
@@ -96,35 +100,43 @@ export const poolResolvers = {
       args: Id & { certificateSigningRequest: string },
       request: ApiRequest,
     ) => {
-      administrator(request);
+      await poolFor(request, args.id, 'administer');
       return withToken(await resetPool(request.context, args.id, args.certificateSigningRequest));
     },
     workerPoolCycle: async (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+      await poolFor(request, id, 'operate');
       await cyclePool(request.context, id);
       return true;
     },
-    workerPoolDelete: (_: unknown, { id }: Id, request: ApiRequest) => {
-      administrator(request);
+    workerPoolDelete: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      await poolFor(request, id, 'administer');
       return deletePool(request.context, id);
     },
-    workerDrainSet: (
+    workerDrainSet: async (
       _: unknown,
       args: { workerPool: string; id: string; drain: boolean },
       request: ApiRequest,
     ) => {
-      operator(request);
+      await poolFor(request, args.workerPool, 'operate');
       return setDrained(request.context, args.workerPool, args.id, args.drain);
+    },
+    workerPoolDrainSet: async (_: unknown, args: Id & { drain: boolean }, request: ApiRequest) => {
+      await poolFor(request, args.id, 'operate');
+      const workers: WorkerRow[] = [];
+      for (const { id } of await listWorkers(request.context, args.id)) {
+        workers.push(await setDrained(request.context, args.id, id, args.drain));
+      }
+      return workers;
     },
   },
   WorkerPool: {
     config: (pool: PoolNode, _: unknown, request: ApiRequest) => visibleToken(pool, request),
-    spaceDetails: ({ space }: PoolRow) => ({ id: space, name: space }),
+    spaceDetails: ({ space }: PoolRow, _: unknown, { context }: ApiRequest) => findSpace(context, space),
     createdAt: ({ created_at }: PoolRow) => seconds(created_at),
     updatedAt: ({ updated_at }: PoolRow) => seconds(updated_at),
     deleted: ({ deleted_at }: PoolRow) => deleted_at !== null,
-    driftDetectionRunLimit: (pool: PoolRow) => pool.drift_detection_run_limit,
-    managedByK8sController: (pool: PoolRow) => pool.managed_by_k8s_controller,
+    driftDetectionRunLimit: ({ drift_detection_run_limit }: PoolRow) => drift_detection_run_limit,
+    managedByK8sController: ({ managed_by_k8s_controller }: PoolRow) => managed_by_k8s_controller,
     workersCount: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
       (await poolCounts(context, id)).workers,
     // Nobody's to see: who runs there shares the machines with others.
@@ -141,7 +153,7 @@ export const poolResolvers = {
     workerPool: ({ pool_id }: AlarmRow, _: unknown, { context }: ApiRequest) =>
       findPoolName(context, pool_id),
     raisedAt: ({ raised_at }: AlarmRow) => seconds(raised_at),
-    clearedAt: ({ cleared_at }: AlarmRow) => (cleared_at === null ? null : seconds(cleared_at)),
+    clearedAt: ({ cleared_at }: AlarmRow) => secondsOrNull(cleared_at),
   },
   SchedulableRun: {
     stackId: ({ run }: SchedulableRun) => run.stack_id,

@@ -16,7 +16,7 @@ import { triggerRun } from '../../runs/runs.js';
 import { isEnd } from '../../runs/transitions.js';
 import { hasLog, readVisit, runVisits, type Visit } from '../../runs/visits.js';
 import type { RunRow, RuntimeConfig } from '../../store/schema.js';
-import { operator, seconds, type ApiRequest } from '../request.js';
+import { identityOf, rightsOf, seconds, stackFor, type ApiRequest } from '../request.js';
 
 interface RuntimeConfigInput {
   readonly runnerImage?: string | null;
@@ -47,14 +47,23 @@ function runtimeConfig(input: RuntimeConfigInput | null | undefined): RuntimeCon
   };
 }
 
+/** Somebody who may do this with the stack's runs. */
+async function operatorOf(request: ApiRequest, stack: string): Promise<string> {
+  await stackFor(request, stack, 'operate');
+  return identityOf(request).name;
+}
+
 const decision =
   (decide: (context: ApiRequest['context'], decision: Decision) => Promise<RunRow>) =>
-  (_: unknown, { stack, run, note }: RunReference, request: ApiRequest) =>
-    decide(request.context, { stack, run, username: operator(request).name, note: note ?? null });
+  async (_: unknown, { stack, run, note }: RunReference, request: ApiRequest) => {
+    const username = await operatorOf(request, stack);
+    return decide(request.context, { stack, run, username, note: note ?? null });
+  };
 
 export const runResolvers = {
   Mutation: {
-    runTrigger: (_: unknown, args: TriggerArguments, request: ApiRequest) => {
+    runTrigger: async (_: unknown, args: TriggerArguments, request: ApiRequest) => {
+      const requestedBy = await operatorOf(request, args.stack);
       const type = args.runType ?? 'TRACKED';
       if (type === 'TASK') {
         throw new PoolwrightError('INVALID_ARGUMENT', 'A task needs a command: use taskCreate.');
@@ -66,22 +75,24 @@ export const runResolvers = {
         archive: args.workspace ?? null,
         runtimeConfig: runtimeConfig(args.runtimeConfig),
         forceApply: args.forceApply ?? null,
-        requestedBy: operator(request).name,
+        requestedBy,
       });
     },
-    taskCreate: (
+    taskCreate: async (
       _: unknown,
       args: { stack: string; command: string; skipInitialization?: boolean | null },
       request: ApiRequest,
-    ) =>
-      triggerRun(request.context, {
+    ) => {
+      const requestedBy = await operatorOf(request, args.stack);
+      return triggerRun(request.context, {
         stack: args.stack,
         type: 'TASK',
         task: args.command,
         skipInitialization: args.skipInitialization ?? false,
-        requestedBy: operator(request).name,
-      }),
-    runProposeLocalWorkspace: (
+        requestedBy,
+      });
+    },
+    runProposeLocalWorkspace: async (
       _: unknown,
       args: {
         stack: string;
@@ -89,32 +100,39 @@ export const runResolvers = {
         environmentVarsOverrides?: RuntimeConfigInput['environment'];
       },
       request: ApiRequest,
-    ) =>
-      triggerRun(request.context, {
+    ) => {
+      const requestedBy = await operatorOf(request, args.stack);
+      return triggerRun(request.context, {
         stack: args.stack,
         type: 'PROPOSED',
         archive: args.workspace,
         runtimeConfig: runtimeConfig({ environment: args.environmentVarsOverrides ?? null }),
-        requestedBy: operator(request).name,
-      }),
+        requestedBy,
+      });
+    },
     runConfirm: decision(confirmRun),
     runDiscard: decision(discardRun),
     runCancel: decision(cancelRun),
     runStop: decision(stopRun),
-    runRetry: (_: unknown, { stack, run }: RunReference, request: ApiRequest) =>
-      retryRun(request.context, { stack, run, username: operator(request).name }),
-    runPromote: (_: unknown, { stack, run }: RunReference, request: ApiRequest) =>
-      promoteRun(request.context, { stack, run, username: operator(request).name }),
-    runPrioritizeSet: (
+    runRetry: decision((context, { stack = '', run, username }) =>
+      retryRun(context, { stack, run, username }),
+    ),
+    runPromote: decision((context, { stack = '', run, username }) =>
+      promoteRun(context, { stack, run, username }),
+    ),
+    runPrioritizeSet: async (
       _: unknown,
       { stack, run, prioritize }: RunReference & { prioritize: boolean },
       request: ApiRequest,
-    ) => prioritizeRun(request.context, { stack, run, prioritize, username: operator(request).name }),
+    ) => {
+      const username = await operatorOf(request, stack);
+      return prioritizeRun(request.context, { stack, run, prioritize, username });
+    },
     uploadLocalWorkspace: async (_: unknown, { stack }: { stack: string }, request: ApiRequest) => {
-      const { name } = operator(request);
+      const requestedBy = await operatorOf(request, stack);
       const { id, path, headers } = await createUpload(request.context, request.tokens, {
         stack,
-        requestedBy: name,
+        requestedBy,
       });
       const entries = Object.entries(headers).map(([key, value]) => ({ key, value }));
       return { id, uploadUrl: `${request.publicUrl()}${path}`, uploadHeaders: { entries } };
@@ -128,7 +146,8 @@ export const runResolvers = {
     note: async ({ id }: RunRow, _: unknown, { context }: ApiRequest) =>
       (await runVisits(context, id)).at(-1)?.transition.note ?? null,
     position: (run: RunRow, _: unknown, { context }: ApiRequest) => queuePosition(context, run),
-    waitReason: (run: RunRow, _: unknown, { context }: ApiRequest) => waitReason(context, run),
+    waitReason: (run: RunRow, _: unknown, request: ApiRequest) =>
+      waitReason(request.context, run, rightsOf(request).spaces),
     deadline: ({ deadline_at }: RunRow) => (deadline_at === null ? null : seconds(deadline_at)),
     prioritized: ({ priority }: RunRow) => priority > 0,
     driftDetection: ({ drift }: RunRow) => drift,

@@ -2,6 +2,7 @@
 import { PoolwrightError } from '../../../protocol/errors.js';
 import { hooksSchema, type Hooks } from '../../../protocol/messages.js';
 import { toolSchema, type RunState } from '../../../protocol/runs.js';
+import { findSpace, spacesAbove } from '../../access/spaces.js';
 import { findPool } from '../../pools/pools.js';
 import { findRun, listRuns } from '../../runs/runs.js';
 import {
@@ -12,13 +13,18 @@ import {
   updateStack,
   type StackFields,
 } from '../../stacks/stacks.js';
-import { addDependency, dependenciesOf, removeDependency } from '../../stacks/dependencies.js';
+import {
+  addDependency,
+  dependenciesOf,
+  findDependency,
+  removeDependency,
+} from '../../stacks/dependencies.js';
 import { releaseLock, setDisabled, setLock } from '../../stacks/locks.js';
 import { searchStacks } from '../../stacks/search.js';
 import { deleteVariable, listVariables, setVariable } from '../../stacks/variables.js';
 import type { DependencyRow, StackCommands, StackRow, VariableRow } from '../../store/schema.js';
 import type { SearchInput } from '../../store/search.js';
-import { operator, reader, seconds, type ApiRequest } from '../request.js';
+import { identityOf, rightsOf, seconds, stackFor, visibleStack, type ApiRequest } from '../request.js';
 
 type Nullable<T> = { readonly [Key in keyof T]?: T[Key] | null };
 
@@ -85,6 +91,37 @@ function given<Key extends keyof StackFields>(
   return value === undefined ? {} : { [key]: value ?? empty };
 }
 
+/** Into which space and to which pool a stack is moved: what one does not see is not there. */
+async function assertTargets(request: ApiRequest, { space, workerPool }: StackInput): Promise<void> {
+  if (space != null) rightsOf(request).assert('operate', space);
+  if (workerPool == null) return;
+  const pool = await findPool(request.context, workerPool);
+  const usable = await usableSpaces(request);
+  if (pool === undefined || pool.public || !(usable === null || usable.has(pool.space)))
+    throw new PoolwrightError('NOT_FOUND', `There is no worker pool ${workerPool}.`);
+}
+
+/** Those one sees, and those above one's own, whose pools one's stacks may use. Null: all. */
+async function usableSpaces(request: ApiRequest): Promise<ReadonlySet<string> | null> {
+  const { spaces } = rightsOf(request);
+  return spaces === null ? null : new Set(await spacesAbove(request.context, spaces));
+}
+
+/** Of dependencies, those whose both ends one sees. */
+async function seenOnly(request: ApiRequest, rows: readonly DependencyRow[]): Promise<DependencyRow[]> {
+  const rights = rightsOf(request);
+  if (rights.spaces === null) return [...rows];
+  const seen: DependencyRow[] = [];
+  for (const row of rows) {
+    const ends = [
+      await findStack(request.context, row.stack_id),
+      await findStack(request.context, row.depends_on),
+    ];
+    if (ends.every((stack) => stack !== undefined && rights.sees(stack.space))) seen.push(row);
+  }
+  return seen;
+}
+
 interface Id {
   readonly id: string;
 }
@@ -95,74 +132,78 @@ interface Before {
 
 export const stackResolvers = {
   Query: {
-    stack: async (_: unknown, { id }: Id, request: ApiRequest) => {
-      reader(request);
-      return (await findStack(request.context, id)) ?? null;
-    },
-    searchStacks: (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) => {
-      reader(request);
-      return searchStacks(request.context, input, null);
-    },
+    stack: async (_: unknown, { id }: Id, request: ApiRequest) => (await visibleStack(request, id)) ?? null,
+    searchStacks: (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) =>
+      searchStacks(request.context, input, rightsOf(request).spaces),
   },
   Mutation: {
-    stackCreate: (_: unknown, { input }: { input: StackInput }, request: ApiRequest) => {
-      operator(request);
+    stackCreate: async (_: unknown, { input }: { input: StackInput }, request: ApiRequest) => {
+      rightsOf(request).assert('operate', input.space ?? 'root');
       if (input.name == null)
         throw new PoolwrightError('INVALID_ARGUMENT', 'Expected a name for the new stack.');
+      await assertTargets(request, input);
       const id = input.id == null ? {} : { id: input.id };
       return createStack(request.context, { ...fieldsOf(input, undefined), ...id, name: input.name });
     },
     stackUpdate: async (_: unknown, { id, input }: Id & { input: StackInput }, request: ApiRequest) => {
-      operator(request);
-      const before = await findStack(request.context, id);
+      const before = await stackFor(request, id, 'operate');
+      await assertTargets(request, input);
       return updateStack(request.context, id, fieldsOf(input, before));
     },
-    stackDelete: (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+    stackDelete: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      await stackFor(request, id, 'operate');
       return deleteStack(request.context, id);
     },
-    stackConfigAdd: (
+    stackConfigAdd: async (
       _: unknown,
       { stack, config }: { stack: string; config: { id: string; value: string; writeOnly: boolean } },
       request: ApiRequest,
     ) => {
-      operator(request);
+      await stackFor(request, stack, 'operate');
       const { id, value, writeOnly } = config;
       return setVariable(request.context, { stack, name: id, value, writeOnly });
     },
-    stackConfigDelete: (_: unknown, { stack, id }: Id & { stack: string }, request: ApiRequest) => {
-      operator(request);
+    stackConfigDelete: async (_: unknown, { stack, id }: Id & { stack: string }, request: ApiRequest) => {
+      await stackFor(request, stack, 'operate');
       return deleteVariable(request.context, stack, id);
     },
-    stackLock: (_: unknown, { id, note }: Id & { note?: string | null }, request: ApiRequest) =>
-      setLock(request.context, id, { by: operator(request).name, note: note ?? null }),
-    stackUnlock: (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+    stackLock: async (_: unknown, { id, note }: Id & { note?: string | null }, request: ApiRequest) => {
+      await stackFor(request, id, 'operate');
+      return setLock(request.context, id, { by: identityOf(request).name, note: note ?? null });
+    },
+    stackUnlock: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      await stackFor(request, id, 'operate');
       return releaseLock(request.context, id);
     },
-    stackEnable: (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+    stackEnable: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      await stackFor(request, id, 'operate');
       return setDisabled(request.context, id, false);
     },
-    stackDisable: (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+    stackDisable: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      await stackFor(request, id, 'operate');
       return setDisabled(request.context, id, true);
     },
-    stackDependencyCreate: (
+    stackDependencyCreate: async (
       _: unknown,
       { input }: { input: { stackId: string; dependsOnStackId: string } },
       request: ApiRequest,
     ) => {
-      operator(request);
+      await stackFor(request, input.stackId, 'operate');
+      await stackFor(request, input.dependsOnStackId, 'operate');
       return addDependency(request.context, { stack: input.stackId, dependsOn: input.dependsOnStackId });
     },
-    stackDependencyDelete: (_: unknown, { id }: Id, request: ApiRequest) => {
-      operator(request);
+    stackDependencyDelete: async (_: unknown, { id }: Id, request: ApiRequest) => {
+      const rights = rightsOf(request);
+      const found = await findDependency(request.context, id);
+      const stack = found === undefined ? undefined : await visibleStack(request, found.stack_id);
+      if (stack === undefined)
+        throw new PoolwrightError('NOT_FOUND', `There is no dependency ${id} between stacks.`);
+      rights.assert('operate', stack.space);
       return removeDependency(request.context, id);
     },
   },
   Stack: {
-    spaceDetails: ({ space }: StackRow) => ({ id: space, name: space }),
+    spaceDetails: ({ space }: StackRow, _: unknown, { context }: ApiRequest) => findSpace(context, space),
     tool: ({ tool }: StackRow) => tool.toUpperCase(),
     projectRoot: (stack: StackRow) => stack.project_root,
     runnerImage: (stack: StackRow) => stack.runner_image,
@@ -178,10 +219,10 @@ export const stackResolvers = {
           },
     lockNote: (stack: StackRow) => stack.lock_note,
     lockedAt: (stack: StackRow) => (stack.locked_at === null ? null : seconds(stack.locked_at)),
-    dependsOn: async ({ id }: StackRow, _: unknown, { context }: ApiRequest) =>
-      (await dependenciesOf(context, id)).up,
-    isDependedOnBy: async ({ id }: StackRow, _: unknown, { context }: ApiRequest) =>
-      (await dependenciesOf(context, id)).down,
+    dependsOn: async ({ id }: StackRow, _: unknown, request: ApiRequest) =>
+      seenOnly(request, (await dependenciesOf(request.context, id)).up),
+    isDependedOnBy: async ({ id }: StackRow, _: unknown, request: ApiRequest) =>
+      seenOnly(request, (await dependenciesOf(request.context, id)).down),
     createdAt: (stack: StackRow) => seconds(stack.created_at),
     updatedAt: (stack: StackRow) => seconds(stack.updated_at),
     state: async ({ id }: StackRow, _: unknown, { context }: ApiRequest): Promise<RunState | null> =>

@@ -1,4 +1,5 @@
 // One pool: its workers, its queue, and the stacks that use it.
+import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { poolCounts, listWorkers, workerStatus } from '../../pools/workers.js';
 import { queuedRuns, waitReason } from '../../queue/waiting.js';
@@ -10,10 +11,11 @@ import { Figure } from './pools.js';
 interface PoolPageProperties {
   readonly context: Context;
   readonly pool: PoolRow;
+  readonly rights: Rights;
   readonly mayChange: boolean;
 }
 
-export async function PoolPage({ context, pool, mayChange }: PoolPageProperties) {
+export async function PoolPage({ context, pool, rights, mayChange }: PoolPageProperties) {
   const [counts, workers, stacks] = await Promise.all([
     poolCounts(context, pool.id),
     listWorkers(context, pool.id),
@@ -22,7 +24,7 @@ export async function PoolPage({ context, pool, mayChange }: PoolPageProperties)
   const queue = await Promise.all(
     (await queuedRuns(context, pool.id))
       .slice(0, 100)
-      .map(async (run) => ({ run, reason: await waitReason(context, run) })),
+      .map(async (run) => ({ run, reason: await waitReason(context, run, rights.spaces) })),
   );
   const stackOf = new Map<string, string>();
   for (const { run_id } of workers) {

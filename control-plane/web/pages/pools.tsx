@@ -1,11 +1,17 @@
 // All pools: how many workers, how busy, what waits.
 import { listPools } from '../../pools/pools.js';
 import { poolCounts } from '../../pools/workers.js';
+import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { Empty, Live } from '../layout.js';
 
-export async function PoolsPage({ context }: { readonly context: Context }) {
-  const pools = await listPools(context);
+interface PoolsPageProperties {
+  readonly context: Context;
+  readonly rights: Rights;
+}
+
+export async function PoolsPage({ context, rights }: PoolsPageProperties) {
+  const pools = (await listPools(context)).filter(({ space }) => rights.sees(space));
   const rows = await Promise.all(
     pools.map(async (pool) => ({ pool, counts: await poolCounts(context, pool.id) })),
   );

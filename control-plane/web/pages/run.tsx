@@ -1,4 +1,5 @@
 // One run: where it stands, what it went through, what may be done with it, and its log as it is written.
+import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { queuePosition, waitReason } from '../../queue/waiting.js';
 import { isEnd, transitions } from '../../runs/transitions.js';
@@ -20,13 +21,14 @@ interface RunPageProperties {
   readonly context: Context;
   readonly run: RunRow;
   readonly stack: StackRow;
+  readonly rights: Rights;
   readonly mayChange: boolean;
 }
 
-export async function RunPage({ context, run, stack, mayChange }: RunPageProperties) {
+export async function RunPage({ context, run, stack, rights, mayChange }: RunPageProperties) {
   const [visits, reason, position] = await Promise.all([
     runVisits(context, run.id),
-    waitReason(context, run),
+    waitReason(context, run, rights.spaces),
     queuePosition(context, run),
   ]);
   const base = `/stacks/${stack.id}/runs/${run.id}`;

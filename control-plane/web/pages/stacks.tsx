@@ -1,5 +1,6 @@
 // Stacks, and one stack with its runs.
 import type { Child } from 'hono/jsx';
+import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { findPool } from '../../pools/pools.js';
 import { listRuns } from '../../runs/runs.js';
@@ -8,8 +9,13 @@ import { listVariables } from '../../stacks/variables.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
 
-export async function StacksPage({ context }: { readonly context: Context }) {
-  const stacks = await listStacks(context);
+interface StacksPageProperties {
+  readonly context: Context;
+  readonly rights: Rights;
+}
+
+export async function StacksPage({ context, rights }: StacksPageProperties) {
+  const stacks = (await listStacks(context)).filter(({ space }) => rights.sees(space));
   const rows = await Promise.all(
     stacks.map(async (stack) => ({
       stack,
@@ -62,7 +68,7 @@ export async function StackPage({ context, stack, mayChange }: StackPageProperti
     <>
       <div class="heading">
         <h1>{stack.name}</h1>
-        {mayChange && stack.repository !== null && pool !== undefined ? (
+        {mayChange && stack.repository !== null ? (
           <form method="post" action={`/stacks/${stack.id}/trigger`}>
             <button>Trigger a run</button>
           </form>
@@ -72,7 +78,11 @@ export async function StackPage({ context, stack, mayChange }: StackPageProperti
       <dl class="metadata">
         <Fact name="tool">{stack.tool}</Fact>
         <Fact name="pool">
-          {pool === undefined ? 'none: its runs cannot start' : <a href={`/pools/${pool.id}`}>{pool.name}</a>}
+          {pool === undefined ? (
+            'none: its runs go to the public pool'
+          ) : (
+            <a href={`/pools/${pool.id}`}>{pool.name}</a>
+          )}
         </Fact>
         <Fact name="source">
           {stack.repository === null ? 'uploaded workspaces' : `${stack.repository}, branch ${stack.branch}`}

@@ -7,7 +7,9 @@ import { setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { acceptRun, beginRun, rejectRun } from '../../../control-plane/runs/attempts.js';
-import { confirmRun, stopRun } from '../../../control-plane/runs/decisions.js';
+import { confirmRun, prioritizeRun, stopRun } from '../../../control-plane/runs/decisions.js';
+import { releaseLock, setDisabled, setLock } from '../../../control-plane/stacks/locks.js';
+import type { RunRow } from '../../../control-plane/store/schema.js';
 import { isEnd } from '../../../control-plane/runs/transitions.js';
 import {
   makePool,
@@ -28,7 +30,13 @@ type Action =
   | { readonly kind: 'worker'; readonly what: WorkerAction; readonly worker: number }
   | { readonly kind: 'stop' | 'confirm'; readonly run: number }
   | { readonly kind: 'time'; readonly seconds: number }
-  | { readonly kind: 'trigger' };
+  | { readonly kind: 'trigger' }
+  | {
+      readonly kind: 'stack';
+      readonly what: 'lock' | 'unlock' | 'disable' | 'enable';
+      readonly stack: number;
+    }
+  | { readonly kind: 'prioritize'; readonly run: number; readonly on: boolean };
 
 const worker = fc.nat({ max: 2 });
 const action: fc.Arbitrary<Action> = fc.oneof(
@@ -52,6 +60,22 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('stop', 'confirm'), run: fc.nat({ max: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('stack' as const),
+      what: fc.constantFrom('lock', 'unlock', 'disable', 'enable'),
+      stack: fc.nat({ max: 1 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('prioritize' as const),
+      run: fc.nat({ max: 3 }),
+      on: fc.boolean(),
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('time' as const), seconds: fc.constantFrom(1, 6, 9, 16, 40) }),
@@ -101,8 +125,26 @@ describe('any order of events', () => {
           const perform = async (step: Action): Promise<void> => {
             switch (step.kind) {
               case 'trigger':
-                runs.push((await makeRun(rules, stacks[runs.length % 2] ?? '')).id);
+                await allowed(makeRun(rules, stacks[runs.length % 2] ?? '').then(({ id }) => runs.push(id)));
                 return;
+              case 'stack': {
+                const stack = stacks[step.stack] ?? '';
+                const { context } = rules;
+                const work = {
+                  lock: () => setLock(context, stack, { by: 'somebody', note: null }),
+                  unlock: () => releaseLock(context, stack),
+                  disable: () => setDisabled(context, stack, true),
+                  enable: () => setDisabled(context, stack, false),
+                };
+                await allowed(work[step.what]());
+                return;
+              }
+              case 'prioritize': {
+                const run = runs[step.run];
+                if (run === undefined) return;
+                await allowed(prioritizeRun(rules.context, { run, username: 'test', prioritize: step.on }));
+                return;
+              }
               case 'assign': {
                 const promised = new Set(quiet);
                 const match = await assignNext(rules.context, pool);
@@ -213,6 +255,10 @@ describe('any order of events', () => {
           }
           await holds();
 
+          for (const stack of stacks) {
+            await allowed(releaseLock(rules.context, stack));
+            await setDisabled(rules.context, stack, false);
+          }
           // Whatever happened: once it is quiet and every worker is back with empty hands, each run can be brought to its end.
           for (let round = 0; round < 60; round += 1) {
             rules.now += 9000;
@@ -236,6 +282,21 @@ describe('any order of events', () => {
           expect(rows).toHaveLength(runs.length);
           for (const { state } of rows) expect(isEnd(state), state).toBe(true);
 
+          /** Of a stack's waiting runs that change things, at most the first may go, and it does unless something is in the way. */
+          async function holdsAreRight(all: readonly RunRow[]): Promise<void> {
+            const rows = await rules.context.db.selectFrom('stacks').selectAll().execute();
+            for (const { id, disabled, locked_by } of rows) {
+              const writes = all.filter(({ stack_id, state }) => stack_id === id && !isEnd(state));
+              const waiting = writes.filter(
+                ({ state, worker_id }) => state === 'QUEUED' && worker_id === null,
+              );
+              const open = waiting.filter(({ hold }) => hold === null);
+              const free = writes.length === waiting.length && waiting.length > 0;
+              const mayGo = free && !disabled && locked_by === null;
+              expect(open.length, `open runs of ${id}`).toBe(mayGo ? 1 : 0);
+            }
+          }
+
           async function allEnded(): Promise<boolean> {
             const states = await rules.context.db.selectFrom('runs').select('state').execute();
             return states.every(({ state }) => isEnd(state));
@@ -257,6 +318,7 @@ describe('any order of events', () => {
               if (run.worker_id === null)
                 expect(run.begun, `${run.state} begun without a worker`).toBe(false);
             }
+            await holdsAreRight(all);
           }
         },
       ),

@@ -1,0 +1,60 @@
+// How often a key, or an address without one, may ask: a bucket of tokens for each, refilled evenly.
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Clock } from '../clock.js';
+
+export interface Rate {
+  /** Requests a second, over time. */
+  readonly perSecond: number;
+  /** Requests at once, after a rest. */
+  readonly burst: number;
+}
+
+export interface RateLimits {
+  /** Counts one request of a key. Throws RATE_LIMITED that says when to come back. */
+  key(id: string): void;
+  /** Counts one request without a valid credential. Throws RATE_LIMITED. */
+  address(address: string): void;
+}
+
+/** What a busy autoscaler, exporter and page need many times over; and what guessing secrets must not have. */
+export const usualRates = {
+  key: { perSecond: 200, burst: 1000 },
+  address: { perSecond: 10, burst: 100 },
+} as const;
+
+/** Buckets kept at most; beyond it those that are full again are forgotten. */
+const mostBuckets = 10_000;
+
+export function createRateLimits(
+  clock: Clock,
+  rates: { readonly key: Rate; readonly address: Rate },
+): RateLimits {
+  const count = (rate: Rate, what: string) => {
+    const buckets = new Map<string, { left: number; at: number }>();
+    return (id: string) => {
+      const now = clock.now();
+      const bucket = buckets.get(id) ?? { left: rate.burst, at: now };
+      const left = Math.min(rate.burst, bucket.left + ((now - bucket.at) / 1000) * rate.perSecond);
+      if (!buckets.has(id) && buckets.size >= mostBuckets) forgetFull(buckets, rate, now);
+      if (left < 1) {
+        buckets.set(id, { left, at: now });
+        const wait = Math.ceil((1 - left) / rate.perSecond);
+        throw new PoolwrightError(
+          'RATE_LIMITED',
+          `Too many requests of this ${what}: expected at most ${String(rate.perSecond)} a second. Try again in ${String(wait)} s.`,
+        );
+      }
+      buckets.set(id, { left: left - 1, at: now });
+    };
+  };
+  return { key: count(rates.key, 'API key'), address: count(rates.address, 'address') };
+}
+
+function forgetFull(buckets: Map<string, { left: number; at: number }>, rate: Rate, now: number): void {
+  for (const [id, { left, at }] of buckets) {
+    if (left + ((now - at) / 1000) * rate.perSecond >= rate.burst) buckets.delete(id);
+  }
+  // All of them busy: the oldest goes, which only gives it a fresh start.
+  const oldest = buckets.keys().next().value;
+  if (buckets.size >= mostBuckets && oldest !== undefined) buckets.delete(oldest);
+}
