@@ -15,16 +15,19 @@ export async function removeLost(context: Context): Promise<void> {
   const now = context.clock.now();
   const lost = await context.db
     .selectFrom('workers')
-    .select(['id', 'pool_id'])
+    .select(['id', 'pool_id', 'leaving'])
     .where('lost_at', '<=', now)
     .orderBy('id')
     .execute();
-  for (const pool of new Set(lost.map(({ pool_id }) => pool_id))) {
-    const workers = lost.filter(({ pool_id }) => pool_id === pool);
+  const remove = (id: string) =>
+    endRunOf(context, id, 'its connection broke and it did not come back in time');
+  // Whoever was told to leave is expected to go, and a whole pool is told so when it is reset or deleted.
+  for (const { id, leaving } of lost) if (leaving) await remove(id);
+  const surprising = lost.filter(({ leaving }) => !leaving);
+  for (const pool of new Set(surprising.map(({ pool_id }) => pool_id))) {
+    const workers = surprising.filter(({ pool_id }) => pool_id === pool);
     if (await holds(context, pool, workers.length)) continue;
-    for (const { id } of workers) {
-      await endRunOf(context, id, 'its connection broke and it did not come back in time');
-    }
+    for (const { id } of workers) await remove(id);
   }
   await clearAlarms(context);
 }

@@ -142,6 +142,17 @@ describe('a worker that is lost', () => {
     expect((await rules.context.db.selectFrom('workers').select('id').execute()).length).toBeLessThan(4);
   });
 
+  it('is believed when it was told to leave, however many they are: no alarm for a reset', async () => {
+    const workers: SimulatedWorker[] = [];
+    for (let count = 0; count < 4; count += 1) workers.push(await makeWorker(rules, pool));
+    await resetPool(rules.context, pool, 'a new request');
+    for (const worker of workers) await worker.gone(false);
+    rules.now += 9000;
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').select('id').execute()).toEqual([]);
+    expect(await listAlarms(rules.context)).toEqual([]);
+  });
+
   it('keeps its run when it comes back in time', async () => {
     const worker = await makeWorker(rules, pool);
     await makeRun(rules, await makeStack(rules, pool));
