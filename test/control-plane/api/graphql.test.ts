@@ -47,7 +47,7 @@ beforeAll(async () => {
     },
   );
   jwt = (data?.['apiKeyUser'] as { jwt: string }).jwt;
-});
+}, 180_000);
 afterAll(async () => {
   await plane.close();
   await rm(folder, { recursive: true });
