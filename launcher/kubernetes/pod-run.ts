@@ -17,7 +17,7 @@ import { writeRunSecret, type LastWord, type RunSecret } from './pod/assignment-
 import { endOf, lastWordOf, statusOf, type PodEnd } from './pod-end.js';
 import { isAllowedImage, podName, podOf, runLabels } from './pod-spec.js';
 import { untilOver, type Patience } from './pod-watch.js';
-import { append, isStale, stale, stateOf, type Verdict } from './report.js';
+import { append, isStale, stale, type Verdict } from './report.js';
 import { isDone, keepsFailed, keepsSuccessful } from './retention.js';
 
 export interface PodRunDependencies {
@@ -273,9 +273,10 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
         ? { outcome: 'failed', code: end.code, message }
         : { outcome: 'stopped', code: 'RUN_STOPPED', message };
     if (stopped === undefined && end.elsewhere && (await giveBack(line, end, message))) return 'dropped';
+    // Every run has been preparing: where nobody has said more, the line is found there.
     await append(
       line,
-      { state: word?.state ?? stateOf(secret, begun), line: message, verdict, now: request.now() },
+      { state: word?.state ?? 'PREPARING', line: message, verdict, now: request.now() },
       cut.signal,
     );
     return verdict.outcome;

@@ -1,5 +1,4 @@
 // What the controller itself says of a run: while no pod can be made, and when a pod ended without telling a result.
-import type { RunSecret } from './pod/assignment-files.js';
 import { PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
 import type { WorkState } from '../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../protocol/worker-api.js';
@@ -9,19 +8,6 @@ export interface Verdict {
   readonly outcome: Extract<ResultRecord['outcome'], 'failed' | 'stopped'>;
   readonly code: ErrorCode;
   readonly message: string;
-}
-
-/** The state under which a line is filed that comes from outside of the pod. */
-export function stateOf({ assignment }: RunSecret, begun: boolean): WorkState {
-  if (!begun) return 'PREPARING';
-  switch (assignment.stage) {
-    case 'APPLY':
-      return 'APPLYING';
-    case 'PLAN':
-    case 'PERFORM':
-    case 'DESTROY':
-      return 'INITIALIZING';
-  }
 }
 
 /**

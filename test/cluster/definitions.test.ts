@@ -1,4 +1,5 @@
 // The custom resources on a real API server: installed, upgraded, defaulted, refused, scaled.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { definitions } from '../../protocol/kubernetes/definitions.js';
@@ -114,6 +115,36 @@ describe.runIf(hasApiServer('custom resources'))('custom resources', () => {
     ['a field that nobody has', { ...pair, poolsize: 3 }, /unknown field "poolsize"/],
   ])('refuses %s', async (_, spec, message) => {
     await expect(apply(pool('refused', spec))).rejects.toThrow(message);
+  });
+
+  test('the printed manifests apply, with all options', async () => {
+    const print = (...options: string[]) =>
+      execFileSync(
+        process.execPath,
+        ['scripts/manifests.mjs', '--image', 'registry.test/launcher:1', ...options],
+        {
+          encoding: 'utf8',
+        },
+      );
+    // Objects of a namespace that is only about to be made cannot be tried before it is there.
+    await server.kubectl(['create', 'namespace', 'spacelift-worker-controller-system']);
+    const all = [
+      '--metrics',
+      '--replicas=2',
+      '--pools=default',
+      '--network-policy',
+      '--pod-disruption-budget',
+    ];
+    for (const options of [[], all]) {
+      await expect(
+        server.kubectl(
+          ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'],
+          print(...options),
+        ),
+      ).resolves.toMatch(
+        /deployment.apps.spacelift-workerpool-controller-controller-manager serverside-applied/,
+      );
+    }
   });
 
   test('installing again and upgrading from an older definition keep the pools', async () => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import type { RunWithHistory } from '../../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../../control-plane/cli/api/stacks.js';
+import { ownRules, poolRules } from '../../../protocol/kubernetes/manifests.js';
 import { until } from '../../launcher/support/until.js';
 import { logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { runnerImage } from '../../support/runner-image.js';
@@ -28,8 +29,8 @@ export interface Cluster {
   /** All that controllers have said. */
   readonly said: () => string;
   startController(...more: readonly string[]): Promise<ChildProcess>;
-  /** Kills the one that was started last, at once. */
-  killController(): Promise<void>;
+  /** Kills a controller, at once. */
+  kill(controller: ChildProcess): Promise<void>;
   apply(...objects: readonly object[]): Promise<void>;
   /** With a Secret of the control plane's pool; waits for its workers. */
   createPool(name: string, poolSize: number, spec: object): Promise<void>;
@@ -52,6 +53,8 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-test-'));
   const [server, plane] = await Promise.all([startApiServer(), startControlPlane(folder)]);
   await installDefinitions(server);
+  // Controllers have the rights that the manifests give them, and no others.
+  await server.kubectl(['apply', '-f', '-'], json(...rightsOfController()));
   const kubelet = startKubelet({
     server,
     images: { 'registry.test/launcher:1': runnerImage, 'registry.test/runner:1': runnerImage },
@@ -83,7 +86,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
         {
           env: {
             PATH: process.env['PATH'],
-            KUBECONFIG: server.kubeconfig.admin,
+            KUBECONFIG: server.kubeconfig.controller,
           },
           stdio: ['ignore', 'pipe', 'pipe'],
         },
@@ -98,10 +101,9 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
       ).catch(withWords);
       return child;
     },
-    async killController() {
-      const child = controllers.pop();
-      const ended = new Promise((resolve) => child?.once('close', resolve));
-      child?.kill('SIGKILL');
+    async kill(controller) {
+      const ended = new Promise((resolve) => controller.once('close', resolve));
+      controller.kill('SIGKILL');
       await ended;
     },
     async apply(...objects) {
@@ -172,4 +174,20 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     },
   };
   return cluster;
+}
+
+function rightsOfController(): object[] {
+  const rbac = 'rbac.authorization.k8s.io';
+  const subjects = [{ kind: 'User', apiGroup: rbac, name: 'controller' }];
+  const pair = (prefix: '' | 'Cluster', name: string, rules: readonly object[]) => [
+    { apiVersion: `${rbac}/v1`, kind: `${prefix}Role`, metadata: { name }, rules },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: `${prefix}RoleBinding`,
+      metadata: { name },
+      roleRef: { apiGroup: rbac, kind: `${prefix}Role`, name },
+      subjects,
+    },
+  ];
+  return [...pair('Cluster', 'pools', poolRules), ...pair('', 'own', ownRules)];
 }

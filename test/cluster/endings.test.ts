@@ -1,0 +1,299 @@
+// Every way in which the pod of a run ends, as a node would tell it: the run's log says what happened, the worker returns.
+// Controllers are killed, the API server goes away, workers and pools are deleted, all in mid-run.
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { RunWithHistory } from '../../control-plane/cli/api/runs.js';
+import { until } from '../launcher/support/until.js';
+import { logOf } from '../support/control-plane.js';
+import { hasRunnerImage } from '../support/runner-image.js';
+import { hasApiServer } from './support/api-server.js';
+import { startCluster, type Cluster } from './support/cluster.js';
+import type { Fate } from './support/kubelet.js';
+
+const there = hasApiServer('endings of run pods') && hasRunnerImage('endings of run pods');
+
+const waiting = (name: string, reason: string, message: string) => ({
+  name,
+  image: 'registry.test/x:1',
+  imageID: '',
+  ready: false,
+  restartCount: 0,
+  state: { waiting: { reason, message } },
+});
+const ended = (name: string, exitCode: number, reason: string) => ({
+  name,
+  image: 'registry.test/x:1',
+  imageID: '',
+  ready: false,
+  restartCount: 0,
+  state: { terminated: { exitCode, reason } },
+});
+const running = (name: string) => ({
+  name,
+  image: 'registry.test/x:1',
+  imageID: '',
+  ready: true,
+  restartCount: 0,
+  state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+});
+const initDone = [ended('init', 0, 'Completed')];
+
+/** All that the history says. */
+const notesOf = (run: RunWithHistory) => run.history.map(({ note }) => note ?? '').join('\n');
+
+describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
+  let cluster: Cluster;
+  let first: ChildProcess;
+  beforeAll(async () => {
+    cluster = await startCluster([
+      '--start-timeout=500ms',
+      '--create-timeout=20s',
+      '--confirm-timeout=500ms',
+    ]);
+    first = await cluster.startController('--leader-elect');
+    await cluster.createPool('endings', 1, { pod: { terminationGracePeriodSeconds: 1 } });
+  }, 180_000);
+  afterAll(() => cluster.close());
+  afterEach(async () => {
+    cluster.kubelet.fate = () => 'run';
+    await cluster.plane.idle(1);
+  });
+
+  const cases: readonly [string, Fate, RegExp][] = [
+    [
+      'has an image that cannot be pulled',
+      async (pod, node) => {
+        await node.event(pod, 'Failed', 'Failed to pull image: pull access denied');
+        await node.setStatus(pod, {
+          phase: 'Pending',
+          initContainerStatuses: initDone,
+          containerStatuses: [
+            running('launcher-grpc'),
+            waiting('worker', 'ImagePullBackOff', 'Back-off pulling image'),
+          ],
+        });
+      },
+      /container worker cannot be started from the image .*ImagePullBackOff.*Back-off pulling image.*pull access denied/,
+    ],
+    [
+      'has an image name that is none',
+      (pod, node) =>
+        node.setStatus(pod, {
+          phase: 'Pending',
+          initContainerStatuses: initDone,
+          containerStatuses: [waiting('worker', 'InvalidImageName', 'invalid reference format')],
+        }),
+      /InvalidImageName.*invalid reference format/,
+    ],
+    [
+      'has an init container whose memory ran out',
+      (pod, node) =>
+        node.setStatus(pod, { phase: 'Failed', initContainerStatuses: [ended('init', 137, 'OOMKilled')] }),
+      /container init was ended by the kernel because its memory ran out \(OOMKilled, exit code 137\).*spec\.pod\.initContainer\.resources/,
+    ],
+    [
+      'has a worker whose memory ran out',
+      (pod, node) =>
+        node.setStatus(pod, {
+          phase: 'Failed',
+          initContainerStatuses: initDone,
+          containerStatuses: [ended('launcher-grpc', 3, 'Error'), ended('worker', 137, 'OOMKilled')],
+        }),
+      /container worker was ended by the kernel.*workerContainer/,
+    ],
+    [
+      'runs past its deadline',
+      (pod, node) =>
+        node.setStatus(pod, { phase: 'Failed', reason: 'DeadlineExceeded', message: 'too long' }),
+      /ran longer than spec\.pod\.activeDeadlineSeconds \(4200 s\)/,
+    ],
+    [
+      'has a custom init container that fails',
+      (pod, node) =>
+        node.setStatus(pod, { phase: 'Failed', initContainerStatuses: [ended('fetch-tools', 4, 'Error')] }),
+      /container fetch-tools ended with exit code 4 \(Error\)/,
+    ],
+  ];
+  test.each(cases)('%s: fails, and its log says why', async (name, fate, message) => {
+    cluster.kubelet.fate = () => fate;
+    const made = await cluster.triggerRun({ name, planCommands: ['true'] });
+    const run = await cluster.reached(made, 'FAILED');
+    expect(notesOf(run)).toMatch(message);
+    const log = ['PREPARING', 'INITIALIZING'].map((state) =>
+      logOf(cluster.plane, made.stack, made.run, state),
+    );
+    expect((await Promise.all(log)).join('')).toMatch(message);
+    await cluster.noRunSecrets();
+  });
+
+  const elsewhere: readonly [string, Fate, RegExp][] = [
+    [
+      'is evicted',
+      (pod, node) =>
+        node.setStatus(pod, {
+          phase: 'Failed',
+          reason: 'Evicted',
+          message: 'The node was low on resource: memory.',
+        }),
+      /evicted: The node was low on resource: memory/,
+    ],
+    [
+      'is on a node that is drained',
+      (pod, node) =>
+        node.setStatus(pod, {
+          phase: 'Failed',
+          conditions: [
+            {
+              type: 'DisruptionTarget',
+              status: 'True',
+              reason: 'EvictionByEvictionAPI',
+              message: 'Eviction API: evicting',
+            },
+          ],
+        }),
+      /EvictionByEvictionAPI/,
+    ],
+    [
+      'is removed by force',
+      async (pod, node) => {
+        await node.setStatus(pod, { phase: 'Pending' });
+        await node.confirm(pod);
+      },
+      /node-1 does not answer any more/,
+    ],
+  ];
+  test.each(elsewhere)('%s before it began: is tried again', async (name, fate, message) => {
+    let first = true;
+    cluster.kubelet.fate = () => {
+      if (!first) return 'run';
+      first = false;
+      return fate;
+    };
+    const made = await cluster.triggerRun({
+      name,
+      planCommands: ['true'],
+      applyCommands: ['echo applied'],
+    });
+    const run = await cluster.reached(made, 'UNCONFIRMED');
+    expect(notesOf(run)).toMatch(message);
+  });
+
+  test('cannot be made for a full quota waits, says so, and goes on when there is room', async () => {
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'full' },
+      spec: { hard: { pods: '0' } },
+    };
+    await cluster.apply(quota);
+    // Nobody counts here, so the quota's use is written by hand.
+    await cluster.server.kubectl([
+      'patch',
+      'resourcequota',
+      'full',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status: { hard: { pods: '0' }, used: { pods: '0' } } }),
+    ]);
+    const made = await cluster.triggerRun({ name: 'quota', planCommands: ['true'] });
+    await until(
+      async () => (await logOf(cluster.plane, made.stack, made.run, 'PREPARING')).includes('exceeded quota'),
+      'the log to say that the quota is full',
+      20_000,
+    );
+    await cluster.server.kubectl(['delete', 'resourcequota', 'full']);
+    await cluster.reached(made, 'UNCONFIRMED');
+  });
+
+  test('asks for an image of a registry that the pool does not allow: fails before there is a pod', async () => {
+    onTestFinished(() => cluster.patchPool('endings', { allowedRunnerImageHosts: null }));
+    await cluster.patchPool('endings', { allowedRunnerImageHosts: ['allowed.test'] });
+    const made = await cluster.triggerRun({ name: 'refused', planCommands: ['true'] });
+    const run = await cluster.reached(made, 'FAILED');
+    expect(notesOf(run)).toMatch(/allows runner images of allowed\.test only.*registry\.test\/runner:1/);
+    expect(cluster.kubelet.seen.some((name) => name.startsWith(made.run.toLowerCase()))).toBe(false);
+  });
+
+  test('is stopped by a person: ends in order, as stopped', async () => {
+    const made = await cluster.triggerRun({
+      name: 'stopped',
+      planCommands: [
+        'trap "echo last words; exit 1" TERM; echo started; while :; do sleep 0.1 || true; done',
+      ],
+    });
+    await cluster.logHas(made, 'PLANNING', 'started');
+    await cluster.stop(made);
+    await cluster.reached(made, 'STOPPED');
+    expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toContain('last words');
+  });
+
+  test('is deleted in mid-run: fails, with what was printed until then', async () => {
+    const made = await cluster.triggerRun({
+      name: 'deleted',
+      planCommands: ['echo before the end; while :; do sleep 0.1; done'],
+    });
+    await cluster.logHas(made, 'PLANNING', 'before the end');
+    await cluster.server.kubectl([
+      ...['delete', 'pods', '--wait=false', '-l', `workers.spacelift.io/run-id=${made.run}`],
+    ]);
+    const run = await cluster.reached(made, 'FAILED');
+    expect(notesOf(run)).toMatch(/Pod default\/.*it was deleted/);
+  });
+
+  test('goes on while the controller is killed and another one takes over', async () => {
+    const made = await cluster.triggerRun({
+      name: 'killed controller',
+      planCommands: ['for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo "line $i"; sleep 1; done'],
+    });
+    await cluster.logHas(made, 'PLANNING', 'line 2');
+    await cluster.startController('--leader-elect');
+    await cluster.kill(first);
+    await cluster.logHas(made, 'PLANNING', 'line 5');
+    await cluster.reached(made, 'UNCONFIRMED');
+    const log = await logOf(cluster.plane, made.stack, made.run, 'PLANNING');
+    expect(log.match(/^line \d+$/gm)).toEqual(Array.from({ length: 16 }, (_, i) => `line ${String(i + 1)}`));
+    await cluster.noRunSecrets();
+  });
+
+  test('goes on while the API server is away', async () => {
+    const made = await cluster.triggerRun({
+      name: 'no API server',
+      planCommands: ['echo up; sleep 4; echo still'],
+    });
+    await cluster.logHas(made, 'PLANNING', 'up');
+    await cluster.server.stop();
+    await cluster.logHas(made, 'PLANNING', 'still');
+    await cluster.server.start();
+    await cluster.reached(made, 'UNCONFIRMED');
+    await cluster.noRunSecrets();
+  });
+
+  test('is of a worker that is scaled away: is finished first', async () => {
+    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=3']);
+    await cluster.plane.idle(3);
+    const made = await cluster.triggerRun({ name: 'scaled', planCommands: ['echo up; sleep 4; echo done'] });
+    await cluster.logHas(made, 'PLANNING', 'up');
+    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=0']);
+    await until(async () => (await cluster.names('workers')).length === 1, 'idle workers to be gone', 20_000);
+    await cluster.reached(made, 'UNCONFIRMED');
+    await until(
+      async () => (await cluster.names('workers')).length === 0,
+      'the busy worker to be gone',
+      20_000,
+    );
+    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=1']);
+  });
+
+  test('is of a pool that is deleted: is finished first', async () => {
+    await cluster.createPool('short', 1, {});
+    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=0']);
+    await until(async () => (await cluster.names('workers')).length === 1, 'one worker', 20_000);
+    const made = await cluster.triggerRun({ name: 'pool', planCommands: ['echo up; sleep 3; echo done'] });
+    await cluster.logHas(made, 'PLANNING', 'up');
+    await cluster.server.kubectl(['delete', 'workerpool', 'short', '--wait=false']);
+    await cluster.reached(made, 'UNCONFIRMED');
+    await until(async () => (await cluster.names('workerpools')).length === 1, 'the pool to be gone', 20_000);
+    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=1']);
+  });
+});
