@@ -1,55 +1,86 @@
-// A database of an earlier version opens, keeps everything, and its queue goes on.
+// A database of every earlier version is brought to the newest one with all that is in it, and works.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
-import { Kysely, PostgresDialect, sql } from 'kysely';
-import { describe, expect, it } from 'vitest';
-import { newestVersion, migrate } from '../../../control-plane/store/migrations.js';
+import { PostgresDialect, sql, type Kysely } from 'kysely';
+import pg from 'pg';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { migrate, newestVersion } from '../../../control-plane/store/migrations.js';
 import { pglitePool } from '../../../control-plane/store/pglite-pool.js';
-import { publicPoolId, type Database } from '../../../control-plane/store/schema.js';
+import { openPostgres } from '../../../control-plane/store/postgres.js';
+import { RetryingDatabase } from '../../../control-plane/store/retrying.js';
+import type { Database } from '../../../control-plane/store/schema.js';
+import { pino } from 'pino';
+import { hasPostgres, startPostgres } from '../../support/postgres.js';
 
-/** What the first version wrote. */
-const firstVersion = [
-  `insert into api_keys values ('k', 'administrator', 'hash', 'administrator', 1, null)`,
-  `insert into worker_pools (id, name, description, labels, space, managed_by_k8s_controller, certificate,
-    certificate_serial, public_key, created_at, updated_at)
-    values ('p', 'pool', '', '[]', 'team', false, 'c', '01', 'key', 1, 1)`,
-  `insert into stacks (id, name, description, labels, space, pool_id, tool, branch, autodeploy, administrative,
-    disabled, hooks, commands, created_at, updated_at)
-    values ('s', 'stack', '', '[]', 'team', 'p', 'commands', 'main', false, false, false, '{}', '{}', 1, 1)`,
-  ...['1', '2'].map(
-    (
-      id,
-    ) => `insert into runs (id, stack_id, pool_id, type, state, stage, attempt, begun, unbegun_attempts, title,
-      created_at, updated_at, queued_at, deadline_at, priority, applied_number, requested_by, runtime_config)
-      values ('${id}', 's', 'p', 'TRACKED', 'QUEUED', 'PLAN', 0, false, 0, 'run ${id}', 1, 1, ${id}, 9, 0, 0, 'me', '{}')`,
-  ),
-  `insert into run_transitions values ('1', 1, 'QUEUED', 1, null, 'me', null, 0)`,
-];
+const fixture = readFileSync(fileURLToPath(new URL('version-1.sql', import.meta.url)), 'utf8');
+const template = fileURLToPath(new URL('../../../dist/database-template.tar.gz', import.meta.url));
+const earlier = Array.from({ length: newestVersion - 1 }, (_, index) => index + 1);
 
-describe('a database of the first version', () => {
-  it('is brought up to date step by step, once, with all that is in it', { timeout: 60_000 }, async () => {
-    const db = new Kysely<Database>({
-      dialect: new PostgresDialect({ pool: pglitePool(await PGlite.create()) }),
-    });
-    try {
-      expect(await migrate(db, 1, 1)).toBe(1);
-      for (const statement of firstVersion) await sql.raw(statement).execute(db);
-      expect(await migrate(db, 2)).toBe(newestVersion - 1);
-      expect(await migrate(db, 3)).toBe(0);
-      const runs = await db.selectFrom('runs').selectAll().orderBy('id').execute();
-      expect(runs).toMatchObject([
-        { id: '1', turn: 0, hold: null, drift: false },
-        { id: '2', turn: 0, hold: null, drift: false },
-      ]);
-      expect(await db.selectFrom('stacks').selectAll().execute()).toMatchObject([
-        { id: 's', locked_by: null, space: 'team' },
-      ]);
-      const pools = await db.selectFrom('worker_pools').select(['id', 'public']).orderBy('id').execute();
-      expect(pools).toEqual([
-        { id: publicPoolId, public: true },
-        { id: 'p', public: false },
-      ]);
-    } finally {
-      await db.destroy();
-    }
+async function fillAt(db: Kysely<Database>, version: number): Promise<void> {
+  await migrate(db, 1, 1);
+  for (const statement of fixture.split(/;\n/).filter((text) => text.trim() !== ''))
+    await sql.raw(statement).execute(db);
+  await migrate(db, 2, version);
+}
+
+/** What was stored is there, unchanged, and the rows fit the program of today. */
+async function check(db: Kysely<Database>): Promise<void> {
+  const [run] = await db.selectFrom('runs').selectAll().where('state', '=', 'QUEUED').execute();
+  expect(run).toMatchObject({
+    id: '01HZ00000000000000000000RB',
+    title: 'second',
+    deadline_at: 9_000_000_000_000,
+    worker_id: null,
+    runtime_config: { environment: [{ name: 'A', value: 'b' }] },
   });
+  const pool = await db
+    .selectFrom('worker_pools')
+    .selectAll()
+    .where('name', '=', 'pool')
+    .executeTakeFirstOrThrow();
+  expect(pool).toMatchObject({ labels: ['a', 'b'], drift_detection_run_limit: 2, description: 'a "pool"' });
+  const counts = await Promise.all(
+    (['api_keys', 'workers', 'stacks', 'stack_variables', 'runs', 'run_transitions', 'uploads'] as const).map(
+      async (table) => {
+        const { rows } = await sql<{
+          count: number;
+        }>`select count(*)::int as count from ${sql.table(table)}`.execute(db);
+        return rows[0]?.count;
+      },
+    ),
+  );
+  expect(counts).toEqual([1, 1, 1, 1, 2, 3, 1]);
+}
+
+describe('a database of an earlier version', () => {
+  it.each(earlier)('%s is brought up to date, embedded', async (version) => {
+    const pglite = await PGlite.create({ loadDataDir: new Blob([readFileSync(template)]) });
+    const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
+    onTestFinished(() => db.destroy());
+    await fillAt(db, version);
+    expect(await migrate(db, 3)).toBeGreaterThan(0);
+    expect(await migrate(db, 4)).toBe(0);
+    await check(db);
+  });
+
+  it.skipIf(!hasPostgres('migrations')).each(earlier)(
+    '%s is brought up to date, on PostgreSQL',
+    async (version) => {
+      const server = await startPostgres();
+      onTestFinished(() => server.close());
+      const url = await server.database();
+      const old = new RetryingDatabase<Database>({
+        dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 2 }) }),
+      });
+      await fillAt(old, version);
+      await old.destroy();
+      const db = await openPostgres({ url, now: 3, log: pino({ level: 'silent' }) });
+      try {
+        await check(db);
+      } finally {
+        await db.destroy();
+      }
+    },
+  );
 });
