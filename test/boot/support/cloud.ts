@@ -147,7 +147,8 @@ export async function startCloud(
 
   function azureServices(request: IncomingMessage, response: ServerResponse): void {
     if (!request.headers.host?.startsWith('management.')) keyVault(request, response);
-    else if (audienceOf(request.headers.authorization ?? '') === 'https://management.azure.com') response.writeHead(202).end();
+    else if (audienceOf(request.headers.authorization ?? '') === 'https://management.azure.com')
+      response.writeHead(202).end();
     else response.writeHead(401).end(json({ error: { code: 'AuthenticationFailed', message: 'no token' } }));
   }
 
