@@ -20,6 +20,7 @@ import {
 import { checkNames } from './argument-names.js';
 import { throwFaults } from './faults.js';
 import { knownPart } from './known.js';
+import { checkEarly, secretsIn } from './late.js';
 import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
 import { launcherEnvironment } from './launcher-environment.js';
 import type { Cloud } from './machines.js';
@@ -88,6 +89,7 @@ export function planPool(
   }
   const known = knownPart(args);
   checkNames(known, names, faults);
+  checkEarly(args, faults);
   const size = checkSize(known.size, faults);
   checkWaiting(args.waitForWorkers, known.waitForWorkers, size.max, faults);
   const machine = checkMachine(
@@ -216,22 +218,16 @@ function checkedPair(
 
 /** What ends in user data must not be a secret: there, everyone who may describe the machine reads it. */
 function refuseSecrets(type: string, name: string, args: WorkerPoolArgs): pulumi.Output<boolean> {
-  const inputs: Record<string, unknown> = {
-    launcher: args.launcher,
-    proxy: args.proxy,
-    extraCaCertificates: args.extraCaCertificates,
-  };
-  const secrets = Object.entries(inputs).map(async ([path, value]) =>
-    (await pulumi.isSecret(pulumi.output(value))) ? path : null,
+  const { launcher, proxy, extraCaCertificates } = args;
+  const secrets = Object.entries({ launcher, proxy, extraCaCertificates }).map(([path, value]) =>
+    secretsIn(value, path),
   );
   return pulumi.output(Promise.all(secrets)).apply((paths) => {
-    const faults = paths
-      .filter((path) => path !== null)
-      .map((path) => ({
-        path,
-        reason:
-          'holds a secret, and user data is readable; export it in startupScript, which is read from a secret',
-      }));
+    const faults = paths.flat().map((path) => ({
+      path,
+      reason:
+        'holds a secret, and user data is readable; export it in startupScript, which is read from a secret',
+    }));
     throwFaults(type, name, faults);
     return true;
   });

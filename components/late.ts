@@ -1,0 +1,44 @@
+// What can be said of arguments whose values come late, as outputs of other resources.
+import { isSecret, Output } from '@pulumi/pulumi';
+import type { Fault } from '../protocol/errors.js';
+import type { WorkerPoolArgs } from './arguments.js';
+
+/** Arguments that decide which resources there are, and so must be known before anything is made. */
+const early = [
+  'size',
+  'architecture',
+  'machineType',
+  'imageUpdates',
+  'launcher',
+  'runAs',
+  'powerOffOnExit',
+  'proxy',
+  'diskSizeGb',
+  'spot',
+  'publicAddress',
+  'runsUseInstanceIdentity',
+  'waitForWorkers',
+] as const satisfies readonly (keyof WorkerPoolArgs)[];
+
+const isLate = (value: unknown) => Output.isInstance(value) || value instanceof Promise;
+
+/** The types say so, but JavaScript and other languages may not: left out silently, such an argument would be a default. */
+export function checkEarly(args: WorkerPoolArgs, faults: Fault[]): void {
+  for (const path of early) {
+    if (!isLate(args[path])) continue;
+    faults.push({ path, reason: 'is an output; its value must be known before anything is made' });
+  }
+}
+
+/** Paths of all secrets in a value. */
+export async function secretsIn(value: unknown, path: string): Promise<string[]> {
+  if (isLate(value)) return Output.isInstance(value) && (await isSecret(value)) ? [path] : [];
+  if (Array.isArray(value)) {
+    return (
+      await Promise.all(value.map((item, index) => secretsIn(item, `${path}[${String(index)}]`)))
+    ).flat();
+  }
+  if (value === null || typeof value !== 'object') return [];
+  const parts = Object.entries(value).map(([name, item]) => secretsIn(item, `${path}.${name}`));
+  return (await Promise.all(parts)).flat();
+}
