@@ -9,7 +9,7 @@ import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import type { Ec2NativeArgs, Ec2WorkerPoolArgs } from './aws/arguments.js';
 import { accessOf } from './aws/access.js';
-import { endOfLife, lifecycleHook } from './aws/life.js';
+import { endOfLife, lifecycleHook, longestEnd } from './aws/life.js';
 import { imageOf } from './aws/image.js';
 import { missingOnEc2 } from './aws/missing.js';
 import { networkOf } from './aws/network.js';
@@ -192,14 +192,14 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
           .output(plan.checked)
           .apply(() => [...access.ready, ...credentials.ready, ...(launcher?.ready ?? [])]),
         ignoreChanges: args.size?.desired === undefined ? ['desiredCapacity'] : [],
+        customTimeouts: { delete: longestEnd },
       },
     );
 
     // Other launchers do not answer, and the group would wait for nothing.
     if (plan.artifact !== null) {
       const stopSeconds = plan.boot.apply((boot) => boot.stopSeconds);
-      const roleName = args.instanceRole === undefined ? access.roleName : null;
-      endOfLife(name, group, { roleName, stopSeconds }, options);
+      endOfLife(name, group, { role: access.role, stopSeconds }, options);
     }
 
     const gate = gateOf(

@@ -31,7 +31,8 @@ interface Statement {
 export interface Access {
   readonly profileArn: pulumi.Output<string>;
   readonly roleName: pulumi.Output<string>;
-  readonly roleArn: pulumi.Output<string> | null;
+  /** Null when it is not ours. */
+  readonly role: Role | null;
   /** Machines that start before these exist could not read their secret. */
   readonly ready: pulumi.Resource[];
 }
@@ -41,12 +42,14 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
   if (args.instanceRole !== undefined) {
     const roleName = pulumi.output(args.instanceRole);
     const profile = new InstanceProfile(`${name}-workers`, { role: roleName, ...tags }, options);
-    return { profileArn: profile.arn, roleName, roleArn: null, ready: [] };
+    return { profileArn: profile.arn, roleName, role: null, ready: [] };
   }
   const role = new Role(
     `${name}-workers`,
     {
       description: 'Workers of a worker pool',
+      // One of its policies is deleted with it.
+      forceDetachPolicies: true,
       assumeRolePolicy: pulumi.jsonStringify({
         Version: '2012-10-17',
         Statement: [
@@ -74,7 +77,7 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
     options,
   );
   const profile = new InstanceProfile(`${name}-workers`, { role: role.name, ...tags }, options);
-  return { profileArn: profile.arn, roleName: role.name, roleArn: role.arn, ready: [...attachments, own] };
+  return { profileArn: profile.arn, roleName: role.name, role, ready: [...attachments, own] };
 }
 
 function statements(args: Ec2WorkerPoolArgs, needs: Needs): Statement[] {

@@ -3,6 +3,7 @@
 import * as pulumi from '@pulumi/pulumi';
 import { LifecycleHook } from '@pulumi/aws/autoscaling/lifecycleHook.js';
 import type { Group } from '@pulumi/aws/autoscaling/group.js';
+import type { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import type { ChildOptions } from '../plan.js';
 
@@ -18,14 +19,20 @@ export function heartbeatTimeout(longestRun: number): number {
   return Math.min(7_200, Math.max(300, Math.ceil(longestRun / 100)));
 }
 
-/** `roleName`: null when the role is not ours, and its owner gives the rights. `stopSeconds`: the longest run. */
+/**
+ * How long the group's deletion may take: its instances go first, each by the hook, which waits no longer than this
+ * (docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html).
+ */
+export const longestEnd = '48h';
+
+/**
+ * `role`: null when it is not ours, and its owner gives the rights. `stopSeconds`: the longest run. Hook and rights name the
+ * group, so a deployment's end would take them away before it, and with them the runs of its machines: they go with it.
+ */
 export function endOfLife(
   name: string,
   group: Group,
-  {
-    roleName,
-    stopSeconds,
-  }: { readonly roleName: pulumi.Output<string> | null; readonly stopSeconds: pulumi.Output<number> },
+  { role, stopSeconds }: { readonly role: Role | null; readonly stopSeconds: pulumi.Output<number> },
   options: ChildOptions,
 ): void {
   new LifecycleHook(
@@ -37,13 +44,13 @@ export function endOfLife(
       heartbeatTimeout: stopSeconds.apply(heartbeatTimeout),
       defaultResult: 'CONTINUE',
     },
-    options,
+    { ...options, deletedWith: group },
   );
-  if (roleName === null) return;
+  if (role === null) return;
   new RolePolicy(
     `${name}-life`,
     {
-      role: roleName,
+      role: role.name,
       policy: pulumi.jsonStringify({
         Version: '2012-10-17',
         Statement: [
@@ -59,6 +66,6 @@ export function endOfLife(
         ],
       }),
     },
-    options,
+    { ...options, deletedWith: role },
   );
 }

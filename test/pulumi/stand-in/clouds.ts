@@ -8,10 +8,16 @@ const clouds: Readonly<Record<string, typeof aws>> = { aws, 'azure-native': azur
 
 /** Resources that a cloud does not change but makes anew, by the part of their input that says so. */
 const fixed: Readonly<Record<string, readonly string[]>> = {
+  'aws:autoscaling/lifecycleHook:LifecycleHook': ['name', 'autoscalingGroupName'],
+  'aws:iam/rolePolicy:RolePolicy': ['role'],
   'aws:secretsmanager/secretVersion:SecretVersion': ['secretString'],
   'aws:s3/bucketObjectv2:BucketObjectv2': ['key'],
+  'azure-native:authorization:RoleAssignment': ['*'],
+  'azure-native:authorization:RoleDefinition': ['scope', 'roleDefinitionId'],
   'azure-native:storage:Blob': ['blobName'],
   'gcp:secretmanager/secretVersion:SecretVersion': ['secretData'],
+  'gcp:secretmanager/secretIamMember:SecretIamMember': ['*'],
+  'gcp:storage/bucketIAMMember:BucketIAMMember': ['*'],
   'gcp:storage/bucketObject:BucketObject': ['name'],
   'gcp:compute/instanceTemplate:InstanceTemplate': ['*'],
 };
