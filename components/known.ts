@@ -1,6 +1,9 @@
 // What can be said of arguments before anything is deployed: the parts that are plain values.
 import { Output } from '@pulumi/pulumi';
 
+/** Arguments of which the parts that are not known yet are absent. */
+export type Known<Value> = { readonly [Name in keyof Value]?: unknown };
+
 /** A copy without outputs and promises: those are checked when their values are there. */
 export function knownPart<Value>(value: Value): Partial<Value> {
   return strip(value) as Partial<Value>;

@@ -4,22 +4,15 @@ import type { Fault } from '../protocol/errors.js';
 import { parseDuration } from '../protocol/duration.js';
 import type { BootSettings, Distribution } from './bootstrap/settings.js';
 import type { LauncherArgs, PoolSize, ProxyArgs, WorkerPoolArgs } from './arguments.js';
-import {
-  checkCertificates,
-  checkCredentials,
-  checkCredentialsGiven,
-  checkDisk,
-  checkLauncher,
-  checkMachine,
-  checkProxy,
-  checkSize,
-  checkWord,
-  encodedKey,
-  type ChosenMachine,
-} from './checks.js';
 import { checkNames } from './argument-names.js';
+import { checkCredentials, checkCredentialsGiven, encodedKey } from './checks/credentials.js';
+import { checkLauncher } from './checks/launcher.js';
+import { checkMachine, type ChosenMachine } from './checks/machine.js';
+import { checkCertificates, checkProxy } from './checks/network.js';
+import { checkDisk, checkSize } from './checks/size.js';
+import { checkWord } from './checks/values.js';
 import { throwFaults } from './faults.js';
-import { knownPart } from './known.js';
+import { knownPart, type Known } from './known.js';
 import { checkEarly, secretsIn } from './late.js';
 import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
 import { launcherEnvironment } from './launcher-environment.js';
@@ -185,8 +178,8 @@ export function planPool(
 
 function checkOptions(
   options: {
-    readonly launcher?: { readonly [Name in keyof LauncherArgs]?: unknown };
-    readonly proxy?: { readonly [Name in keyof ProxyArgs]?: unknown } | undefined;
+    readonly launcher?: Known<LauncherArgs>;
+    readonly proxy?: Known<ProxyArgs> | undefined;
     readonly extraCaCertificates?: unknown;
   },
   faults: Fault[],

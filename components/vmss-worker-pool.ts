@@ -13,7 +13,7 @@ import { networkOf } from './azure/network.js';
 import { placeOf } from './azure/place.js';
 import { credentialsOf, launcherBlobOf } from './azure/storage.js';
 import { bootScript } from './bootstrap/script.js';
-import { checkWord } from './checks.js';
+import { checkWord } from './checks/values.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
 import { registryHosts } from './registries.js';
