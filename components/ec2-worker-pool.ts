@@ -3,8 +3,6 @@ import { gzipSync } from 'node:zlib';
 import * as pulumi from '@pulumi/pulumi';
 import { Group } from '@pulumi/aws/autoscaling/group.js';
 import { LaunchTemplate } from '@pulumi/aws/ec2/launchTemplate.js';
-import { getPartitionOutput } from '@pulumi/aws/getPartition.js';
-import { getRegionOutput } from '@pulumi/aws/getRegion.js';
 import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import type { Ec2NativeArgs, Ec2WorkerPoolArgs } from './aws/arguments.js';
@@ -13,6 +11,7 @@ import { endOfLife, lifecycleHook, longestEnd } from './aws/life.js';
 import { imageOf } from './aws/image.js';
 import { missingOnEc2 } from './aws/missing.js';
 import { networkOf } from './aws/network.js';
+import { placeOf } from './aws/place.js';
 import { credentialsOf, launcherObjectOf } from './aws/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
@@ -65,10 +64,13 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       },
       (message) => void pulumi.log.warn(message, this),
     );
-    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
     const invoke: pulumi.InvokeOptions = { parent: this };
-    const { partition } = getPartitionOutput({}, invoke);
-    const { region } = getRegionOutput({}, invoke);
+    const { region, partition, offered } = placeOf({ type, name }, args, plan.machine, invoke);
+    const image = imageOf({ type, name }, args, plan.machine.architecture, partition.name, invoke);
+    const checked = pulumi
+      .all([plan.checked, partition, offered, args.image === undefined ? image.id : null])
+      .apply((): pulumi.Resource[] => []);
+    const options: ChildOptions = { parent: this, dependsOn: checked };
 
     const network = networkOf(name, args, options, invoke);
     const launcher = launcherObjectOf(name, args, plan, { partition, region }, options);
@@ -83,7 +85,6 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       },
       options,
     );
-    const image = imageOf(args, plan.machine.architecture, partition, invoke);
     const settings = pulumi
       .all([
         plan.boot,
@@ -189,7 +190,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       {
         ...options,
         dependsOn: pulumi
-          .output(plan.checked)
+          .output(checked)
           .apply(() => [...access.ready, ...credentials.ready, ...(launcher?.ready ?? [])]),
         ignoreChanges: args.size?.desired === undefined ? ['desiredCapacity'] : [],
         customTimeouts: { delete: longestEnd },
@@ -215,7 +216,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
     this.credentialsArn = credentials.arn;
     this.securityGroupIds = network.securityGroupIds;
     this.launcherVersion = pulumi.output(plan.launcherVersion);
-    this.howToLook = pulumi.interpolate`https://${region}.console.aws.amazon.com/ec2/home?region=${region}#AutoScalingGroupDetails:id=${group.name}
+    this.howToLook = pulumi.interpolate`https://${region}.${partition.console}/ec2/home?region=${region}#AutoScalingGroupDetails:id=${group.name}
 aws autoscaling describe-scaling-activities --region ${region} --auto-scaling-group-name ${group.name}
 aws ec2 get-console-output --region ${region} --latest --output text --instance-id <id>`;
     this.registerOutputs({

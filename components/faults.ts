@@ -2,7 +2,9 @@
 import * as pulumi from '@pulumi/pulumi';
 import type { Fault } from '../protocol/errors.js';
 
-/** Throws one error with all faults, or does nothing. */
+/** Throws one error with all faults, or does nothing when there are none. */
+export function throwFaults(type: string, name: string, faults: readonly [Fault, ...Fault[]]): never;
+export function throwFaults(type: string, name: string, faults: readonly Fault[]): void;
 export function throwFaults(type: string, name: string, faults: readonly Fault[]): void {
   if (faults.length === 0) return;
   const count = faults.length === 1 ? '1 argument is wrong' : `${String(faults.length)} arguments are wrong`;

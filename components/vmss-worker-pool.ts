@@ -10,7 +10,7 @@ import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/
 import { healthPort, machineLife, mayProtectItself, scaleSetLife } from './azure/life.js';
 import { missingOnAzure } from './azure/missing.js';
 import { networkOf } from './azure/network.js';
-import { placeOf } from './azure/place.js';
+import { placeOf, portalOf } from './azure/place.js';
 import { credentialsOf, launcherBlobOf } from './azure/storage.js';
 import { bootScript } from './bootstrap/script.js';
 import { checkWord } from './checks/values.js';
@@ -205,7 +205,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     this.credentialsUri = credentials.uri;
     this.securityGroupId = network.securityGroupId;
     this.launcherVersion = pulumi.output(plan.launcherVersion);
-    this.howToLook = pulumi.interpolate`https://portal.azure.com/#resource${scaleSet.id}/instances
+    this.howToLook = pulumi.interpolate`${portalOf(place.location)}/#resource${scaleSet.id}/instances
 az vmss list-instances --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --output table
 az vmss run-command invoke --resource-group ${place.resourceGroupName} --name ${scaleSet.name} --instance-id <id> --command-id RunShellScript --scripts 'journalctl -t poolwright -u poolwright-boot -u poolwright-launcher'`;
     this.registerOutputs({

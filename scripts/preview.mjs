@@ -43,6 +43,7 @@ const answers = {
   id: 'found-at-deployment',
   rootDeviceName: '/dev/xvda',
   vpcId: 'vpc-of-the-subnet',
+  instanceTypes: ['t3.small'],
   selfLink: 'projects/debian-cloud/global/images/found-at-deployment',
   location: 'westeurope',
   subscriptionId: '00000000-0000-0000-0000-000000000000',

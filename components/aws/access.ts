@@ -5,6 +5,7 @@ import { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
+import type { Partition } from './place.js';
 import type { ChildOptions } from '../plan.js';
 
 /** "Using a custom IAM role" of the guide names these three. */
@@ -15,7 +16,7 @@ const managedPolicies = [
 ];
 
 export interface Needs {
-  readonly partition: pulumi.Input<string>;
+  readonly partition: pulumi.Output<Partition>;
   /** ARNs of secrets that machines read. */
   readonly secrets: readonly pulumi.Input<string>[];
   /** ARN of the launcher's object, or null for the hosted launcher. */
@@ -53,7 +54,7 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
       assumeRolePolicy: pulumi.jsonStringify({
         Version: '2012-10-17',
         Statement: [
-          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: 'ec2.amazonaws.com' } },
+          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: needs.partition.ec2 } },
         ],
       }),
       ...tags,
@@ -64,7 +65,10 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
     (policy) =>
       new RolePolicyAttachment(
         `${name}-${policy}`,
-        { role: role.name, policyArn: pulumi.interpolate`arn:${needs.partition}:iam::aws:policy/${policy}` },
+        {
+          role: role.name,
+          policyArn: pulumi.interpolate`arn:${needs.partition.name}:iam::aws:policy/${policy}`,
+        },
         options,
       ),
   );

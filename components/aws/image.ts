@@ -1,6 +1,7 @@
 // The image of a pool's machines on EC2.
 import * as pulumi from '@pulumi/pulumi';
 import { getAmiOutput } from '@pulumi/aws/ec2/getAmi.js';
+import { throwFaults } from '../faults.js';
 import type { Architecture } from '../launcher-artifact.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
 
@@ -9,6 +10,7 @@ const debianOwner = '136693071363';
 
 /** The image and the name that its disk must have. */
 export function imageOf(
+  component: { readonly type: string; readonly name: string },
   args: Ec2WorkerPoolArgs,
   architecture: Architecture,
   partition: pulumi.Output<string>,
@@ -20,7 +22,7 @@ export function imageOf(
       ? getAmiOutput(
           {
             mostRecent: true,
-            owners: [partition.apply(debianPublisher)],
+            owners: [partition.apply((found) => debianPublisher(component, found))],
             filters: [
               { name: 'name', values: [`debian-12-${architecture === 'arm64' ? 'arm64' : 'amd64'}-*`] },
             ],
@@ -32,10 +34,11 @@ export function imageOf(
 }
 
 /** Owner of the images; the machine's bootstrap needs one that is known. */
-export function debianPublisher(partition: string): string {
+export function debianPublisher(
+  { type, name }: { readonly type: string; readonly name: string },
+  partition: string,
+): string {
   if (partition === 'aws') return debianOwner;
-  throw new pulumi.InputPropertyError({
-    propertyPath: 'image',
-    reason: `is missing, and there is no official Debian image known in the partition ${partition}. Give an image with systemd and apt-get or dnf`,
-  });
+  const reason = `is missing, and there is no official Debian image known in the partition ${partition}. Give an image with systemd and apt-get or dnf`;
+  return throwFaults(type, name, [{ path: 'image', reason }]);
 }

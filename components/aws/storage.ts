@@ -10,6 +10,7 @@ import { Secret } from '@pulumi/aws/secretsmanager/secret.js';
 import { SecretVersion } from '@pulumi/aws/secretsmanager/secretVersion.js';
 import type { ChildOptions, PoolPlan } from '../plan.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
+import type { Place } from './place.js';
 
 export interface LauncherObject {
   readonly url: pulumi.Output<string>;
@@ -24,19 +25,16 @@ export function launcherObjectOf(
   name: string,
   args: Ec2WorkerPoolArgs,
   { artifact, machine }: PoolPlan,
-  cloud: { readonly partition: pulumi.Input<string>; readonly region: pulumi.Input<string> },
+  { partition, region }: Pick<Place, 'partition' | 'region'>,
   options: ChildOptions,
 ): LauncherObject | null {
   const { binaryLocation, binarySha256, distribution } = args.launcher ?? {};
   if (distribution === 'hosted') return null;
   if (artifact === null) {
     const place = pulumi.output(binaryLocation).apply((location) => parseLocation(location ?? ''));
-    const suffix = pulumi
-      .output(cloud.partition)
-      .apply((partition) => (partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'));
     return {
-      url: pulumi.interpolate`https://${place.bucket}.s3.${cloud.region}.${suffix}/${place.key}`,
-      arn: pulumi.interpolate`arn:${cloud.partition}:s3:::${place.bucket}/${place.key}`,
+      url: pulumi.interpolate`https://${place.bucket}.s3.${region}.${partition.domain}/${place.key}`,
+      arn: pulumi.interpolate`arn:${partition.name}:s3:::${place.bucket}/${place.key}`,
       sha256: pulumi.output(binarySha256).apply((sha256) => sha256 ?? ''),
       ready: [],
     };

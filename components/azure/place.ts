@@ -1,5 +1,5 @@
-// In which group, region and with which tags the resources of a pool on Azure are made.
-import type * as pulumi from '@pulumi/pulumi';
+// In which group, region and with which tags the resources of a pool on Azure are made, and which of Azure's clouds it is.
+import * as pulumi from '@pulumi/pulumi';
 import { getResourceGroupOutput } from '@pulumi/azure-native/resources/getResourceGroup.js';
 import type { VmssWorkerPoolArgs } from './arguments.js';
 
@@ -16,4 +16,13 @@ export function placeOf(args: VmssWorkerPoolArgs, invoke: pulumi.InvokeOptions):
     location: location ?? getResourceGroupOutput({ resourceGroupName }, invoke).location,
     ...(tags === undefined ? {} : { tags }),
   };
+}
+
+/** Address of the portal: the regions of Azure's other clouds are named after them. */
+export function portalOf(location: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(location).apply((name) => {
+    const region = name.toLowerCase().replaceAll(' ', '');
+    if (/^us(gov|dod)/.test(region)) return 'https://portal.azure.us';
+    return region.startsWith('china') ? 'https://portal.azure.cn' : 'https://portal.azure.com';
+  });
 }

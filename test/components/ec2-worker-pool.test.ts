@@ -2,10 +2,9 @@ import { gunzipSync } from 'node:zlib';
 import * as pulumi from '@pulumi/pulumi';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Ec2WorkerPoolArgs } from '../../components/aws/arguments.js';
-import { debianPublisher } from '../../components/aws/image.js';
 import { heartbeatTimeout } from '../../components/aws/life.js';
 import { Ec2WorkerPool } from '../../components/ec2-worker-pool.js';
-import { aws, states } from './support/aws.js';
+import { answersIn, aws, states } from './support/aws.js';
 import { deploy, unknownOutput, valueOf, type Deployment } from './support/deployment.js';
 import { deployElsewhere } from './support/elsewhere.js';
 import { poolCredentials } from './support/pool-credentials.js';
@@ -243,9 +242,60 @@ describe('a pool on EC2', () => {
     expect(resources.length).toBeGreaterThan(10);
   });
 
-  it('asks for an image where Debian publishes none', () => {
-    expect(debianPublisher('aws')).toBe('136693071363');
-    expect(() => debianPublisher('aws-cn')).toThrow(/no official Debian image known in the partition aws-cn/);
+  it.each([
+    ['aws', 'ec2.amazonaws.com', 'eu-west-1.console.aws.amazon.com', 's3.eu-west-1.amazonaws.com/'],
+    ['aws-cn', 'ec2.amazonaws.com.cn', 'eu-west-1.console.amazonaws.cn', 's3.eu-west-1.amazonaws.com.cn/'],
+    [
+      'aws-us-gov',
+      'ec2.amazonaws.com',
+      'eu-west-1.console.amazonaws-us-gov.com',
+      's3.eu-west-1.amazonaws.com/',
+    ],
+  ])('has the names of its partition: %s', async (partition, ec2, console, bucket) => {
+    let pool: Ec2WorkerPool | undefined;
+    const launcher = {
+      distribution: 'selfHosted',
+      binaryLocation: 's3://downloads/bin/launcher',
+      binarySha256: 'a'.repeat(64),
+    };
+    const deployment = await deploy(
+      () => (pool = new Ec2WorkerPool('builds', { ...least(), image: 'ami-own', launcher })),
+      { states, answers: answersIn(partition) },
+    );
+    expect(JSON.parse(deployment.one('Role').inputs['assumeRolePolicy'] as string)).toMatchObject({
+      Statement: [{ Principal: { Service: ec2 } }],
+    });
+    for (const { inputs } of deployment.resources.filter(({ type }) =>
+      type.endsWith(':RolePolicyAttachment'),
+    ))
+      expect(inputs['policyArn']).toMatch(`arn:${partition}:iam::aws:policy/`);
+    expect(statementsOf(deployment)[1]?.Resource).toBe(`arn:${partition}:s3:::downloads/bin/launcher`);
+    expect(scriptOf(deployment)).toContain(`LAUNCHER_URL='https://downloads.${bucket}bin/launcher'`);
+    expect((await valueOf(pool!.howToLook)).value).toContain(`https://${console}/ec2/home?region=eu-west-1`);
+  });
+
+  it.each([
+    ['image: is missing, and there is no official Debian image', { partition: 'aws-cn' }, {}],
+    ['in the partition aws-us-gov. Give an image', { partition: 'aws-us-gov' }, {}],
+    ['provider: is of the partition aws-iso,', { partition: 'aws-iso' }, { image: 'ami-own' }],
+    ['t3.small, the default for x86_64, is not offered in eu-west-1', { instanceTypes: [] }, {}],
+    ['t4g.small, the default for arm64, is not offered', { instanceTypes: [] }, { architecture: 'arm64' }],
+  ])('makes nothing where it cannot be: %s', async (said, answers, more) => {
+    const { made, failed, message } = await deployElsewhere('late-fault.mjs', {
+      ...credentials,
+      answers: JSON.stringify(answers),
+      arguments: JSON.stringify(more),
+    });
+    expect(failed).toBe(true);
+    expect(message).toContain(said);
+    expect(made).toEqual(['workerpools:index:Ec2WorkerPool']);
+  });
+
+  it('asks nobody about a machine type that was chosen', async () => {
+    const answers: typeof aws.answers = (token, inputs) =>
+      token.includes('getInstanceTypeOfferings') ? { instanceTypes: [] } : aws.answers(token, inputs);
+    const deployment = await make({ ...least(), machineType: 'm7g.large' }, { states, answers });
+    expect(deployment.one('LaunchTemplate').inputs['instanceType']).toBe('m7g.large');
   });
 
   it('makes nothing when a key that is known late does not belong to the token', async () => {

@@ -61,7 +61,7 @@ describe('the package', () => {
         const made = [];
         await pulumi.runtime.setMocks({
           newResource({ type, name, inputs }) { made.push(type); return { id: name, state: inputs }; },
-          call: () => ({ partition: 'aws', region: 'eu-west-1', id: 'ami', rootDeviceName: '/dev/xvda', vpcId: 'vpc' }),
+          call: () => ({ partition: 'aws', region: 'eu-west-1', id: 'ami', rootDeviceName: '/dev/xvda', vpcId: 'vpc', instanceTypes: ['t3.small'] }),
         });
         const { Ec2WorkerPool } = await import(${JSON.stringify(entry)});
         const pool = new Ec2WorkerPool('builds', { credentials: 'arn:aws:secretsmanager:r:1:secret:s', subnetIds: ['s'] });

@@ -216,6 +216,18 @@ describe('a pool on Azure', () => {
     expect(await valueOf(pool!.howToLook)).toMatchObject({ secret: false });
   });
 
+  it.each([
+    [undefined, 'https://portal.azure.com/#resource/'],
+    ['USGov Virginia', 'https://portal.azure.us/#resource/'],
+    ['usdodcentral', 'https://portal.azure.us/#resource/'],
+    ['chinanorth3', 'https://portal.azure.cn/#resource/'],
+  ])("is looked at in the portal of its region's cloud: %s", async (location, portal) => {
+    let pool: VmssWorkerPool | undefined;
+    const place = location === undefined ? {} : { location };
+    await deploy(() => (pool = new VmssWorkerPool('builds', { ...least(), ...place })), azure);
+    expect((await valueOf(pool!.howToLook)).value).toContain(portal);
+  });
+
   it('is previewed when token and key are not known yet', async () => {
     const { resources } = await make(
       { ...least(), token: unknownOutput<string>(), privateKey: unknownOutput<string>() },

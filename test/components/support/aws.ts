@@ -25,7 +25,7 @@ export const states: States = (type, name) => {
 
 export const answersIn =
   (partition: string): Answers =>
-  (token) => {
+  (token, { filters }) => {
     switch (token) {
       case 'aws:index/getPartition:getPartition':
         return { partition };
@@ -33,6 +33,8 @@ export const answersIn =
         return { region: 'eu-west-1' };
       case 'aws:ec2/getAmi:getAmi':
         return { id: 'ami-debian', rootDeviceName: '/dev/xvda' };
+      case 'aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings':
+        return { instanceTypes: (filters as [{ values: string[] }])[0].values };
       case 'aws:ec2/getVpc:getVpc':
         return { id: 'vpc-default' };
       case 'aws:ec2/getSubnets:getSubnets':

@@ -1,4 +1,5 @@
-// A pool whose token and key come late, as outputs, from the environment.
+// A pool whose token and key come late, as outputs, from the environment; `answers` and `arguments` there are JSON that
+// replaces the cloud's answers to look-ups and adds to the pool's arguments.
 import process from 'node:process';
 import * as pulumi from '@pulumi/pulumi';
 
@@ -13,6 +14,8 @@ await pulumi.runtime.setMocks({
     id: 'ami',
     rootDeviceName: '/dev/xvda',
     vpcId: 'vpc',
+    instanceTypes: ['t3.small'],
+    ...JSON.parse(process.env['answers'] ?? '{}'),
   }),
 });
 const { Ec2WorkerPool } = await import('../../../dist/components/ec2-worker-pool.js');
@@ -20,5 +23,6 @@ new Ec2WorkerPool('builds', {
   token: pulumi.secret(process.env['token'] ?? ''),
   privateKey: pulumi.secret(process.env['privateKey'] ?? ''),
   subnetIds: ['subnet-1'],
+  ...JSON.parse(process.env['arguments'] ?? '{}'),
 });
 await pulumi.runtime.disconnect();
