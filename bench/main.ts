@@ -15,6 +15,9 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   seal: () => import('./seal.js'),
   logs: () => import('./logs.js'),
   workers: () => import('./workers.js'),
+  imports: () => import('./imports.js'),
+  previews: () => import('./previews.js'),
+  weights: () => import('./weights.js'),
 };
 
 async function main(words: readonly string[]): Promise<number> {
