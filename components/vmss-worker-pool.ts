@@ -126,13 +126,14 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         virtualMachineProfile: {
           osProfile: {
             computerNamePrefix: shortName(name, 9),
-            adminUsername: 'operator',
+            // Made by useradd, which refuses a name that is a group of the image already, such as Debian's `operator`.
+            adminUsername: 'poolwright',
             customData: script.apply((text) => Buffer.from(text).toString('base64')),
             linuxConfiguration: {
               disablePasswordAuthentication: true,
               ssh: {
                 publicKeys: [
-                  { path: '/home/operator/.ssh/authorized_keys', keyData: ownKey ?? keyOfNobody() },
+                  { path: '/home/poolwright/.ssh/authorized_keys', keyData: ownKey ?? keyOfNobody() },
                 ],
               },
             },
