@@ -25,6 +25,7 @@ const native: Names<MigNativeArgs> = {
   zones: true,
   serviceAccountEmail: true,
   networkTags: true,
+  diskType: true,
   kmsKeyName: true,
 };
 const names: OwnNames<MigWorkerPoolArgs> = {

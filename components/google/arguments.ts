@@ -22,6 +22,8 @@ export interface MigNativeArgs {
   serviceAccountEmail?: Input<string>;
   /** Network tags of the machines. */
   networkTags?: Input<Input<string>[]>;
+  /** Type of the disks. Default: `hyperdisk-balanced` for C4, C4A and N4, which take no other, else `pd-balanced`. */
+  diskType?: Input<string>;
   /** Customer-managed key of the disks: `projects/P/locations/L/keyRings/R/cryptoKeys/K`. */
   kmsKeyName?: Input<string>;
 }

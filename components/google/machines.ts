@@ -33,6 +33,7 @@ export function templateOf(
           autoDelete: true,
           sourceImage: image,
           diskSizeGb: plan.diskSizeGb,
+          diskType: args.google?.diskType ?? diskTypeOf(machineType),
           ...(kmsKey === undefined ? {} : { diskEncryptionKey: { kmsKeySelfLink: kmsKey } }),
         },
       ],
@@ -47,7 +48,8 @@ export function templateOf(
         'block-project-ssh-keys': 'true',
         'serial-port-enable': 'FALSE',
       },
-      ...(architecture === 'arm64'
+      // An image of the user's may not be made for it.
+      ...(architecture === 'arm64' || args.image !== undefined
         ? {}
         : {
             shieldedInstanceConfig: {
@@ -72,6 +74,11 @@ export function templateOf(
     },
     { ...options, ignoreChanges: plan.pinImage ? ['disks[0].sourceImage'] : [] },
   );
+}
+
+/** The fourth series has Hyperdisk only (Compute Engine, "Machine families resource and comparison guide"). */
+function diskTypeOf(machineType: string): string {
+  return /^(c4|c4a|n4)-/.test(machineType) ? 'hyperdisk-balanced' : 'pd-balanced';
 }
 
 /** The machine may end in order before it is stopped or deleted: the launcher finishes its run. Not for spot machines. */

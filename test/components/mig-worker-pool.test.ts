@@ -68,6 +68,23 @@ describe('a pool on Google Cloud', () => {
     expect(deployment.one('Bucket').inputs['publicAccessPrevention']).toBe('enforced');
   });
 
+  it('shields machines of the default image only', async () => {
+    const deployment = await make({ ...least(), image: 'projects/p/global/images/own' });
+    expect(deployment.one('InstanceTemplate').inputs).not.toHaveProperty('shieldedInstanceConfig');
+  });
+
+  it.each([
+    ['e2-medium', 'pd-balanced'],
+    ['c3-standard-4', 'pd-balanced'],
+    ['n4-standard-2', 'hyperdisk-balanced'],
+    ['c4-standard-2', 'hyperdisk-balanced'],
+  ])('gives %s a disk that it takes', async (machineType, diskType) => {
+    const typeIn = async (args: MigWorkerPoolArgs) =>
+      ((await make(args)).one('InstanceTemplate').inputs['disks'] as { diskType: string }[])[0]?.diskType;
+    expect(await typeIn({ ...least(), machineType })).toBe(diskType);
+    expect(await typeIn({ ...least(), machineType, google: { diskType: 'pd-ssd' } })).toBe('pd-ssd');
+  });
+
   it('keeps token and key as secrets, out of metadata and of everything else', async () => {
     const deployment = await make(least());
     expect(deployment.one('SecretVersion').inputs['secretData']).toMatch(/^\[secret\] \{"SPACELIFT_TOKEN":/);
