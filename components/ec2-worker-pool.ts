@@ -260,6 +260,8 @@ function checkNative(args: Ec2WorkerPoolArgs, architecture: string, faults: Faul
 /** As EC2 takes it: the machine's own first program unpacks it. */
 function compressed(script: string): string {
   const bytes = gzipSync(script, { level: 9 });
+  // The deployer's operating system (RFC 1952, "OS"): unknown, or the pool would roll when deployers alternate.
+  bytes[9] = 0xff;
   if (bytes.length <= userDataLimit) return bytes.toString('base64');
   throw new pulumi.InputPropertyError({
     propertyPath: 'launcher',

@@ -62,6 +62,11 @@ describe('a pool on EC2', () => {
     expect(resources.slice(1).map(({ parent }) => parent)).toEqual(resources.slice(1).map(() => 'builds'));
   });
 
+  it('has user data that does not tell the operating system of the deployer', async () => {
+    const { userData } = (await make(least())).one('LaunchTemplate').inputs as { userData: string };
+    expect(Buffer.from(userData, 'base64')[9]).toBe(0xff);
+  });
+
   it('starts only machines that ask for metadata with a token and keep it from containers', async () => {
     const template = (await make(least())).one('LaunchTemplate');
     expect(template.inputs['metadataOptions']).toMatchObject({
