@@ -98,7 +98,9 @@ export function credentialsOf(
     `${name}-credentials`,
     {
       ...place,
-      vaultName: nameOf(name, place, options),
+      // A deleted vault keeps its name for the days of soft delete, so each life of the pool has one of its own: its
+      // identity's.
+      vaultName: nameOf(name, place, options, [principalId]),
       properties: {
         tenantId,
         sku: { family: 'A', name: 'standard' },
@@ -133,6 +135,11 @@ export function credentialsOf(
   return { uri: pulumi.unsecret(secret.properties.secretUri), version, ready: [secret, reader] };
 }
 
-function nameOf(name: string, { resourceGroupName }: Place, { parent }: ChildOptions): pulumi.Output<string> {
-  return globalName(name, [getClientConfigOutput({ parent }).subscriptionId, resourceGroupName]);
+function nameOf(
+  name: string,
+  { resourceGroupName }: Place,
+  { parent }: ChildOptions,
+  more: readonly pulumi.Input<string>[] = [],
+): pulumi.Output<string> {
+  return globalName(name, [getClientConfigOutput({ parent }).subscriptionId, resourceGroupName, ...more]);
 }

@@ -82,6 +82,25 @@ describe('a pool on Azure', () => {
     expect(deployment.one('StorageAccount').inputs).toMatchObject({ allowBlobPublicAccess: false });
   });
 
+  it('has a vault of another name in each of its lives, since a deleted one keeps its name for days', async () => {
+    const vaultOf = async (principalId: string) => {
+      const { answers, states } = azure;
+      const clouds = {
+        answers,
+        states: (...[type, name, inputs]: Parameters<typeof states>) => ({
+          ...states(type, name, inputs),
+          ...(type.endsWith(':UserAssignedIdentity') ? { principalId } : {}),
+        }),
+      };
+      const deployment = await deploy(() => new VmssWorkerPool('builds', least()), clouds);
+      return deployment.one('Vault').inputs['vaultName'];
+    };
+    const first = await vaultOf('first');
+    expect(first).toMatch(/^[a-z][a-z0-9]{2,23}$/);
+    expect(await vaultOf('first')).toBe(first);
+    expect(await vaultOf('second')).not.toBe(first);
+  });
+
   it('lets its identity read one secret and one container, and nothing else', async () => {
     const { resources } = await make(least());
     const grants = resources.filter(({ type }) => type.endsWith(':RoleAssignment'));
