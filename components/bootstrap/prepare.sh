@@ -27,11 +27,21 @@ exported=/run/poolwright-startup.env
 if [ -n "$STARTUP_SCRIPT" ] && [ ! -e "$exported" ]; then
   say 'start-up script'
   retry 'reading the start-up script' fetch_secret "$STARTUP_SCRIPT" "$WORK/script"
+  # The trap is for scripts that `exit`, the last line for those with an EXIT trap of their own.
+  # No `||` after the dot: it would switch off the `set -e` of the script.
   # shellcheck disable=SC2016 # for the inner shell
-  bash -c '. "$1"; env -0 >"$2"' startup "$WORK/script" "$WORK/after" 2>"$WORK/problem" >/dev/null ||
+  bash -c '
+    trap "case \$? in 0) env -0 >\"$1\" || exit 1 ;; esac" EXIT
+    _after=$1
+    . "$2"
+    case $? in 0) env -0 >"$_after" ;; *) exit ;; esac
+  ' startup "$WORK/after" "$WORK/script" 2>"$WORK/problem" >/dev/null ||
     fail "the start-up script ended with an error: $(problem)"
+  [ -e "$WORK/after" ] || fail 'the start-up script has an EXIT trap of its own and ended by exit: its exports are lost'
   env -0 | sort -z >"$WORK/before"
-  sort -z "$WORK/after" | comm -z -13 "$WORK/before" - | grep -zvE '^(_|SHLVL|PWD|OLDPWD)=' >"$exported.new" || true
+  # 1: it exports nothing.
+  sort -z "$WORK/after" | comm -z -13 "$WORK/before" - |
+    { grep -zvE '^(_|SHLVL|PWD|OLDPWD)=' || [ $? = 1 ]; } >"$exported.new"
   if [ "$RUN_AS" != root ]; then chown 1983 "$exported.new"; fi
   chmod 400 "$exported.new"
   mv "$exported.new" "$exported"
