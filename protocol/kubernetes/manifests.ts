@@ -1,4 +1,4 @@
-// The objects that put the pool controller into a cluster: one source for plain manifests, the chart and the component.
+// The objects that put the pool controller into a cluster, as plain manifests, and those that protect its run pods.
 import { definitions } from './definitions.js';
 import { group, labels } from './names.js';
 
@@ -222,7 +222,9 @@ export function disruptionBudget(name: string, namespace: string): Manifest {
     kind: 'PodDisruptionBudget',
     metadata: { name: `${name}-worker-pdb`, namespace },
     spec: {
-      minAvailable: '100%',
+      // All of them. Not '100%': the owners of these pods have no scale, and then only a number counts (Kubernetes,
+      // "Specifying a Disruption Budget for your Application", arbitrary workloads).
+      minAvailable: 2_147_483_647,
       selector: { matchExpressions: [{ key: labels.workerPool, operator: 'Exists' }] },
     },
   };
