@@ -8,6 +8,7 @@ import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
+import type { Executor, LauncherLife } from './executors/executor.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { endLife } from './life.js';
 import { createLog, type Log, type LogFields } from './log.js';
@@ -53,12 +54,17 @@ export async function run(version: string): Promise<void> {
   const log = logWith({ worker: life.id });
   let stopCleaning: () => void = () => undefined;
   // A run that cannot be gone on with yet, as when the engine does not answer, is left for the next start.
-  let over = left === undefined;
+  let over = left === undefined && !again;
+  let started: Executor | undefined;
   let surroundings: Surroundings | undefined;
   let report: StatusReport | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
-    if (again && left === undefined) await executor.sweep([life]);
+    started = executor;
+    if (again && left === undefined) {
+      await executor.sweep([life]);
+      over = true;
+    }
     stopCleaning = cleanUp(settings.stateDirectory, { executor, clock, log });
     const { token, privateKey, metadata } = settings;
     const authorities = () => trustedCertificates(token.authorities, process.env);
@@ -146,6 +152,7 @@ export async function run(version: string): Promise<void> {
         log,
         folder: life.folder,
         makeRoom: () => makeRoom(life.folder, executor, log),
+        sweep: () => executor.sweep([life]),
         environment: process.env,
         greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
         onBegun,
@@ -164,8 +171,21 @@ export async function run(version: string): Promise<void> {
     surroundings?.close();
     stopCleaning();
     await report?.settled();
-    if (over) await endLife(life);
+    if (over) await endSwept(life, started, log);
   }
+}
+
+/** Removes the life's folder once nothing runs that was started in it; else the next launcher has to find it. */
+async function endSwept(life: LauncherLife, executor: Executor | undefined, log: Log): Promise<void> {
+  try {
+    await executor?.sweep([life]);
+  } catch (error) {
+    log.error(
+      `What this worker started may not have ended (${messageOf(error)}). The next launcher sees to it.`,
+    );
+    return;
+  }
+  await endLife(life);
 }
 
 /** Throws INVALID_SETTINGS, UNSUPPORTED. */

@@ -27,6 +27,8 @@ export interface AttemptDependencies extends StageDependencies {
   readonly folder: string;
   /** Sees to it that there is room for a run. Throws DISK_FULL. */
   readonly makeRoom?: () => Promise<void>;
+  /** Ends whatever earlier processes of this worker's life have started. Default: there is nothing. */
+  readonly sweep?: () => Promise<unknown>;
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
   /** Number of the last record that others have sent in this attempt. Default: 0. */
@@ -148,7 +150,23 @@ export function startAttempt(
     } finally {
       api.close();
       await record?.close();
-      await removeFolder(folder);
+      if (await nothingLeft()) await removeFolder(folder);
+    }
+  }
+
+  /** Whether no step runs on that an earlier process started: this one may have been dropped before it took it over. */
+  async function nothingLeft(): Promise<boolean> {
+    if (past.processes === 0) return true;
+    try {
+      await deps.sweep?.();
+      return true;
+    } catch (error) {
+      log.error(
+        `What an earlier launcher process started for run ${run} could not be ended: ${messageOf(error)}. ` +
+          `Its folder ${attemptFolder(deps.folder, assignment)} is kept, so that this is tried again.`,
+        { run },
+      );
+      return false;
     }
   }
 
