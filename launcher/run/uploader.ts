@@ -31,14 +31,28 @@ export function startUploader(options: UploaderOptions): Uploader {
   const { spool, api, log, signal, after = 0, resumed = false, onStale } = options;
   let acknowledged = after;
 
+  const ask = (): Promise<number> => api.sendSpool(Buffer.alloc(0), signal);
+
   async function send(): Promise<void> {
-    if (resumed) acknowledged = await api.sendSpool(Buffer.alloc(0), signal);
+    if (resumed) acknowledged = await ask();
+    /** What it was set back to when records came with a gap before them; a second time must get further. */
+    let setBack = -1;
     for (;;) {
       const batch = await spool.next(acknowledged);
       if (batch === undefined) return;
-      const answered = await api.sendSpool(batch.body, signal);
-      // Never beyond what was sent, whatever the answer: a record is dropped only when it is known to be there.
-      acknowledged = Math.min(Math.max(acknowledged, answered), batch.last);
+      try {
+        const answered = await api.sendSpool(batch.body, signal);
+        // Never beyond what was sent, whatever the answer: a record is dropped only when it is known to be there.
+        acknowledged = Math.min(Math.max(acknowledged, answered), batch.last);
+      } catch (error) {
+        if (!(error instanceof PoolwrightError) || error.code !== 'OUT_OF_SEQUENCE') throw error;
+        const stored = await ask();
+        // Below `after` there is nothing here to send.
+        if (stored <= setBack || stored < after) throw error;
+        log.warn(`The control plane has records up to ${String(stored)} only; sending from there again.`);
+        setBack = stored;
+        acknowledged = stored;
+      }
     }
   }
 
