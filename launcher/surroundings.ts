@@ -89,6 +89,8 @@ export async function createSurroundings(options: {
     }),
     attach(attached) {
       launcher = attached;
+      // What a launcher that was killed has left, unless this one goes on with its run.
+      if (!attached.busy) guard?.release();
       if (machine !== null) attendance = attend({ machine, launcher: attached, clock, log });
     },
     async finish() {

@@ -11,7 +11,7 @@ import { RefusedError, type ScaleInProtection } from './notice.js';
 export interface Guard {
   /** A run comes. Resolves when the machine is protected, or when that failed once or takes longer than some seconds. */
   protect(): Promise<void>;
-  /** The run is over. */
+  /** There is no run, or no more. */
   release(): void;
   /** Resolves when the machine is not protected any more, or after some seconds. */
   close(): Promise<void>;
@@ -32,7 +32,8 @@ const times = { patience: 5_000, farewell: 5_000, retryBase: 2_000, retryCeiling
 
 export function createGuard({ protection, marker, clock, random, log }: GuardOptions): Guard {
   let wanted = false;
-  // A launcher that was killed may have left the protection behind.
+  // A launcher that was killed may have left the protection behind. Its run may be gone on with: so it stays until
+  // somebody who knows says `release`.
   let actual: boolean | 'unknown' = existsSync(marker) ? 'unknown' : false;
   let working: Promise<void> | undefined;
   let complaint = '';
@@ -93,7 +94,6 @@ export function createGuard({ protection, marker, clock, random, log }: GuardOpt
     cancel();
   }
 
-  if (actual === 'unknown') void want(false);
   return {
     async protect() {
       const tried = new Promise<void>((resolve) => {

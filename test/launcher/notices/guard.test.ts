@@ -138,10 +138,22 @@ describe('a machine', () => {
   it('takes off what a launcher that was killed has left', async () => {
     await writeFile(marker, '');
     const own = guard();
+    own.release();
     await asks(1);
     await own.close();
     expect(asked).toEqual([false]);
     expect(existsSync(marker)).toBe(false);
+  });
+
+  it('stays protected while the run of a launcher that was killed goes on', async () => {
+    await writeFile(marker, '');
+    const own = guard();
+    await own.protect();
+    expect(asked).toEqual([true]);
+    own.release();
+    await asks(2);
+    await own.close();
+    expect(asked).toEqual([true, false]);
   });
 
   it('ends in time when the cloud does not take the protection off, and says that it is left', async () => {
