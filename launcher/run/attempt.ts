@@ -156,16 +156,12 @@ export function startAttempt(
 
   /** Whether no step runs on that an earlier process started: this one may have been dropped before it took it over. */
   async function nothingLeft(): Promise<boolean> {
-    if (past.processes === 0) return true;
     try {
-      await deps.sweep?.();
+      if (past.processes > 0) await deps.sweep?.();
       return true;
     } catch (error) {
-      log.error(
-        `What an earlier launcher process started for run ${run} could not be ended: ${messageOf(error)}. ` +
-          `Its folder ${attemptFolder(deps.folder, assignment)} is kept, so that this is tried again.`,
-        { run },
-      );
+      const text = `What the launcher before had started for run ${run} could not be ended: ${messageOf(error)}.`;
+      log.error(`${text} The run's folder is kept, so that the next one tries again.`, { run });
       return false;
     }
   }

@@ -30,8 +30,8 @@ const entrySchema = z.discriminatedUnion('k', [
   z.object({ k: z.literal('step'), step: z.int().min(1) }),
   /** A step has succeeded, and all its output is in the spool. */
   z.object({ k: z.literal('ended'), step: z.int().min(1), changes: changesSchema.nullable() }),
-  /** The spool is about to be written up to this record. */
-  z.object({ k: z.literal('spool'), n: z.int().min(1), mark: markSchema.nullable() }),
+  /** The spool is about to be written up to this record, or was found to be; 0 for none. */
+  z.object({ k: z.literal('spool'), n: z.int().min(0), mark: markSchema.nullable() }),
 ]);
 export type RecordEntry = z.infer<typeof entrySchema>;
 

@@ -34,9 +34,10 @@ export async function recoverSpool(handle: FileHandle, past: Past['spooled'], fi
     if (record.k !== 'log') records.push(record);
   }
   const last = ends.at(-1) ?? start;
-  const whole = past.findLast(({ n }) => n <= last.number) ?? { n: 0, mark: null as OutputMark | null };
+  const known = past.findLast(({ n }) => n <= last.number);
+  const whole = known ?? { n: 0, mark: null as OutputMark | null };
   const end = ends[whole.n];
-  if (end === undefined || (whole.n === 0 && past.length > 1)) {
+  if (end === undefined || (known === undefined && past.length > 1)) {
     throw new PoolwrightError(
       'INTERNAL',
       `The spool of the run has ${String(last.number)} records, and fewer than were noted.`,

@@ -91,6 +91,17 @@ export async function openSpool(options: SpoolOptions): Promise<Spool & { readon
   let closed = false;
   let failure: Error | undefined;
   let mark: OutputMark | null = recovered.mark;
+  // What is there is noted anew: the last two notes might both be of writes that never happened, one in each process.
+  if (past.length > 0) await noteFound();
+
+  async function noteFound(): Promise<void> {
+    try {
+      await note(written.number, mark);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
 
   function lineOf(entry: Entry): string {
     last += 1;

@@ -168,6 +168,47 @@ describe('a spool that is opened again', () => {
     );
   });
 
+  it.each([0, 1])(
+    'goes on after two kills, each between a note and its write, with %i records',
+    async (there) => {
+      const path = join(await temporaryFolder(), 'spool.ndjson');
+      const noted: { n: number; mark: null }[] = [];
+      let dies = false;
+      const note = (n: number) => {
+        noted.push({ n, mark: null });
+        // What follows the note in that process does not happen any more.
+        return dies ? Promise.reject(new Error('killed')) : Promise.resolve();
+      };
+      const reopened = () => openSpool({ path, now: () => 1, note, past: noted.slice(-2) });
+      for (let kills = 0; kills < 3; kills += 1) {
+        dies = false;
+        const spool = await reopened();
+        expect(spool.last).toBe(kills === 0 ? 0 : there);
+        if (kills === 0 && there > 0) spool.add({ k: 'state', s: 'PREPARING' });
+        await spool.settled();
+        dies = true;
+        for (let more = 0; more < 3 - kills; more += 1) spool.add({ k: 'log', s: 'PREPARING', m: 'lost' });
+        await spool.finish();
+        await spool.close();
+      }
+      dies = false;
+      const last = await reopened();
+      expect(last.last).toBe(there);
+      await last.close();
+    },
+  );
+
+  it('is refused when more is missing than the last write', async () => {
+    const path = join(await temporaryFolder(), 'spool.ndjson');
+    const note = () => Promise.resolve();
+    await (await openSpool({ path, now: () => 1, note })).close();
+    const past = [
+      { n: 2, mark: null },
+      { n: 4, mark: null },
+    ];
+    await expect(openSpool({ path, now: () => 1, note, past })).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
   it('knows the state that was entered last, and whether there is a result', async () => {
     const path = join(await temporaryFolder(), 'spool.ndjson');
     const noted: { n: number; mark: null }[] = [];
