@@ -10,7 +10,7 @@ import { unauthorized } from '../access/api-keys.js';
 import type { RunGrant, Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 import { acceptRun, assertReporting, beginRun, rejectRun } from '../runs/attempts.js';
-import { applyRecords } from '../runs/records.js';
+import { applyRecords, applyStored } from '../runs/records.js';
 import type { LogLine } from '../store/log-file.js';
 import type { LogStore } from '../store/logs.js';
 import type { ObjectStore } from '../store/objects.js';
@@ -70,7 +70,9 @@ export function workerApiRoutes({
     const grant = c.get('grant');
     const lines = parseLines(await readBody(c, limits.spoolBatch));
     const records = lines.map(({ record }) => record);
-    await assertReporting(context, grant, records.at(-1)?.n ?? 0);
+    const row = await assertReporting(context, grant, records.at(-1)?.n ?? 0);
+    // The worker will send only what comes after the answer: what is stored has to count by then.
+    if (lines.length === 0) await applyStored(context, logs, grant, row);
     // The log first: a state or result counts only when every line before it is kept.
     const acknowledged = await logs.append(grant.run, grant.attempt, lines);
     await applyRecords(context, grant.run, grant.attempt, grant.worker, records);

@@ -3,6 +3,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState } from '../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../protocol/worker-api.js';
 import type { Context, Tx } from '../context.js';
+import type { LogStore } from '../store/logs.js';
 import type { RunRow } from '../store/schema.js';
 import { lockAttempt } from './attempts.js';
 import { changeRun, tell, type RunChange } from './change.js';
@@ -40,6 +41,23 @@ export async function applyRecords(
     return [settled, ...followers, ...(await triggerReconciliation(tx, context, settled))];
   });
   for (const row of rows) tell(context, row);
+}
+
+/**
+ * Applies what is stored of an attempt and does not count yet, as when the control plane was killed between the two.
+ * Throws as `applyRecords` does.
+ */
+export async function applyStored(
+  context: Context,
+  logs: Pick<LogStore, 'read'>,
+  { run, attempt, worker }: { readonly run: string; readonly attempt: number; readonly worker: string },
+  { applied_number: applied }: Pick<RunRow, 'applied_number'>,
+): Promise<void> {
+  const telling: SpoolRecord[] = [];
+  for await (const stored of logs.read(run, { attempt, number: applied })) {
+    if (stored.attempt === attempt && stored.record.k !== 'log') telling.push(stored.record);
+  }
+  await applyRecords(context, run, attempt, worker, telling);
 }
 
 /** Where the stack or the run itself needs nobody to confirm, the run is on record as unconfirmed first all the same. */
