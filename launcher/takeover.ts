@@ -1,7 +1,7 @@
 // What a launcher does at its start with what launchers left that were killed: goes on with one run, and cleans up.
 import { ulid } from 'ulid';
 import type { KeyObject } from 'node:crypto';
-import { messageOf } from '../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import type { Assignment } from '../protocol/messages.js';
 import type { Clock } from './clock.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
@@ -36,10 +36,20 @@ const patience = 15_000;
 export async function takeLife(stateDirectory: string, privateKey: KeyObject, log: Log): Promise<Takeover> {
   for (const dead of await deadLives(stateDirectory)) {
     const [attempt] = dead.attempts;
-    if (attempt === undefined || !(await claimLife(dead))) continue;
+    if (attempt === undefined || (await isOfOtherPool(attempt, privateKey))) continue;
+    if (!(await claimLife(dead))) continue;
+    // Read when it is this process's own: until then another one may go on with it.
     return { life: dead, left: await readLeft(attempt, privateKey, log), again: true };
   }
   return { life: await beginLife(stateDirectory, ulid()), left: undefined, again: false };
+}
+
+/** A launcher of that pool may still go on with it: launchers of several pools may share a state folder. */
+async function isOfOtherPool({ run, attempt, folder }: LeftAttempt, privateKey: KeyObject): Promise<boolean> {
+  return readAttempt(folder, run, attempt, privateKey).then(
+    () => false,
+    (error: unknown) => error instanceof PoolwrightError && error.code === 'SEALED_FOR_OTHER_KEY',
+  );
 }
 
 async function readLeft(
@@ -82,5 +92,10 @@ export function cleanUp(
     log.error(`What other launchers left behind could not be removed: ${messageOf(error)}`);
   };
   void sweep(({ attempts }) => attempts.length === 0).catch(faults);
-  return clock.after(patience, () => void sweep(() => true).catch(faults));
+  // One that dies later has its own time to be taken up, by a launcher that may be starting just then.
+  const first = deadLives(stateDirectory).then((dead) => new Set(dead.map(({ id }) => id)));
+  first.catch(faults);
+  return clock.after(patience, () => {
+    void first.then((seen) => sweep(({ id }) => seen.has(id))).catch(faults);
+  });
 }
