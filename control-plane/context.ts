@@ -49,7 +49,8 @@ export interface ConnectionCutter {
 
 /** The last stored line of a run's log, to name it when a worker is lost. */
 export interface LastLines {
-  lastLine(run: string): Promise<string | null>;
+  /** `within`: the transaction that the caller is in; another connection may not be had before it ends. */
+  lastLine(run: string, within?: Tx): Promise<string | null>;
 }
 
 /** Where and with which right a worker reaches the worker API for one attempt. */

@@ -6,7 +6,7 @@ import type { HeldRun, UpMessage } from '../../protocol/messages.js';
 import type { Context, Tx } from '../context.js';
 import { sendAssignment } from '../queue/assignment.js';
 import type { Match } from '../queue/assign.js';
-import { lockRun, tell } from '../runs/change.js';
+import { lockRunIfThere, tell } from '../runs/change.js';
 import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
@@ -172,7 +172,7 @@ async function settle(
   held: HeldRun,
   by: 'register' | 'heartbeat',
 ): Promise<Settlement> {
-  const run = worker.run_id === null ? undefined : await lockRun(tx, worker.run_id).catch(ignoreMissing);
+  const run = worker.run_id === null ? undefined : await lockRunIfThere(tx, worker.run_id);
   const holds = run !== undefined && run.worker_id === worker.id;
   const stale =
     held !== null && (!holds || run.id !== held.run || run.attempt !== held.attempt) ? held : null;
@@ -185,7 +185,8 @@ async function settle(
     if (resend !== undefined || context.clock.now() - run.updated_at < crossing)
       return { worker, stale, resend };
     const cause = 'it is connected, but reports that it does not have the run';
-    const ended = await release(tx, context, worker, run.id, cause, await context.logs.lastLine(run.id));
+    const lastLine = await context.logs.lastLine(run.id, tx);
+    const ended = await release(tx, context, worker, run.id, cause, lastLine);
     return { worker: held === null ? await free(tx, context, worker) : worker, stale, ended };
   }
   if (worker.run_id === null || held !== null) return { worker, stale };
@@ -259,10 +260,4 @@ function looksOtherThan(before: WorkerRow, after: WorkerRow): boolean {
   return (
     before.connected !== after.connected || before.leaving !== after.leaving || before.run_id !== after.run_id
   );
-}
-
-function ignoreMissing(error: unknown): undefined {
-  // The run was deleted with its stack; the worker is free of it.
-  if (error instanceof PoolwrightError && error.code === 'NOT_FOUND') return undefined;
-  throw error;
 }

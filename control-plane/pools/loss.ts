@@ -1,7 +1,7 @@
 // A worker is gone: its row is removed, and its run goes back to the queue or fails with what is known.
 import type { Context, Tx } from '../context.js';
 import { requeue } from '../runs/attempts.js';
-import { changeRun, lockRun, tell } from '../runs/change.js';
+import { changeRun, lockRunIfThere, tell } from '../runs/change.js';
 import type { RunRow, WorkerRow } from '../store/schema.js';
 
 /**
@@ -45,7 +45,8 @@ async function noteEmpty(tx: Tx, context: Context, pool: string): Promise<void> 
 
 /**
  * Takes a run from a worker that does not have it any more: back to the queue, or to its end. For a transaction
- * that holds the worker's row. Answers undefined when the run is not the worker's.
+ * that holds the worker's row. Answers undefined when the run is not the worker's, or was
+ * deleted with its stack.
  */
 export async function release(
   tx: Tx,
@@ -55,8 +56,8 @@ export async function release(
   cause: string,
   lastLine: string | null,
 ): Promise<RunRow | undefined> {
-  const run = await lockRun(tx, runId);
-  if (run.worker_id !== worker.id) return undefined;
+  const run = await lockRunIfThere(tx, runId);
+  if (run?.worker_id !== worker.id) return undefined;
   if (!run.begun) return requeue(tx, context, run, `worker ${worker.id} is gone: ${cause}`);
   const message = lossMessage(worker, run, cause, lastLine);
   if (run.stop_requested_at !== null) {

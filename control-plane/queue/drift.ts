@@ -6,6 +6,7 @@ import { createRun } from '../runs/create.js';
 import { lockStack } from '../runs/holds.js';
 import { endStates } from '../runs/transitions.js';
 import type { RunRow, StackRow } from '../store/schema.js';
+import { oneByOne } from './one-by-one.js';
 
 /** Stacks looked at in one go; the rest follows with the next look, a second later. */
 const atOnce = 50;
@@ -19,10 +20,10 @@ export async function scheduleDrift(context: Context): Promise<void> {
     .orderBy('drift_next_at')
     .limit(atOnce)
     .execute();
-  for (const { id } of due) {
+  await oneByOne(context, due, async ({ id }) => {
     const made = await context.db.transaction().execute((tx) => lookAt(tx, context, id));
     if (made !== undefined) tell(context, made);
-  }
+  });
 }
 
 async function lookAt(tx: Tx, context: Context, id: string): Promise<RunRow | undefined> {

@@ -4,6 +4,7 @@
 import type { Context } from '../context.js';
 import { openAlarm, raiseAlarm } from '../pools/alarms.js';
 import { endRunOf } from '../pools/loss.js';
+import { oneByOne } from './one-by-one.js';
 
 /** Fewer workers than this can be gone for reasons of their own. */
 const manyAtOnce = 3;
@@ -19,16 +20,20 @@ export async function removeLost(context: Context): Promise<void> {
     .where('lost_at', '<=', now)
     .orderBy('id')
     .execute();
-  const remove = (id: string) =>
+  const remove = ({ id }: { readonly id: string }) =>
     endRunOf(context, id, 'its connection broke and it did not come back in time');
   // Whoever was told to leave is expected to go, and a whole pool is told so when it is reset or deleted.
-  for (const { id, leaving } of lost) if (leaving) await remove(id);
+  await oneByOne(
+    context,
+    lost.filter(({ leaving }) => leaving),
+    remove,
+  );
   const surprising = lost.filter(({ leaving }) => !leaving);
-  for (const pool of new Set(surprising.map(({ pool_id }) => pool_id))) {
+  const pools = [...new Set(surprising.map(({ pool_id }) => pool_id))].map((pool) => ({ pool }));
+  await oneByOne(context, pools, async ({ pool }) => {
     const workers = surprising.filter(({ pool_id }) => pool_id === pool);
-    if (await holds(context, pool, workers.length)) continue;
-    for (const { id } of workers) await remove(id);
-  }
+    if (!(await holds(context, pool, workers.length))) await oneByOne(context, workers, remove);
+  });
   await clearAlarms(context);
 }
 

@@ -5,17 +5,19 @@ import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
 import { lostAt } from '../pools/workers.js';
 import { requeue } from '../runs/attempts.js';
-import { changeRun, lockRun, tell, type RunChange } from '../runs/change.js';
+import { changeRun, lockRunIfThere, tell, type RunChange } from '../runs/change.js';
 import { transitions } from '../runs/transitions.js';
 import type { RunRow } from '../store/schema.js';
 import { scheduleDrift } from './drift.js';
 import { removeLost } from './lost-workers.js';
+import { oneByOne } from './one-by-one.js';
 
 /** How often to look, in milliseconds. */
 const interval = 1000;
 
 /**
- * One look over everything that waits, at the context's clock. Each entry is a change of its own. `hears`: what
+ * One look over everything that waits, at the context's clock. Each entry is a change of its own, and one that
+ * fails holds up no other. `hears`: what
  * workers say arrives; otherwise their silence says nothing about them. Any number of processes may look at once.
  */
 export async function sweep(context: Context, hears = true): Promise<void> {
@@ -76,13 +78,13 @@ async function endOverdue(context: Context): Promise<void> {
     .select('id')
     .where('deadline_at', '<=', context.clock.now())
     .execute();
-  for (const { id } of overdue) await endWait(context, id);
+  await oneByOne(context, overdue, ({ id }) => endWait(context, id));
 }
 
 async function endWait(context: Context, run: string): Promise<void> {
   const outcome = await context.db.transaction().execute(async (tx) => {
-    const before = await lockRun(tx, run);
-    if (before.deadline_at === null || before.deadline_at > context.clock.now()) return undefined;
+    const before = await lockRunIfThere(tx, run);
+    if (before?.deadline_at == null || before.deadline_at > context.clock.now()) return undefined;
     const session =
       before.worker_id === null
         ? undefined

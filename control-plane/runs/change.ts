@@ -35,6 +35,14 @@ export async function lockRun(tx: Tx, run: string): Promise<RunRow> {
   return row;
 }
 
+/** The same for a run that may have been deleted with its stack: undefined then. */
+export function lockRunIfThere(tx: Tx, run: string): Promise<RunRow | undefined> {
+  return lockRun(tx, run).catch((error: unknown) => {
+    if (error instanceof PoolwrightError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+}
+
 export function runNotFound(run: string): PoolwrightError {
   return new PoolwrightError('NOT_FOUND', `There is no run ${run}.`);
 }

@@ -1,12 +1,14 @@
 // The logs of runs: a folder for each run, a file of numbered records for each attempt.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import type { SpoolRecord } from '../../protocol/worker-api.js';
 import { entriesOf } from './entries.js';
 import { assertFollows, bounded, lastLineOf } from './log-bounds.js';
 import { LogFile, type LogLine } from './log-file.js';
+import type { Database } from './schema.js';
 
 /** A place in a run's log: everything up to and including this record has been read. */
 export interface LogCursor {
@@ -27,8 +29,8 @@ export interface LogStore {
   append(run: string, attempt: number, lines: readonly LogLine[]): Promise<number>;
   /** Records after a cursor (default: all), attempt by attempt, each in order. Ends with what is there now. */
   read(run: string, after?: LogCursor): AsyncIterable<StoredRecord>;
-  /** The last line with text, shortened to 500 characters; null when there is none. */
-  lastLine(run: string): Promise<string | null>;
+  /** The last line with text, shortened to 500 characters; null when there is none. `within`: the caller's transaction. */
+  lastLine(run: string, within?: Transaction<Database>): Promise<string | null>;
   delete(run: string): Promise<void>;
   /** Runs with a log, and when it was begun or went to another attempt, in Unix milliseconds. */
   list(): Promise<{ readonly run: string; readonly modifiedAt: number }[]>;

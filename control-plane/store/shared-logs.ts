@@ -187,8 +187,8 @@ export function createSharedLogs(options: SharedLogsOptions): LogStore {
         if (chunks.length < page) return;
       }
     },
-    async lastLine(run) {
-      const row = await db
+    async lastLine(run, within) {
+      const row = await (within ?? db)
         .selectFrom('log_attempts')
         .select('last_text')
         .where('run_id', '=', run)

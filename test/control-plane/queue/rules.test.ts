@@ -12,6 +12,7 @@ import { acceptRun, assertReporting, beginRun, rejectRun } from '../../../contro
 import { cancelRun, confirmRun, discardRun, stopRun } from '../../../control-plane/runs/decisions.js';
 import { runHistory } from '../../../control-plane/runs/runs.js';
 import { transitions } from '../../../control-plane/runs/transitions.js';
+import { deleteStack } from '../../../control-plane/stacks/stacks.js';
 import { setVariable } from '../../../control-plane/stacks/variables.js';
 import {
   assigned,
@@ -151,6 +152,38 @@ describe('a worker that is lost', () => {
     await sweep(rules.context);
     expect(await rules.context.db.selectFrom('workers').select('id').execute()).toEqual([]);
     expect(await listAlarms(rules.context)).toEqual([]);
+  });
+
+  it('is removed though its run was deleted with the stack, and holds up nothing else', async () => {
+    const worker = await makeWorker(rules, pool);
+    const stack = await makeStack(rules, pool);
+    await makeRun(rules, stack, { type: 'PROPOSED' });
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await report(rules, match, 1, { k: 'state', s: 'PLANNING' }, { changes });
+    // It has not said yet that its hands are empty.
+    await deleteStack(rules.context, stack);
+    await worker.gone(false);
+    const waiting = await makeRun(rules, await makeStack(rules, pool));
+    rules.now += 8 * 24 * 3_600_000;
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').select('id').execute()).toEqual([]);
+    expect((await find(rules, waiting.id)).state).toBe('CANCELED');
+  });
+
+  it('that cannot be removed does not keep the others, nor a wait that is over', async () => {
+    const stuck = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    await begun(rules, await assigned(rules, pool));
+    const other = await makeWorker(rules, pool);
+    for (const worker of [stuck, other]) await worker.gone(false);
+    const waiting = await makeRun(rules, await makeStack(rules, pool));
+    rules.now += 8 * 24 * 3_600_000;
+    const logs = { lastLine: () => Promise.reject(new Error('the disk is broken')) };
+    await sweep({ ...rules.context, logs });
+    const left = await rules.context.db.selectFrom('workers').select('id').execute();
+    expect(left).toEqual([{ id: stuck.id }]);
+    expect((await find(rules, waiting.id)).state).toBe('CANCELED');
   });
 
   it('keeps its run when it comes back in time', async () => {
