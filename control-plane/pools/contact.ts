@@ -71,6 +71,7 @@ export async function registerWorker(context: Context, sender: Sender, message: 
     { pool: worker.pool_id, worker: worker.id, session: worker.session },
     { type: 'registered', drained: worker.drained },
   );
+  repeatLeave(context, worker, message);
   await carryOut(context, settlement);
 }
 
@@ -88,7 +89,7 @@ function isOfCurrentCertificate(sender: Sender, pool: PoolRow, message: Register
 export async function heartbeat(context: Context, sender: Sender, message: Heartbeat): Promise<void> {
   const outcome = await context.db.transaction().execute(async (tx) => {
     const before = await lockWorker(tx, sender.worker);
-    if (before?.session !== message.session) return undefined;
+    if (before?.session !== message.session || before.pool_id !== sender.pool) return undefined;
     const worker = await tx
       .updateTable('workers')
       .set({
@@ -102,10 +103,25 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
       .executeTakeFirstOrThrow();
     return { before, settlement: await settle(tx, context, worker, message.held, 'heartbeat') };
   });
-  if (outcome !== undefined) return carryOut(context, outcome.settlement, outcome.before);
+  if (outcome !== undefined) {
+    repeatLeave(context, outcome.settlement.worker, message);
+    return carryOut(context, outcome.settlement, outcome.before);
+  }
   context.outbox.send(
     { pool: sender.pool, worker: sender.worker, session: message.session },
     { type: 'unregistered' },
+  );
+}
+
+/**
+ * Told to leave, it says that it does not: the word was lost, or this is another process. Without it the worker would
+ * stay for ever and never get a run. Whoever has heard it already takes no notice of it.
+ */
+function repeatLeave(context: Context, worker: WorkerRow, { leaving }: Register | Heartbeat): void {
+  if (!worker.leaving || leaving) return;
+  context.outbox.send(
+    { pool: worker.pool_id, worker: worker.id, session: worker.session },
+    { type: 'leave', immediate: false, reason: 'this worker was told to leave' },
   );
 }
 

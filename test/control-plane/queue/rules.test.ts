@@ -243,6 +243,44 @@ describe('a worker that is connected but does not have its run', () => {
   });
 });
 
+describe('a worker that was told to leave while it could not hear', () => {
+  const leaves = () => rules.sent.filter(({ body }) => body.type === 'leave').map(({ body }) => body);
+
+  it('is told again when it is back, and with every report until it says that it leaves', async () => {
+    const worker = await makeWorker(rules, pool);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    const held = { run: match.run.id, attempt: 1, begun: true };
+    await worker.gone(false);
+    await cyclePool(rules.context, pool);
+    rules.sent.length = 0;
+    await worker.register(held);
+    expect(rules.sent.map(({ body }) => body.type)).toEqual(['registered', 'leave']);
+    await worker.heartbeat(held);
+    // Its run is its own until it is over.
+    expect(leaves()).toMatchObject([{ immediate: false }, { immediate: false }]);
+    expect((await find(rules, match.run.id)).state).toBe('INITIALIZING');
+    rules.sent.length = 0;
+    await worker.heartbeat(held, true);
+    await worker.heartbeat(held, true);
+    expect(leaves()).toEqual([]);
+  });
+
+  it('is told so though another process took its place', async () => {
+    const worker = await makeWorker(rules, pool);
+    await cyclePool(rules.context, pool);
+    rules.sent.length = 0;
+    await worker.gone(false);
+    await worker.register();
+    expect(leaves()).toHaveLength(1);
+    await worker.gone(true);
+    await worker.register();
+    // Its row went with its last word: whoever comes now is a new worker.
+    expect(leaves()).toHaveLength(1);
+  });
+});
+
 describe('a state that lasts too long', () => {
   it('ends as the table says, for every state that waits', () => {
     for (const [state, rule] of Object.entries(transitions)) {

@@ -94,7 +94,8 @@ export interface SimulatedWorker {
   readonly id: string;
   readonly pool: string;
   register(held?: HeldRun): Promise<void>;
-  heartbeat(held: HeldRun): Promise<void>;
+  /** `leaving`: it has heard that it is to leave; default false. */
+  heartbeat(held: HeldRun, leaving?: boolean): Promise<void>;
   gone(orderly: boolean): Promise<void>;
 }
 
@@ -120,8 +121,8 @@ export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedW
         leaving: false,
       });
     },
-    heartbeat: (held) =>
-      heartbeat(rules.context, sender, { ...up(), type: 'heartbeat', held, leaving: false }),
+    heartbeat: (held, leaving = false) =>
+      heartbeat(rules.context, sender, { ...up(), type: 'heartbeat', held, leaving }),
     gone: (orderly) => workerGone(rules.context, sender, { ...up(), type: 'gone', orderly, reason: 'test' }),
   };
   await worker.register();
