@@ -21,7 +21,7 @@ export interface RunRequest {
   readonly skipInitialization?: boolean;
   readonly title?: string;
   readonly runtimeConfig?: RuntimeConfig;
-  /** The plan is applied without anybody's confirmation; `CASCADE`: also those of the runs that follow from it. */
+  /** The plan is applied without anybody's confirmation; `CASCADE`: also those of the runs that follow from it in the same space. */
   readonly forceApply?: 'SINGLE' | 'CASCADE' | null;
   /** Looks for drift: behind all other runs, and within the pool's limit. */
   readonly drift?: boolean;

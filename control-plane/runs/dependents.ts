@@ -9,7 +9,7 @@ import { lockStack } from './holds.js';
 /**
  * Triggers a tracked run of every stack that depends on the run's, in the transaction in which that run finishes, so
  * that none is forgotten. A stack whose own run waits anyway gets no second one: it will find what is new. One that
- * is disabled or locked is left out. Answers the runs made; the caller tells of them after the commit.
+ * is disabled or locked is left out. One in another space waits for a confirmation of its own. Answers the runs made; the caller tells of them after the commit.
  */
 export async function triggerDependents(tx: Tx, context: Context, run: RunRow): Promise<RunRow[]> {
   if (run.type !== 'TRACKED' || run.stage !== 'APPLY' || run.state !== 'FINISHED') return [];
@@ -19,12 +19,18 @@ export async function triggerDependents(tx: Tx, context: Context, run: RunRow): 
     .where('depends_on', '=', run.stack_id)
     .orderBy('stack_id')
     .execute();
+  const { space } = await tx
+    .selectFrom('stacks')
+    .select('space')
+    .where('id', '=', run.stack_id)
+    .executeTakeFirstOrThrow();
   const made: RunRow[] = [];
   for (const { stack_id } of dependents) {
     const stack = await lockStack(tx, stack_id);
     if (stack === undefined || (await hasWaitingRun(tx, stack_id))) continue;
     try {
-      const cascade = run.force_apply === 'CASCADE' ? 'CASCADE' : null;
+      // Whoever asked for it has the right to in the space of their own stack.
+      const cascade = run.force_apply === 'CASCADE' && stack.space === space ? 'CASCADE' : null;
       made.push(
         await createRun(tx, context, stack, {
           type: 'TRACKED',

@@ -1,5 +1,7 @@
 // Who goes next: fair turns between stacks, priorities, locks, dependencies, drift and its limit.
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSpace } from '../../../control-plane/access/spaces.js';
 import { updatePool } from '../../../control-plane/pools/pools.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
@@ -195,6 +197,22 @@ describe('a stack that depends on another', () => {
     // The answer to the result was lost and it comes again: nothing follows twice.
     await report(rules, apply, 1, {});
     expect(await listRuns(rules.context, { stack: down })).toHaveLength(1);
+  });
+
+  it('is not applied by itself in another space than the one of whoever asked', async () => {
+    await makeWorker(rules, pool);
+    const { up, down } = await chain();
+    const space = await createSpace(rules.context, { name: ulid(), description: '', parent: 'root' });
+    await rules.context.db.updateTable('stacks').set({ space: space.id }).where('id', '=', down).execute();
+    await makeRun(rules, up, { forceApply: 'CASCADE' });
+    const plan = await assigned(rules, pool);
+    await begun(rules, plan);
+    await report(rules, plan, 1, { k: 'state', s: 'PLANNING' }, { changes, workspace });
+    await makeWorker(rules, pool);
+    const apply = await assigned(rules, pool);
+    await begun(rules, apply);
+    await report(rules, apply, 1, {});
+    expect(await listRuns(rules.context, { stack: down })).toMatchObject([{ force_apply: null }]);
   });
 
   it('is let go when the dependency is removed, and never stands in a ring', async () => {
