@@ -93,7 +93,8 @@ function given<Key extends keyof StackFields>(
 
 /** Into which space and to which pool a stack is moved: what one does not see is not there. */
 async function assertTargets(request: ApiRequest, { space, workerPool }: StackInput): Promise<void> {
-  if (space != null) rightsOf(request).assert('operate', space);
+  // Null is the field's own way of being empty: the stack then lives at the root.
+  if (space !== undefined) rightsOf(request).assert('operate', space ?? 'root');
   if (workerPool == null) return;
   const pool = await findPool(request.context, workerPool);
   const usable = await usableSpaces(request);
