@@ -9,7 +9,7 @@ import { acting, actorOf } from '../access/audit.js';
 import { rightsOf, type Right, type Rights } from '../access/rights.js';
 import { poolFor, stackFor } from '../access/things.js';
 import type { Context } from '../context.js';
-import type { ServerEnvironment } from '../http/body.js';
+import { readBody, type ServerEnvironment } from '../http/body.js';
 import type { AppDependencies } from '../http/app.js';
 import { statusOf } from '../http/errors.js';
 import { setDrained } from '../pools/workers.js';
@@ -30,6 +30,9 @@ import { assertMayChange, assertOwnForm, mayChange, signedIn, signIn, signOut } 
 interface WebEnvironment extends ServerEnvironment {
   Variables: { identity: Identity; rights: Rights; own: Context };
 }
+
+/** Bytes of what somebody sends who is not signed in. */
+const largestForm = 16 * 1024;
 
 const policy = [
   "default-src 'none'",
@@ -98,9 +101,10 @@ export function webRoutes(
 
   app.get('/sign-in', (c) => plain(c, 'Sign in', <SignInPage code={c.req.query('code')} />, 200));
   app.post('/sign-in', async (c) => {
+    dependencies.limits.address(dependencies.addressOf(c));
     assertOwnForm(c);
-    const form = await c.req.parseBody();
-    const text = (name: string) => (typeof form[name] === 'string' ? form[name] : '');
+    const form = new URLSearchParams((await readBody(c, largestForm)).toString());
+    const text = (name: string) => form.get(name) ?? '';
     const byLink = text('code') !== '';
     try {
       const keyId = byLink ? links.redeem(text('code')) : undefined;
