@@ -30,6 +30,7 @@ export const secretNames = [
   'administrator.json',
   'authority/authority.pem',
   'authority/signing-key.pem',
+  'metrics-token',
   'token-secret',
 ] as const;
 
