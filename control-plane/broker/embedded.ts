@@ -53,6 +53,12 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
         done(new Error('expected a pool certificate and a worker id as client id'), false);
         return;
       }
+      // The library ends the connection that has the name already: that is for the worker itself, not for another pool.
+      const present = clients.get(packet.clientId);
+      if (present !== undefined && identities.get(present)?.pool !== identity.pool) {
+        done(new Error('a worker of another pool is connected with this id'), false);
+        return;
+      }
       identities.set(client, identity);
       done(null, true);
     },

@@ -113,6 +113,16 @@ describe('a certificate at the broker', () => {
     expect((await plane.workers()).length).toBe(0);
   });
 
+  it('does not let a worker be put out by another pool that takes its name', async () => {
+    const worker = ulid();
+    const client = await connected(plane.token, plane.privateKey, { clientId: worker });
+    await refused(connected(other.token, other.privateKey, { clientId: worker }));
+    expect(client.connected).toBe(true);
+    // It may come again itself, before its old connection is known to be over.
+    const again = await connected(plane.token, plane.privateKey, { clientId: worker });
+    expect(again.connected).toBe(true);
+  });
+
   it('must come with a worker id for a name', async () => {
     await refused(connected(other.token, other.privateKey, { clientId: 'not a worker id' }));
   });
