@@ -102,6 +102,9 @@ export const variableSchema = z.object({
 });
 export type Variable = z.infer<typeof variableSchema>;
 
+/** A commit's full id. */
+export const commitSchema = z.string().regex(/^[0-9a-f]{40,64}$/, 'expected 40 to 64 hexadecimal digits');
+
 /** Where the files of a run come from. Objects are fetched by id through the worker API. */
 export const sourceSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -109,10 +112,7 @@ export const sourceSchema = z.discriminatedUnion('kind', [
     repository: text(2048),
     branch: text(512),
     /** Full commit id; null means the tip of the branch, which the launcher reports back. */
-    commit: z
-      .string()
-      .regex(/^[0-9a-f]{40,64}$/)
-      .nullable(),
+    commit: commitSchema.nullable(),
   }),
   /** A tar.gz that a user uploaded, sealed to the pool with context `archive/<object>`. */
   z.object({ kind: z.literal('archive'), object: ulidSchema }),

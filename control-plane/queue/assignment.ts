@@ -1,6 +1,8 @@
 // Turns a match of run and worker into the message that the worker gets.
 import { faultsError, PoolwrightError } from '../../protocol/errors.js';
-import type { Variable } from '../../protocol/messages.js';
+import { limits } from '../../protocol/limits.js';
+import { assignmentSchema, type Variable } from '../../protocol/messages.js';
+import { parseAs } from '../../protocol/wire.js';
 import type { Context, DownBody } from '../context.js';
 import { getPool } from '../pools/pools.js';
 import { lockAttempt, lockWorker } from '../runs/attempts.js';
@@ -15,11 +17,39 @@ export type AssignmentBody = Extract<DownBody, { type: 'assignment' }>;
 export async function sendAssignment(context: Context, { run, worker }: Match): Promise<void> {
   try {
     const body = await assignmentBody(context, run, worker.id);
+    assertFollowsProtocol(body);
     context.outbox.send({ pool: worker.pool_id, worker: worker.id, session: worker.session }, body);
   } catch (error) {
     if (!(error instanceof PoolwrightError)) throw error;
     // What is wrong is wrong for every worker: going round the queue would only hide it.
     await failUnsendable(context, run, worker.id, error);
+  }
+}
+
+const bodySchema = assignmentSchema.omit({
+  v: true,
+  id: true,
+  pool: true,
+  worker: true,
+  session: true,
+  issuedAt: true,
+  expiresAt: true,
+});
+/** Bytes that are left for what the outbox adds: addressee, times, signature. */
+const envelope = 2048;
+
+/** The outbox could only log it. Throws INVALID_MESSAGE. */
+function assertFollowsProtocol(body: AssignmentBody): void {
+  const what = `The assignment of run ${body.run}`;
+  parseAs(bodySchema, body, what);
+  // Signed is the text, which goes as a string into another.
+  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(body)));
+  if (bytes + envelope > limits.message) {
+    throw new PoolwrightError(
+      'INVALID_MESSAGE',
+      `${what} is too large: its hooks, commands and environment make ${String(bytes)} bytes, expected at most ` +
+        `${String(limits.message - envelope)}. Put large values into files of the repository.`,
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import type { Context, Tx } from '../context.js';
 import { publicPoolId, type RunRow, type RuntimeConfig, type StackRow } from '../store/schema.js';
 import { record } from './change.js';
 import { refreshHolds } from './holds.js';
+import { assertSendable } from './sendable.js';
 import { takeTurn } from './turns.js';
 import { deadlineOf, firstStage, isWrite } from './transitions.js';
 
@@ -107,6 +108,7 @@ export async function createRun(
 }
 
 function assertMayRun(stack: StackRow, request: RunRequest): void {
+  assertSendable(request);
   if (stack.disabled) throw conflict(stack.id, 'it is disabled; enable it first');
   if (stack.locked_by !== null && stack.locked_by !== request.requestedBy && isWrite(request.type)) {
     const note = stack.lock_note === null ? '' : ` (${stack.lock_note})`;

@@ -447,6 +447,42 @@ describe('a value that was sealed for a key that the pool no longer has', () => 
   });
 });
 
+describe('a run that no worker could be told of', () => {
+  it('is refused where it is asked for, without the value', async () => {
+    const stack = await makeStack(rules, pool);
+    const environment = [{ name: 'not a name', value: 'secret' }];
+    for (const [fields, named] of [
+      [{ commitSha: 'main' }, 'commitSha'],
+      [{ runtimeConfig: { environment } }, 'environment.0.name'],
+      [{ type: 'TASK', task: 'x'.repeat(20_000) }, 'task'],
+    ] as const) {
+      const asked = makeRun(rules, stack, fields);
+      await expect(asked).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(asked).rejects.toThrow(named);
+      await expect(asked).rejects.not.toThrow('secret');
+    }
+    await makeRun(rules, stack, { commitSha: 'a'.repeat(40) });
+  });
+
+  it('fails at once when all of it together is too large, and its worker is free', async () => {
+    const stack = await makeStack(rules, pool);
+    for (let count = 0; count < 17; count += 1) {
+      const name = `LARGE_${String(count)}`;
+      await setVariable(rules.context, { stack, name, value: 'x'.repeat(64 * 1024), writeOnly: false });
+    }
+    await makeWorker(rules, pool);
+    await makeRun(rules, stack);
+    const match = await assigned(rules, pool);
+    rules.sent.length = 0;
+    await sendAssignment(rules.context, match);
+    expect(rules.sent).toEqual([]);
+    const run = await find(rules, match.run.id);
+    expect(run).toMatchObject({ state: 'FAILED', worker_id: null, failure_code: 'INVALID_MESSAGE' });
+    await makeRun(rules, await makeStack(rules, pool));
+    expect(await assignNext(rules.context, pool)).toBeDefined();
+  });
+});
+
 describe('a pool that is reset', () => {
   it('tells its workers to end at once', async () => {
     const worker = await makeWorker(rules, pool);
