@@ -89,6 +89,18 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     await other.close();
   });
 
+  it('read no more of a form than a sign-in needs', async () => {
+    const signIn = (secret: string) =>
+      fetch(`${plane.url}/sign-in`, {
+        method: 'POST',
+        body: new URLSearchParams({ id: plane.key.id, secret }),
+        redirect: 'manual',
+      });
+    expect((await signIn('x'.repeat(20_000))).status).toBe(413);
+    expect((await signIn('wrong')).status).toBe(401);
+    expect((await signIn(plane.key.secret)).status).toBe(303);
+  });
+
   it('refuse a form of another site', async () => {
     const cookies = await context.cookies();
     const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
