@@ -244,6 +244,8 @@ export function createPools(options: PoolsOptions): Pools {
     }
     if (spec.token === undefined) {
       await deregister(options, pool, spec).catch((error: unknown) => {
+        // Thrown, so that the queue tries again: once the object is gone, nobody would remove the pool.
+        if (error instanceof PoolwrightError && error.code === 'UNAVAILABLE') throw error;
         log.warn(`The pool of ${keyOf(pool)} could not be removed at the control plane: ${messageOf(error)}`);
       });
       await api.remove(`${paths.secrets(pool.metadata.namespace)}/${registrationSecret(pool)}`);
