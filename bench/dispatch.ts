@@ -76,7 +76,7 @@ async function measure(plane: Plane): Promise<number[]> {
     token,
     privateKey,
     identity: { worker, metadata: {}, version: 'bench', executor: 'host' },
-    status: () => ({ held, leaving: false }),
+    status: () => ({ held, leaving: false, drained: false }),
     listener: {
       onRegistered: () => {
         registered();

@@ -55,6 +55,8 @@ export function startLauncher({
 }: LauncherOptions): Launcher {
   let current: Attempt | undefined;
   let leaving: string | undefined;
+  /** As the control plane said last. */
+  let drained = false;
   let finish: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
     finish = resolve;
@@ -65,11 +67,13 @@ export function startLauncher({
       held:
         current === undefined ? null : { run: current.run, attempt: current.attempt, begun: current.begun },
       leaving: leaving !== undefined,
+      drained,
     }),
     { onRegistered, onDisconnected, onOrder },
   );
 
-  function onRegistered(drained: boolean): void {
+  function onRegistered(isDrained: boolean): void {
+    drained = isDrained;
     if (drained) log.info('This worker is drained: it gets no run until it is undrained.');
     for (const observer of observers) observer.onConnected?.();
   }
@@ -93,6 +97,7 @@ export function startLauncher({
         );
         return;
       case 'drain':
+        drained = order.drained;
         log.info(order.drained ? 'Drained: no new run until undrained.' : 'Undrained: ready for runs.');
         return;
       case 'leave':

@@ -33,6 +33,8 @@ export const registerSchema = z.object({
   held: heldRunSchema,
   /** True when the worker is told by its own machine to take nothing new (SIGTERM, instance notice). */
   leaving: z.boolean(),
+  /** What it was last told. It counts when the control plane has forgotten the worker: a drained one stays drained. */
+  drained: z.boolean().optional(),
   /** That it has the pool's private key, see proof.ts. Asked for where the broker does not tell whose message it is. */
   proof: text(2048).optional(),
 });

@@ -171,7 +171,8 @@ function saveRegistration(
       id: sender.worker,
       pool_id: sender.pool,
       ...said,
-      drained: false,
+      // Lost for a moment and forgotten here, it is still drained: whoever was told "not busy" counts on it.
+      drained: message.drained ?? false,
       run_id: null,
       created_at: now,
       available_at: now,

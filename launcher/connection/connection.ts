@@ -5,6 +5,8 @@ import type { DownMessage, HeldRun } from '../../protocol/messages.js';
 export interface WorkerStatus {
   readonly held: HeldRun;
   readonly leaving: boolean;
+  /** As the control plane said last; only `register` tells it. */
+  readonly drained: boolean;
 }
 
 /** Who registers. */

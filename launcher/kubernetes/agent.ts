@@ -88,7 +88,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         version: deps.version,
         executor: 'pod',
       },
-      status: () => ({ held: held(), leaving: leaving !== undefined }),
+      status: () => ({ held: held(), leaving: leaving !== undefined, drained }),
       listener: {
         onRegistered(isDrained) {
           drained = isDrained;

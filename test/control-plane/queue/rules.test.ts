@@ -281,6 +281,25 @@ describe('a worker that was told to leave while it could not hear', () => {
   });
 });
 
+describe('a worker that was drained and then lost', () => {
+  it('is still drained when it comes back: whoever heard "not busy" counts on it', async () => {
+    const worker = await makeWorker(rules, pool);
+    const stack = await makeStack(rules, pool);
+    expect((await setDrained(rules.context, pool, worker.id, true)).run_id).toBeNull();
+    await worker.gone(true);
+    await worker.register(null, true);
+    await makeRun(rules, stack);
+    expect(await assignNext(rules.context, pool)).toBeUndefined();
+    await setDrained(rules.context, pool, worker.id, false);
+    expect(await assignNext(rules.context, pool)).toBeDefined();
+    // What the row says counts, not what a launcher remembers that missed the order.
+    await worker.register(null, true);
+    expect(rules.sent.findLast(({ body }) => body.type === 'registered')?.body).toMatchObject({
+      drained: false,
+    });
+  });
+});
+
 describe('a state that lasts too long', () => {
   it('ends as the table says, for every state that waits', () => {
     for (const [state, rule] of Object.entries(transitions)) {

@@ -93,7 +93,8 @@ export async function makePool(rules: Rules): Promise<string> {
 export interface SimulatedWorker {
   readonly id: string;
   readonly pool: string;
-  register(held?: HeldRun): Promise<void>;
+  /** `drained`: what it was last told; default: it says nothing of it. */
+  register(held?: HeldRun, drained?: boolean): Promise<void>;
   /** `leaving`: it has heard that it is to leave; default false. */
   heartbeat(held: HeldRun, leaving?: boolean): Promise<void>;
   gone(orderly: boolean): Promise<void>;
@@ -108,7 +109,7 @@ export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedW
   const worker: SimulatedWorker = {
     id,
     pool,
-    register(held = null) {
+    register(held = null, drained) {
       sessions += 1;
       session = String(sessions).padStart(32, '0');
       return registerWorker(rules.context, sender, {
@@ -119,6 +120,7 @@ export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedW
         executor: 'host',
         held,
         leaving: false,
+        ...(drained === undefined ? {} : { drained }),
       });
     },
     heartbeat: (held, leaving = false) =>

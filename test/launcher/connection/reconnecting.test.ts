@@ -58,7 +58,7 @@ function startWorker(
     log,
     orders,
     losses,
-    status: { held: null, leaving: false },
+    status: { held: null, leaving: false, drained: false },
     connection: createConnection({
       privateKey: (options.key ?? pool).key,
       transports: createTransports({
@@ -119,7 +119,7 @@ describe('a launcher that connects', () => {
     const broker = kept(await startBroker(pool));
     const worker = startWorker(pool.token(broker.port));
     await registered(worker);
-    worker.status = { held: null, leaving: true };
+    worker.status = { held: null, leaving: true, drained: false };
     await worker.connection.report();
     expect(saidBy(broker, 'heartbeat').at(-1)?.message).toMatchObject({ leaving: true });
   });
@@ -129,7 +129,7 @@ describe('a launcher that connects', () => {
     broker.answering = false;
     const worker = startWorker(pool.token(broker.port));
     await until(() => saidBy(broker, 'register').length === 1, 'register');
-    worker.status = { held: null, leaving: true };
+    worker.status = { held: null, leaving: true, drained: false };
     await broker.order(worker.id, { type: 'registered', drained: false });
     await until(() => saidBy(broker, 'heartbeat').length === 1, 'a heartbeat');
     expect(saidBy(broker, 'heartbeat')[0]?.message).toMatchObject({ leaving: true });
