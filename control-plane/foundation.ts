@@ -67,7 +67,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   const progress = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   const now = systemClock.now();
   if (options.databaseUrl === undefined) {
-    const template = packageFile('dist', 'database-template.tar.gz');
+    const template = packageFile('dist', 'database-template.tar.br');
     const db = await openDatabase({ folder: join(folder, 'database'), template, now, ...progress });
     onClose(() => db.destroy());
     const stores = await openStores(options, db);

@@ -1,6 +1,8 @@
 // Opens the embedded database in a folder: unpacked from the built template at a first start, else as it was left.
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { brotliDecompress } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresDialect, type Kysely } from 'kysely';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
@@ -12,7 +14,7 @@ import type { Database } from './schema.js';
 export interface OpenDatabaseOptions {
   /** Made when it is not there. Not given: in memory, for tests. */
   readonly folder?: string;
-  /** `dist/database-template.tar.gz`; without it a first start takes some seconds more. */
+  /** `dist/database-template.tar.br`; without it a first start takes some seconds more. */
   readonly template?: string;
   /** Unix milliseconds. */
   readonly now: number;
@@ -70,6 +72,8 @@ async function create(
   await rename(unfinished, folder);
 }
 
+const unpacked = promisify(brotliDecompress);
+
 async function blob(file: string): Promise<Blob> {
-  return new Blob([await readFile(file)], { type: 'application/gzip' });
+  return new Blob([await unpacked(await readFile(file))], { type: 'application/x-tar' });
 }

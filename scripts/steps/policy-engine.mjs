@@ -36,7 +36,7 @@ export const policyEngine = {
       const program = await readFile(file);
       const packed = await promisify(brotliCompress)(program, {
         params: {
-          [constants.BROTLI_PARAM_QUALITY]: 5,
+          [constants.BROTLI_PARAM_QUALITY]: 9,
           [constants.BROTLI_PARAM_LGWIN]: 24,
           [constants.BROTLI_PARAM_SIZE_HINT]: program.length,
         },

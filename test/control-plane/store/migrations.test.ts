@@ -14,7 +14,7 @@ import { pino } from 'pino';
 import { hasPostgres, startPostgres } from '../../support/postgres.js';
 
 const fixture = readFileSync(fileURLToPath(new URL('version-1.sql', import.meta.url)), 'utf8');
-const template = fileURLToPath(new URL('../../../dist/database-template.tar.gz', import.meta.url));
+const template = fileURLToPath(new URL('../../../dist/database-template.tar.br', import.meta.url));
 const earlier = Array.from({ length: newestVersion - 1 }, (_, index) => index + 1);
 
 async function fillAt(db: Kysely<Database>, version: number): Promise<void> {

@@ -13,7 +13,7 @@ import type { Database } from '../../../control-plane/store/schema.js';
 import { createSharedLogs } from '../../../control-plane/store/shared-logs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
-const template = fileURLToPath(new URL('../../../dist/database-template.tar.gz', import.meta.url));
+const template = fileURLToPath(new URL('../../../dist/database-template.tar.br', import.meta.url));
 
 describe('logs that processes share', () => {
   let db: Kysely<Database>;

@@ -7,7 +7,7 @@ import { openPostgres } from '../../../control-plane/store/postgres.js';
 import type { Database } from '../../../control-plane/store/schema.js';
 import { hasPostgres, startPostgres } from '../../support/postgres.js';
 
-const template = fileURLToPath(new URL('../../../dist/database-template.tar.gz', import.meta.url));
+const template = fileURLToPath(new URL('../../../dist/database-template.tar.br', import.meta.url));
 
 let onPostgres = false;
 

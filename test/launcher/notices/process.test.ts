@@ -117,7 +117,7 @@ describe('a launcher on an instance', { timeout: 90_000 }, () => {
       ) as string,
     });
     expect(await logOf(plane, going!.stack, going!.run, 'PLANNING')).toMatch(
-      /begun\nThe run was ended because EC2/,
+      /begun\n(Terminated\n)?The run was ended because EC2/,
     );
   });
 
