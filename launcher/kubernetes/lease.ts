@@ -22,7 +22,7 @@ export interface Leadership {
   release(): Promise<void>;
 }
 
-/** Milliseconds. A leader that cannot renew, counted from when it sent the last that came through, stops before the others may take over. */
+/** Milliseconds. A leader that cannot renew stops before the others may take over. */
 export const leaseTimes = { duration: 15_000, renewEvery: 2_000, stopAfter: 10_000 } as const;
 
 interface Lease {
@@ -41,8 +41,6 @@ export async function lead(options: LeaseOptions, signal: AbortSignal): Promise<
   const { api, namespace, name, identity, clock, log } = options;
   const path = `${paths.leases(namespace)}/${name}`;
   let lease: Lease | undefined;
-  /** When the last renewal that came through was sent: others count from when it arrived. */
-  let sent = clock.monotonic();
   /** The other's last renewal as this process saw it: clocks of two machines are not compared. */
   let seen = { renewTime: '', at: clock.monotonic() };
 
@@ -57,7 +55,6 @@ export async function lead(options: LeaseOptions, signal: AbortSignal): Promise<
 
   async function tryOnce(): Promise<boolean> {
     const found = await api.get<Lease>(path);
-    sent = clock.monotonic();
     if (found === undefined) {
       lease = await api.create<Lease>(paths.leases(namespace), {
         apiVersion: 'coordination.k8s.io/v1',
@@ -93,43 +90,23 @@ export async function lead(options: LeaseOptions, signal: AbortSignal): Promise<
   log.info(`This controller leads (lease ${name}).`);
 
   const lost = new AbortController();
-  const gone = new Promise<void>((resolve) => {
-    lost.signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
   const over = new AbortController();
-  const lose = () => {
-    cancel();
-    lost.abort();
-    over.abort();
-  };
-  // Of its own, because a renewal may hang for longer than the lease lasts.
-  const startTimer = () =>
-    clock.after(Math.max(0, sent + leaseTimes.stopAfter - clock.monotonic()), () => {
-      log.warn(`The lease ${name} was not renewed for ${String(leaseTimes.stopAfter / 1000)} s.`);
-      lose();
-    });
-  let cancel = startTimer();
+  let renewed = clock.monotonic();
   const renewing = (async () => {
     for (;;) {
       await sleep(clock, leaseTimes.renewEvery, over.signal);
       if (over.signal.aborted) return;
-      const before = clock.monotonic();
       try {
         const { acquireTime = micro(), leaseTransitions = 0 } = lease?.spec ?? {};
         lease = await api.replace<Lease>(path, { ...lease, spec: spec(leaseTransitions, acquireTime) });
-        if (lost.signal.aborted) return;
-        sent = before;
-        cancel();
-        cancel = startTimer();
+        renewed = clock.monotonic();
       } catch (error) {
         log.warn(`The lease ${name} could not be renewed: ${messageOf(error)}`);
-        if (isConflict(error, 'Conflict') && !(await stillOwn())) lose();
+        const taken = isConflict(error, 'Conflict') && !(await stillOwn());
+        if (taken || clock.monotonic() - renewed > leaseTimes.stopAfter) {
+          lost.abort();
+          return;
+        }
       }
     }
   })();
@@ -145,9 +122,7 @@ export async function lead(options: LeaseOptions, signal: AbortSignal): Promise<
     lost: lost.signal,
     async release() {
       over.abort();
-      // A renewal that hangs is not waited for once the lease is lost.
-      await Promise.race([renewing, gone]);
-      cancel();
+      await renewing;
       if (lost.signal.aborted) return;
       await api
         .replace(path, { ...lease, spec: { ...lease?.spec, holderIdentity: '', renewTime: micro() } })
