@@ -1,6 +1,7 @@
 // A database of every earlier version is brought to the newest one with all that is in it, and works.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { brotliDecompressSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresDialect, sql, type Kysely } from 'kysely';
 import pg from 'pg';
@@ -55,7 +56,8 @@ async function check(db: Kysely<Database>): Promise<void> {
 
 describe('a database of an earlier version', () => {
   it.each(earlier)('%s is brought up to date, embedded', async (version) => {
-    const pglite = await PGlite.create({ loadDataDir: new Blob([readFileSync(template)]) });
+    const empty = brotliDecompressSync(readFileSync(template));
+    const pglite = await PGlite.create({ loadDataDir: new Blob([empty], { type: 'application/x-tar' }) });
     const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
     onTestFinished(() => db.destroy());
     await fillAt(db, version);
