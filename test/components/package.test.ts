@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => rm(project, { recursive: true, force: true }));
 
 describe('the package', () => {
-  it('carries the launcher for both architectures and stays below 100 MB', async () => {
+  it('carries the launcher for both architectures and stays below 100,000 KiB', async () => {
     const { stdout } = await run('du', ['-sk', unpacked]);
     expect(Number(stdout.split('\t')[0])).toBeLessThan(100_000);
     const list = JSON.parse(await readFile(join(unpacked, 'dist', 'launchers.json'), 'utf8')) as {
