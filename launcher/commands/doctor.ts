@@ -10,6 +10,7 @@ import { describeClock, tolerated } from '../connection/clock-check.js';
 import { createTransports } from '../connection/transports.js';
 import type { Line, Transport } from '../connection/transport.js';
 import { pingEngine } from '../executors/docker-engine.js';
+import { assertOffered } from '../executors/docker-offers.js';
 import { createHttpClient } from '../network/http-client.js';
 import { proxyFor, targetOf } from '../network/proxies.js';
 import { trustedCertificates } from '../network/tls.js';
@@ -162,6 +163,7 @@ async function checkEngine(settings: Settings, host: string | undefined): Promis
     return { verdict: 'warning', text: 'not used: runs are processes of this machine, without isolation' };
   }
   await pingEngine(host);
+  await assertOffered(host, settings.containers);
   return ok('the container engine answers');
 }
 

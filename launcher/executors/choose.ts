@@ -1,5 +1,5 @@
 // Which executor this launcher uses.
-import { messageOf } from '../../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Settings } from '../settings/settings.js';
@@ -10,7 +10,7 @@ import { createHostExecutor } from './host.js';
 const noIsolation =
   "Runs are processes of this machine, with the launcher's rights and no container around them.";
 
-/** As the settings say; `auto` takes containers when an engine answers. Throws ENGINE_UNAVAILABLE. */
+/** As the settings say; `auto` takes containers when an engine answers. Throws ENGINE_UNAVAILABLE, INVALID_SETTINGS. */
 export async function chooseExecutor(
   settings: Pick<Settings, 'executor' | 'containers'>,
   { life, clock, log }: { readonly life: LauncherLife; readonly clock: Clock; readonly log: Log },
@@ -40,6 +40,8 @@ export async function chooseExecutor(
         await docker.check();
         return docker;
       } catch (error) {
+        // An engine that answers is taken, and what the settings ask of it has to be there.
+        if (!(error instanceof PoolwrightError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
         log.warn(`${messageOf(error)} ${noIsolation}`);
         return host;
       }

@@ -1,5 +1,6 @@
 // The container engine: whether it answers, and its client, which is loaded when the first run needs it.
 import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 
@@ -8,7 +9,16 @@ const usualSocket = '/var/run/docker.sock';
 const answerWithin = 5000;
 
 /** Asks the engine for a sign of life, without loading the client. `host`: DOCKER_HOST. Throws ENGINE_UNAVAILABLE. */
-export function pingEngine(host: string | undefined): Promise<void> {
+export async function pingEngine(host: string | undefined): Promise<void> {
+  const { status } = await askEngine(host, '/_ping');
+  if (status !== 200) throw unavailable(host, new Error(`HTTP status ${String(status)}`));
+}
+
+/** One question to the engine, without its client. Throws ENGINE_UNAVAILABLE when there is no answer. */
+export function askEngine(
+  host: string | undefined,
+  path: string,
+): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       reject(unavailable(host, error));
@@ -20,10 +30,10 @@ export function pingEngine(host: string | undefined): Promise<void> {
       fail(error);
       return;
     }
-    const request = http.get({ ...target, path: '/_ping', timeout: answerWithin }, (response) => {
-      response.resume();
-      if (response.statusCode === 200) resolve();
-      else fail(new Error(`HTTP status ${String(response.statusCode)}`));
+    const request = http.get({ ...target, path, timeout: answerWithin }, (response) => {
+      text(response).then((body) => {
+        resolve({ status: response.statusCode ?? 0, body });
+      }, fail);
     });
     request.on('timeout', () =>
       request.destroy(new Error(`no answer within ${String(answerWithin / 1000)} s`)),

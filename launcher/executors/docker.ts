@@ -7,6 +7,7 @@ import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import { loadClient, pingEngine, statusOf, unavailable } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
+import { assertOffered } from './docker-offers.js';
 import { createPulledImages } from './pulled-images.js';
 import { createFrameReader, runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
@@ -183,7 +184,10 @@ export function createDockerExecutor(options: DockerOptions): Executor {
 
   return {
     kind: 'docker',
-    check: () => pingEngine(dockerHost),
+    async check() {
+      await pingEngine(dockerHost);
+      await assertOffered(dockerHost, containers);
+    },
     open,
     adopt,
     makeRoom: async (enough) => pulled.remove(await engine(), enough),

@@ -81,7 +81,10 @@ export interface WorldRequest {
 
 export interface Executor {
   readonly kind: 'docker' | 'host' | 'pod';
-  /** Throws ENGINE_UNAVAILABLE with what to do. Cheap: asked at every start, before large libraries are loaded. */
+  /**
+   * Throws ENGINE_UNAVAILABLE with what to do; INVALID_SETTINGS for what the settings name and it does not have. Cheap:
+   * asked at every start, before large libraries are loaded.
+   */
   check(): Promise<void>;
   /** Throws ENGINE_UNAVAILABLE (the worker's fault) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */
   open(request: WorldRequest): Promise<RunWorld>;

@@ -16,7 +16,7 @@ import { startCloud, type CloudStandIn } from './cloud.js';
 import { startFront, type Front, type Route } from './front.js';
 import { createMachine, hasMachineImage, hostAddress, type Machine } from './machine.js';
 import { hasMoto, startMoto } from './moto.js';
-import { createRegistry, registries } from './registry.js';
+import { createCloudRegistry, registries } from './registry.js';
 import { azureAccount, deployPool, launcherBucket } from './pools.js';
 import { freePort } from './program.js';
 import { giveAtEveryStart, giveByCloudInit } from './user-data.js';
@@ -197,7 +197,7 @@ async function certificateOf(names: readonly string[]) {
 }
 
 async function routesOf(cloud: Cloud, standIn: CloudStandIn): Promise<(host: string) => Route | undefined> {
-  const registry = createRegistry(cloud);
+  const registry = createCloudRegistry(cloud);
   const route = await serviceRoutes(cloud, standIn);
   return (host) => (host === registries[cloud].host ? registry : route(host));
 }
