@@ -16,6 +16,10 @@ export const limits = {
   runLog: 1024 * 1024 * 1024,
   /** A sealed workspace or an uploaded archive. */
   workspace: 2 * 1024 * 1024 * 1024,
+  /** Outputs of a stack: how many, characters of a value, bytes of the request that reports them. */
+  outputs: 500,
+  outputText: 64 * 1024,
+  outputsReport: 8 * 1024 * 1024,
   /** Metadata at registration: entries, length of a key, length of a value. */
   metadataEntries: 64,
   metadataKey: 128,

@@ -94,12 +94,22 @@ export const hooksSchema = z.object({
 });
 export type Hooks = z.infer<typeof hooksSchema>;
 
-/** A variable of the run: in clear, or sealed to the pool (base64 of sealing.ts, context `variable/<stack>/<name>`). */
+/** Name of an output, as tools accept them. */
+export const outputNameSchema = text(256).regex(/^[^\s/]+$/, 'expected a name without blanks and slashes');
+
+/**
+ * A variable of the run: in clear, or sealed to the pool (base64 of sealing.ts). What is sealed is the stack's own, with
+ * context `variable/<stack>/<name>`, or comes `from` an output, with context `output/<stack>/<output>`.
+ */
 export const variableSchema = z.object({
   name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/),
   value: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('plain'), text: text(64 * 1024) }),
-    z.object({ kind: z.literal('sealed'), data: text(128 * 1024) }),
+    z.object({
+      kind: z.literal('sealed'),
+      data: text(128 * 1024),
+      from: z.object({ stack: text(256), output: outputNameSchema }).optional(),
+    }),
   ]),
 });
 export type Variable = z.infer<typeof variableSchema>;
@@ -143,6 +153,8 @@ export const assignmentSchema = z.object({
   /** Command of a task, otherwise null. */
   task: text(16 * 1024).nullable(),
   environment: z.array(variableSchema).max(500),
+  /** Whether the outputs of the stack are asked for at the end of the stage. */
+  outputs: z.boolean().optional(),
   bulk: z.object({ endpoint: z.url(), token: text(4096) }),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;

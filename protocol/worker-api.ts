@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { ErrorCode } from './errors.js';
 import { limits } from './limits.js';
+import { outputNameSchema } from './messages.js';
 import { workStateSchema } from './runs.js';
 import { ulidSchema } from './topics.js';
 
@@ -20,12 +21,27 @@ export const workerApi = {
   spool: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/spool`,
   /** PUT the sealed workspace (application/octet-stream) → { object }. */
   workspace: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/workspace`,
+  /** PUT outputs (application/json) → 204. All that the stack has now: they take the place of those before. */
+  outputs: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/outputs`,
   /** GET → sealed bytes. Only objects that the assignment names. */
   object: (run: string, attempt: number, object: string) =>
     `/worker/v1/runs/${run}/attempts/${String(attempt)}/objects/${object}`,
 } as const;
 
 export const rejectionSchema = z.object({ code: z.string().max(64), message: z.string().max(4096) });
+
+/** A value in clear; sealed for the pool (base64, context `output/<stack>/<name>`); or one that stays on the worker. */
+export const outputSchema = z.object({
+  name: outputNameSchema,
+  value: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('plain'), text: z.string().max(limits.outputText) }),
+    z.object({ kind: z.literal('sealed'), data: z.string().max(2 * limits.outputText) }),
+    z.object({ kind: z.literal('withheld') }),
+  ]),
+});
+export type Output = z.infer<typeof outputSchema>;
+
+export const outputsSchema = z.object({ outputs: z.array(outputSchema).max(limits.outputs) });
 
 /** Numbers start at 1 in each attempt and have no gaps. `t` is Unix time in milliseconds by the worker's corrected clock. */
 const record = { n: z.int().min(1), t: z.int().min(0) };

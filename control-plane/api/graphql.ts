@@ -13,6 +13,7 @@ import { presentError } from './errors.js';
 import { executableSchema } from './executable-schema.js';
 import type { ApiDependencies, ApiRequest } from './request.js';
 import { accessResolvers } from './resolvers/access.js';
+import { outputResolvers } from './resolvers/outputs.js';
 import { poolResolvers } from './resolvers/pools.js';
 import { runResolvers } from './resolvers/runs.js';
 import { sessionResolvers } from './resolvers/session.js';
@@ -35,7 +36,14 @@ export interface GraphqlDependencies extends ApiDependencies {
 export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnvironment> {
   const { context, limits, addressOf } = dependencies;
   const asked = new WeakMap<Request, ApiRequest>();
-  const resolvers = [sessionResolvers, accessResolvers, poolResolvers, stackResolvers, runResolvers];
+  const resolvers = [
+    sessionResolvers,
+    accessResolvers,
+    poolResolvers,
+    stackResolvers,
+    outputResolvers,
+    runResolvers,
+  ];
   const handle = createHandler<ApiRequest & Record<PropertyKey, unknown>>({
     schema: executableSchema(schemaText, resolvers),
     context: ({ raw }) => ({ ...(asked.get(raw) ?? { ...dependencies, rights: undefined }) }),

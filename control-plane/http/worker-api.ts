@@ -5,12 +5,13 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import { limits } from '../../protocol/limits.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import { parseAs, parseJson } from '../../protocol/wire.js';
-import { rejectionSchema, spoolRecordSchema } from '../../protocol/worker-api.js';
+import { outputsSchema, rejectionSchema, spoolRecordSchema } from '../../protocol/worker-api.js';
 import { unauthorized } from '../access/api-keys.js';
 import type { RunGrant, Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 import { acceptRun, assertReporting, beginRun, rejectRun } from '../runs/attempts.js';
 import { applyRecords, applyStored } from '../runs/records.js';
+import { replaceOutputs } from '../stacks/outputs.js';
 import type { LogLine } from '../store/log-file.js';
 import type { LogStore } from '../store/logs.js';
 import type { ObjectStore } from '../store/objects.js';
@@ -86,6 +87,17 @@ export function workerApiRoutes({
     const object = context.ids.next();
     await objects.put(object, streamBody(c, limits.workspace), limits.workspace);
     return c.json({ object });
+  });
+
+  app.put('/outputs', async (c) => {
+    const body = await readBody(c, limits.outputsReport);
+    const { outputs } = parseAs(
+      outputsSchema,
+      parseJson(body, 'The report of outputs'),
+      'The report of outputs',
+    );
+    await replaceOutputs(context, c.get('grant'), outputs);
+    return c.body(null, 204);
   });
 
   app.get('/objects/:object', async (c) => {

@@ -7,6 +7,7 @@ import type { Context, DownBody } from '../context.js';
 import { getPool } from '../pools/pools.js';
 import { lockAttempt, lockWorker } from '../runs/attempts.js';
 import { changeRun, tell } from '../runs/change.js';
+import { inputsOf, reportsOutputs } from '../stacks/outputs.js';
 import { getStack } from '../stacks/stacks.js';
 import type { RunRow, StackRow, VariableRow } from '../store/schema.js';
 import type { Match } from './assign.js';
@@ -98,7 +99,13 @@ async function assignmentBody(context: Context, run: RunRow, worker: string): Pr
     hooks: run.skip_initialization ? { ...stack.hooks, beforeInit: [], afterInit: [] } : stack.hooks,
     commands: stack.commands,
     task: run.task,
-    environment: environmentOf(run, variables, pool.public_key),
+    environment: environmentOf(
+      run,
+      variables,
+      await inputsOf(context, stack.id, pool.public_key),
+      pool.public_key,
+    ),
+    ...(reportsOutputs(run) ? { outputs: true } : {}),
     bulk: await context.bulk.grant(run.id, run.attempt, worker),
   };
 }
@@ -115,20 +122,28 @@ function sourceOf(run: RunRow, stack: StackRow): AssignmentBody['source'] {
   };
 }
 
-/** The stack's variables and over them those of the run. Throws CONFLICT for values that no worker can open. */
-function environmentOf(run: RunRow, variables: readonly VariableRow[], publicKey: string): Variable[] {
+/**
+ * The stack's variables, over them outputs of other stacks, and over these the run's own. Throws CONFLICT for values
+ * that are not there, or that no worker can open.
+ */
+function environmentOf(
+  run: RunRow,
+  variables: readonly VariableRow[],
+  inputs: Awaited<ReturnType<typeof inputsOf>>,
+  publicKey: string,
+): Variable[] {
   const unreadable = variables.filter(
     ({ kind, sealed_for }) => kind === 'sealed' && sealed_for !== publicKey,
   );
-  if (unreadable.length > 0) {
-    throw faultsError(
-      'CONFLICT',
-      `The environment of stack ${run.stack_id}`,
-      unreadable.map(({ name }) => ({
-        path: name,
-        reason: 'sealed for a key that the pool no longer has; enter the value anew',
-      })),
-    );
+  const faults = [
+    ...unreadable.map(({ name }) => ({
+      path: name,
+      reason: 'sealed for a key that the pool no longer has; enter the value anew',
+    })),
+    ...inputs.faults,
+  ];
+  if (faults.length > 0) {
+    throw faultsError('CONFLICT', `The environment of stack ${run.stack_id}`, faults);
   }
   const byName = new Map<string, Variable>();
   for (const { name, kind, value } of variables) {
@@ -137,6 +152,7 @@ function environmentOf(run: RunRow, variables: readonly VariableRow[], publicKey
       value: kind === 'plain' ? { kind, text: value } : { kind, data: value },
     });
   }
+  for (const variable of inputs.variables) byName.set(variable.name, variable);
   for (const { name, value } of run.runtime_config.environment ?? []) {
     byName.set(name, { name, value: { kind: 'plain', text: value } });
   }

@@ -3,6 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { accessStatements } from './migrations/access.js';
+import { outputsStatements } from './migrations/outputs.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
 import { sharedStatements } from './migrations/shared.js';
@@ -156,6 +157,7 @@ const migrations: readonly Migration[] = [
   { number: 3, statements: sharedStatements },
   { number: 4, statements: watchStatements },
   { number: 5, statements: accessStatements },
+  { number: 6, statements: outputsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -284,6 +284,29 @@ export interface LogChunksTable {
 }
 
 /** `stack_id` waits for `depends_on`. */
+/** An output of `depends_on` becomes a variable of the stack. */
+export interface StackDependencyReferencesTable {
+  id: string;
+  dependency_id: string;
+  output_name: string;
+  input_name: string;
+  created_at: number;
+}
+
+export interface StackOutputsTable {
+  stack_id: string;
+  name: string;
+  /** `withheld`: sensitive, and its worker may not report it. */
+  kind: 'plain' | 'sealed' | 'withheld';
+  /** Text, or base64 of sealed bytes. */
+  value: string | null;
+  /** Public key (PEM) that a sealed value is for. */
+  sealed_for: string | null;
+  /** The run that reported it. */
+  run_id: string;
+  created_at: number;
+}
+
 export interface StackDependenciesTable {
   id: string;
   stack_id: string;
@@ -314,6 +337,8 @@ export interface Database {
   log_attempts: LogAttemptsTable;
   log_chunks: LogChunksTable;
   stack_dependencies: StackDependenciesTable;
+  stack_dependency_references: StackDependencyReferencesTable;
+  stack_outputs: StackOutputsTable;
   alarms: AlarmsTable;
   spaces: SpacesTable;
   audit_entries: AuditEntriesTable;
@@ -330,4 +355,6 @@ export type SpaceRow = Selectable<SpacesTable>;
 export type AuditRow = Selectable<AuditEntriesTable>;
 export type AlarmRow = Selectable<AlarmsTable>;
 export type DependencyRow = Selectable<StackDependenciesTable>;
+export type ReferenceRow = Selectable<StackDependencyReferencesTable>;
+export type OutputRow = Selectable<StackOutputsTable>;
 export type TransitionRow = Selectable<RunTransitionsTable>;

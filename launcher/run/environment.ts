@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Assignment } from '../../protocol/messages.js';
 import { isReadRun } from '../../protocol/runs.js';
-import { variableContext } from '../../protocol/sealing/contexts.js';
+import { outputContext, variableContext } from '../../protocol/sealing/contexts.js';
 import { openBytes } from '../../protocol/sealing/open.js';
 import type { Settings } from '../settings/settings.js';
 
@@ -46,7 +46,11 @@ export function environmentOf(
       continue;
     }
     const sealed = Buffer.from(value.data, 'base64');
-    const text = openBytes(sealed, privateKey, variableContext(assignment.stack, name)).toString('utf8');
+    const context =
+      value.from === undefined
+        ? variableContext(assignment.stack, name)
+        : outputContext(value.from.stack, value.from.output);
+    const text = openBytes(sealed, privateKey, context).toString('utf8');
     variables[name] = text;
     secrets.push(text);
   }

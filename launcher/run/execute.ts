@@ -13,6 +13,7 @@ import type { ContainerSettings, Settings } from '../settings/settings.js';
 import { environmentOf } from './environment.js';
 import type { Journal } from './journal.js';
 import { startLimits } from './limits.js';
+import { reportOutputs } from './outputs.js';
 import type { Phase } from './phase.js';
 import type { AttemptRecord, Past } from './record.js';
 import type { KeepWorkspace, PrepareSource } from './source/source.js';
@@ -23,7 +24,14 @@ import type { WorkerApi } from './worker-api.js';
 /** What a stage needs of the launcher's settings. */
 export interface StageSettings extends Pick<
   Settings,
-  'privateKey' | 'passedVariables' | 'maskedVariables' | 'timeouts' | 'debug' | 'vcsMappings' | 'proxies'
+  | 'privateKey'
+  | 'passedVariables'
+  | 'maskedVariables'
+  | 'timeouts'
+  | 'debug'
+  | 'vcsMappings'
+  | 'proxies'
+  | 'sensitiveOutputs'
 > {
   readonly containers: Pick<ContainerSettings, 'defaultImage'>;
 }
@@ -167,7 +175,7 @@ async function work(
   phases: readonly Phase[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Changes | null> {
-  const { deps, assignment, journal, record, past, recovered, signal, onOver } = request;
+  const { deps, assignment, api, journal, record, past, recovered, signal, onOver } = request;
   if (world === undefined) return past.changes;
   const { clock, settings } = deps;
   const elapsed = past.begunAt === null ? 0 : clock.monotonic() - past.begunAt;
@@ -184,6 +192,17 @@ async function work(
       past,
       recovered,
       limits,
+      onOutputs: (outputs) =>
+        reportOutputs(outputs, {
+          stack: assignment.stack,
+          sensitive: settings.sensitiveOutputs,
+          privateKey: settings.privateKey,
+          api,
+          onLine: (line) => {
+            journal.line(line);
+          },
+          signal,
+        }),
       debug: settings.debug,
       signal,
     });

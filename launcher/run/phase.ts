@@ -13,6 +13,18 @@ export interface PhaseStep {
    * Also called with the exit code. May throw COMMAND_FAILED.
    */
   readonly readChanges?: (output: string, exitCode: number) => Changes;
+  /**
+   * The same for a step that prints what the stack has produced. May throw COMMAND_FAILED.
+   */
+  readonly readOutputs?: (output: string) => readonly StackOutput[];
+}
+
+/** What a stack has produced, for stacks that depend on it. */
+export interface StackOutput {
+  readonly name: string;
+  /** A text as it is, anything else as JSON. */
+  readonly text: string;
+  readonly sensitive: boolean;
 }
 
 export interface Phase {

@@ -10,6 +10,8 @@ import { toolTable, type ToolSteps } from './tools.js';
 export function phasesOf(assignment: Assignment): readonly Phase[] {
   const { hooks, stage } = assignment;
   const tool = stepsOf(assignment);
+  // Before the hooks: what they do with what was made is nothing that other stacks would wait for.
+  const outputs = assignment.outputs === true ? (tool.outputs ?? []) : [];
   const initialising: Phase = {
     state: 'INITIALIZING',
     steps: around(hooks, 'beforeInit', tool.initialise, 'afterInit'),
@@ -21,7 +23,9 @@ export function phasesOf(assignment: Assignment): readonly Phase[] {
         { state: 'PLANNING', steps: around(hooks, 'beforePlan', tool.plan, 'afterPlan') },
       ];
     case 'APPLY':
-      return [{ state: 'APPLYING', steps: around(hooks, 'beforeApply', tool.apply, 'afterApply') }];
+      return [
+        { state: 'APPLYING', steps: around(hooks, 'beforeApply', [...tool.apply, ...outputs], 'afterApply') },
+      ];
     case 'PERFORM': {
       const task: PhaseStep = { name: 'task', script: assignment.task ?? '' };
       return [
@@ -32,7 +36,10 @@ export function phasesOf(assignment: Assignment): readonly Phase[] {
     case 'DESTROY':
       return [
         initialising,
-        { state: 'DESTROYING', steps: around(hooks, 'beforeApply', tool.destroy, 'afterApply') },
+        {
+          state: 'DESTROYING',
+          steps: around(hooks, 'beforeApply', [...tool.destroy, ...outputs], 'afterApply'),
+        },
       ];
   }
 }

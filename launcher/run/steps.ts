@@ -7,11 +7,11 @@ import type { OutputPlace, RunWorld, StepSink } from '../executors/executor.js';
 import { stepFailure } from './failure.js';
 import type { Journal } from './journal.js';
 import type { RunLimits } from './limits.js';
-import type { Phase, PhaseStep } from './phase.js';
+import type { Phase, PhaseStep, StackOutput } from './phase.js';
 import type { AttemptRecord, OutputMark, Past } from './record.js';
 import type { Recovered } from './spool.js';
 
-/** Bytes of output that a step may give to `readChanges`: a plan of ten thousand resources has a tenth of it. */
+/** Bytes of output that a step may give to be read: a plan of ten thousand resources has a tenth of it. */
 const mostRead = 256 * 1024 * 1024;
 const beginning: OutputPlace = { segment: 1, offset: 0 };
 
@@ -26,6 +26,8 @@ export interface StepsOptions {
   readonly past: Past;
   readonly recovered: Recovered;
   readonly limits: RunLimits;
+  /** Gets what the stack has produced; the step counts as ended only after it. */
+  readonly onOutputs: (outputs: readonly StackOutput[]) => Promise<void>;
   /** Whether scripts are written into the log. */
   readonly debug: boolean;
   readonly signal: AbortSignal;
@@ -67,7 +69,8 @@ async function runStep(step: PhaseStep, number: number, options: StepsOptions): 
     if (debug) journal.line(`[${step.name}] ${step.script}`);
     await record.append({ k: 'step', step: number });
   }
-  const read = step.readChanges === undefined ? undefined : createCollector(options.limits);
+  const isRead = step.readChanges !== undefined || step.readOutputs !== undefined;
+  const read = isRead ? createCollector(options.limits) : undefined;
   const mark = options.recovered.mark?.step === number ? options.recovered.mark : null;
   const tail = createTail();
   if (read === undefined) journal.beginOutput(number, mark?.covered);
@@ -104,6 +107,7 @@ async function runStep(step: PhaseStep, number: number, options: StepsOptions): 
     );
   }
   const text = Buffer.concat(read?.parts.map(({ bytes }) => bytes) ?? []).toString('utf8');
+  if (step.readOutputs !== undefined) await options.onOutputs(step.readOutputs(text));
   return step.readChanges?.(text, code);
 }
 

@@ -2,6 +2,7 @@
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import type { Tool } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
+import { pulumiOutputsStep, terraformOutputsStep } from './outputs.js';
 import type { PhaseStep } from './phase.js';
 
 export interface ToolSteps {
@@ -11,6 +12,8 @@ export interface ToolSteps {
   /** In the workspace that the plan left. */
   readonly apply: readonly PhaseStep[];
   readonly destroy: readonly PhaseStep[];
+  /** After the apply and the destroy, where the tool has outputs. */
+  readonly outputs?: readonly PhaseStep[];
 }
 
 const planFile = 'poolwright.tfplan';
@@ -38,6 +41,7 @@ function terraformLike(program: string, name: string): ToolSteps {
     ],
     apply: [{ name: 'apply', script: `${program} apply -input=false ${planFile}` }],
     destroy: [{ name: 'destroy', script: `${program} destroy -input=false -auto-approve` }],
+    outputs: [terraformOutputsStep(program)],
   };
 }
 
@@ -63,6 +67,7 @@ export const toolTable: Readonly<Record<Exclude<Tool, 'commands'>, ToolSteps>> =
     ],
     apply: [{ name: 'up', script: 'pulumi up --non-interactive --yes --skip-preview' }],
     destroy: [{ name: 'destroy', script: 'pulumi destroy --non-interactive --yes --skip-preview' }],
+    outputs: [pulumiOutputsStep],
   },
   ansible: {
     initialise: [

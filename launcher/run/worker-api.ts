@@ -31,6 +31,8 @@ export interface WorkerApi {
   sendSpool(body: Buffer, signal: AbortSignal): Promise<number>;
   /** Sends a sealed workspace; answers the id of the object. */
   putWorkspace(file: string, signal: AbortSignal): Promise<string>;
+  /** Reports the outputs of the stack, as JSON of `outputsSchema`. Throws STALE_ATTEMPT. */
+  putOutputs(body: string, signal: AbortSignal): Promise<void>;
   /** Writes an object of the assignment into a new file. */
   fetchObject(object: string, file: string, signal: AbortSignal): Promise<void>;
   close(): void;
@@ -170,6 +172,12 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
       const body = () => ({ stream: createReadStream(file), size });
       return (await perform({ ...call, body }, signal, json(workspaceAnswerSchema))).object;
     },
+    putOutputs: (body, signal) =>
+      perform(
+        { method: 'PUT', path: workerApi.outputs(run, attempt), type: 'application/json', body: () => body },
+        signal,
+        nothing,
+      ),
     fetchObject: (object, file, signal) =>
       perform({ method: 'GET', path: workerApi.object(run, attempt, object) }, signal, async (response) => {
         await rm(file, { force: true });

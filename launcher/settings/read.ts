@@ -48,7 +48,6 @@ export function readSettings(machine: Machine): ReadSettings {
       assertCertificateCurrent(token.certificate, machine.now);
     });
   }
-  const sensitiveOutputs = optional(variables.sensitiveOutputs);
   const rest = {
     metadata: readMetadata(environment, faults),
     executor: optional(variables.executor),
@@ -57,6 +56,7 @@ export function readSettings(machine: Machine): ReadSettings {
     endWithParent: optional(variables.endWithParent),
     debug: optional(variables.debug),
     initializationPolicy: optional(variables.initializationPolicy),
+    sensitiveOutputs: optional(variables.sensitiveOutputs),
     runLogsOnStandardOutput: optional(variables.runLogsOnStandardOutput),
     timeouts: { run: optional(variables.runTimeout), silence: optional(variables.silenceTimeout) },
     passedVariables: optional(variables.passedVariables),
@@ -96,11 +96,7 @@ export function readSettings(machine: Machine): ReadSettings {
     throw faultsError('INVALID_SETTINGS', "The launcher's environment", faults);
   }
   const settings = { token, privateKey, ...rest };
-  const warnings = [
-    ...(tooEarly ? [clockWarning] : []),
-    ...(sensitiveOutputs ? [sensitiveWarning] : []),
-    ...warningsOf(settings, environment),
-  ];
+  const warnings = [...(tooEarly ? [clockWarning] : []), ...warningsOf(settings, environment)];
   return { settings, warnings };
 }
 
@@ -143,8 +139,6 @@ function defaultStateDirectory({ environment, userId }: Pick<Machine, 'environme
   if (state?.startsWith('/') === true) return join(state, 'poolwright');
   return join(environment['HOME'] ?? homedir(), '.local', 'state', 'poolwright');
 }
-
-const sensitiveWarning = `${variables.sensitiveOutputs.name} has no effect: this version does not upload outputs.`;
 
 /** No fault: a machine that has just booted may not have its time yet, and soon will. */
 const clockWarning =

@@ -44,6 +44,8 @@ export interface Settings {
   readonly debug: boolean;
   /** Run logs also on standard output, as JSON lines. */
   readonly runLogsOnStandardOutput: boolean;
+  /** Report sensitive outputs of stacks, sealed for the pool. */
+  readonly sensitiveOutputs: boolean;
   /** Milliseconds. */
   readonly timeouts: { readonly run: number; readonly silence: number };
   readonly passedVariables: readonly PassedVariable[];

@@ -63,7 +63,8 @@ export const variables = {
   }),
   sensitiveOutputs: define({
     name: 'SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED',
-    meaning: 'Upload sensitive outputs of runs. Not offered by this version: a warning says so.',
+    meaning:
+      'Report sensitive outputs of stacks, too, sealed for the pool, so that stacks which depend on them get their values.',
     default: 'false',
     read: readBoolean,
   }),

@@ -10,6 +10,11 @@ export function workspaceContext(run: string): string {
   return `workspace/${run}`;
 }
 
+/** An output that a stack has produced. */
+export function outputContext(stack: string, name: string): string {
+  return `output/${stack}/${name}`;
+}
+
 /** A workspace that a user uploaded, by the id of the object. */
 export function archiveContext(object: string): string {
   return `archive/${object}`;

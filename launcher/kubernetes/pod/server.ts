@@ -129,6 +129,7 @@ function settingsOf(
     timeouts: { run: read(variables.runTimeout), silence: read(variables.silenceTimeout) },
     debug: read(variables.debug),
     vcsMappings: [],
+    sensitiveOutputs: read(variables.sensitiveOutputs),
     proxies,
     containers: { defaultImage: secret.defaultImage },
   };

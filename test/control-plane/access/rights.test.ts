@@ -98,6 +98,15 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> =
       `mutation { stackDependencyCreate(input: { stackId: "${stack}", dependsOnStackId: "${other}" }) { id } }`,
   ],
   stackDependencyDelete: ['any', () => 'mutation { stackDependencyDelete(id: "nothing") { id } }'],
+  stackDependenciesAddReference: [
+    'any',
+    () =>
+      'mutation { stackDependenciesAddReference(stackDependencyID: "nothing", reference: { outputName: "a", inputName: "A" }) { id } }',
+  ],
+  stackDependenciesDeleteReference: [
+    'any',
+    () => 'mutation { stackDependenciesDeleteReference(id: "nothing") { id } }',
+  ],
   runTrigger: ['operate', ({ stack }) => `mutation { runTrigger(stack: "${stack}", runType: TASK) { id } }`],
   runConfirm: [
     'operate',

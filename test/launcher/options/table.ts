@@ -42,8 +42,8 @@ export const contract: Readonly<Record<string, Effect>> = {
   },
   SPACELIFT_MASK_ENVS: containers('SPACELIFT_MASK_ENVS keeps values out of the log and of standard output'),
   SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED: {
-    file: 'launcher/settings/read.test.ts',
-    test: 'is said when it would only add something',
+    file: 'engine/outputs.test.ts',
+    test: 'SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED hands sensitive ones on, sealed for the pool',
   },
   SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED: containers(
     'SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints run logs as JSON lines',
