@@ -7,6 +7,7 @@ import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/res
 import type { Assignment } from '../../protocol/messages.js';
 import type { Connection, Order } from '../connection/connection.js';
 import { createConnection } from '../connection/reconnecting.js';
+import type { Transport } from '../connection/transport.js';
 import { createTransports } from '../connection/transports.js';
 import type { Log } from '../log.js';
 import { trustedCertificates } from '../network/tls.js';
@@ -19,6 +20,8 @@ import { graceSeconds } from './pod-spec.js';
 import { startPodRun, type PodRun, type PodRunDependencies } from './pod-run.js';
 
 export interface AgentDependencies extends PodRunDependencies {
+  /** Whether this controller may act. While it may not, a line that is there stays, and none is made. */
+  readonly leads: () => boolean;
   /** Of the controller. */
   readonly version: string;
   /** Its run has ended, or something else that the pool should look at. */
@@ -49,6 +52,9 @@ export interface Agent {
   leave(reason: string): Promise<void>;
 }
 
+/** Milliseconds until a status that could not be written is tried again. */
+const statusAgain = 5_000;
+
 export function startAgent(deps: AgentDependencies, options: AgentOptions): Agent {
   const { api, clock, log, recorder } = deps;
   const { worker, workerId } = options;
@@ -75,7 +81,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         proxies: deps.proxies,
         authorities: () => trustedCertificates(token.authorities, process.env),
         context: secureContext,
-      }),
+      }).map((transport) => whileLeading(transport, deps.leads)),
       token,
       privateKey,
       identity: {
@@ -144,7 +150,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
 
   function assign(assignment: Assignment): void {
     if (current?.run === assignment.run && current.attempt === assignment.attempt) return;
-    if (current !== undefined || leaving !== undefined) {
+    if (current !== undefined || leaving !== undefined || !deps.leads()) {
       // Not accepted, it goes back to the queue; the report tells what is going on here.
       void connection.report();
       return;
@@ -155,6 +161,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       {
         assignment,
         privateKey: credentials.privateKey,
+        token: credentials.tokenText,
         authorities: [...credentials.token.authorities],
         defaultImage: variables.defaultImage.default ?? '',
         customBinariesPath: spec.pod.customBinariesPath ?? '',
@@ -233,6 +240,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       .catch((error: unknown) => {
         published = '';
         log.debug(`The status of ${keyOf(worker)} could not be written: ${messageOf(error)}`);
+        clock.after(statusAgain, publish);
       });
   }
 
@@ -265,6 +273,17 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       });
       return left;
     },
+  };
+}
+
+/** Of two controllers that were both connected as the same worker, each would cut the other's line. */
+function whileLeading(transport: Transport, leads: () => boolean): Transport {
+  return {
+    ...transport,
+    open: (signal) =>
+      leads()
+        ? transport.open(signal)
+        : Promise.reject(new Error('this controller cannot renew its lease, and another one may lead')),
   };
 }
 

@@ -33,8 +33,8 @@ export interface KubeApi {
   /** A JSON merge patch. Undefined when there is no such object. */
   patch<Item>(path: string, body: object): Promise<Item | undefined>;
   replace<Item>(path: string, body: object): Promise<Item>;
-  /** No error when there is none. */
-  remove(path: string, options?: object): Promise<void>;
+  /** What is left of it while finalizers or its grace keep it; undefined when it is gone. No error when there was none. */
+  remove<Item extends KubeObject>(path: string): Promise<Item | undefined>;
   /** Requests sent until now, for the bench. */
   readonly requests: () => number;
   close(): void;
@@ -160,12 +160,39 @@ export function createKubeApi(config: KubeConfig, clock: Clock): KubeApi {
     patch: <Item>(path: string, body: object) =>
       call<Item>('PATCH', path, body, 'application/merge-patch+json').catch(orUndefined),
     replace: (path, body) => call('PUT', path, body),
-    async remove(path, options) {
-      await call('DELETE', path, options).catch(orUndefined);
+    async remove<Item extends KubeObject>(path: string) {
+      const answer = await call<Item>('DELETE', path).catch(orUndefined);
+      return answer?.metadata.deletionTimestamp === undefined ? undefined : answer;
     },
     requests: () => requests,
     close() {
       agent?.destroy();
+    },
+  };
+}
+
+/** The same calls, of which those that change something are refused while this controller may not act. */
+export function whileLeading(api: KubeApi, leads: () => boolean): KubeApi {
+  const assertLeads = () => {
+    if (!leads()) throw new Error('another controller may lead now');
+  };
+  return {
+    ...api,
+    async create<Item>(path: string, body: object) {
+      assertLeads();
+      return api.create<Item>(path, body);
+    },
+    async patch<Item>(path: string, body: object) {
+      assertLeads();
+      return api.patch<Item>(path, body);
+    },
+    async replace<Item>(path: string, body: object) {
+      assertLeads();
+      return api.replace<Item>(path, body);
+    },
+    async remove<Item extends KubeObject>(path: string) {
+      assertLeads();
+      return api.remove<Item>(path);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { parseTimeout } from '../../protocol/duration.js';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import type { LeaseTimes } from './lease.js';
 
 export interface ControllerArguments {
   /** Empty: all. */
@@ -15,8 +16,12 @@ export interface ControllerArguments {
   readonly launcherImage: string;
   /** Milliseconds. */
   readonly patience: { readonly start: number; readonly create: number; readonly confirm: number };
+  readonly lease: LeaseTimes;
   readonly debug: boolean;
 }
+
+type LeaseOption =
+  'leader-elect-lease-duration' | 'leader-elect-renew-deadline' | 'leader-elect-retry-period';
 
 export const controllerHelp = `launcher controller – looks after the WorkerPools of a Kubernetes cluster
 
@@ -26,6 +31,12 @@ Usage: launcher controller [options]
   --controller-namespace NAME         Namespace of the controller: lease, own API key.
                                       Default: $CONTROLLER_NAMESPACE, or default.
   --leader-elect                      Work only while no other replica does.
+  --leader-elect-lease-duration DURATION
+                                      How long the others wait for a leader that does not renew. Default: 15s.
+  --leader-elect-renew-deadline DURATION
+                                      How long a leader acts after its last renewal. Less than that. Default: 10s.
+  --leader-elect-retry-period DURATION
+                                      How long between two renewals, or tries to lead. Default: 2s.
   --health-probe-bind-address ADDRESS Where /healthz and /readyz answer. Default: :8081.
   --metrics-bind-address ADDRESS      Where /metrics answers, 0 for nowhere. Default: 0.
   --launcher-image IMAGE              Image of init and launcher-grpc in run pods; has this program as "launcher".
@@ -69,8 +80,24 @@ export function readControllerArguments(
       create: duration('create-timeout', values['create-timeout'] ?? '5m'),
       confirm: duration('confirm-timeout', values['confirm-timeout'] ?? '15s'),
     },
+    lease: leaseOf(values),
     debug: values.debug ?? false,
   };
+}
+
+function leaseOf(values: ReturnType<typeof parse>): LeaseTimes {
+  const read = (name: LeaseOption, otherwise: string) => duration(name, values[name] ?? otherwise);
+  const times = {
+    duration: read('leader-elect-lease-duration', '15s'),
+    stopAfter: read('leader-elect-renew-deadline', '10s'),
+    renewEvery: read('leader-elect-retry-period', '2s'),
+  };
+  if (times.renewEvery < times.stopAfter && times.stopAfter < times.duration) return times;
+  throw new PoolwrightError(
+    'INVALID_ARGUMENT',
+    'Expected --leader-elect-retry-period < --leader-elect-renew-deadline < --leader-elect-lease-duration, got ' +
+      `${[times.renewEvery, times.stopAfter, times.duration].map((time) => `${String(time / 1000)}s`).join(', ')}.`,
+  );
 }
 
 function duration(name: string, text: string): number {
@@ -88,6 +115,9 @@ function parse(args: readonly string[]) {
       namespaces: { type: 'string', multiple: true },
       'controller-namespace': { type: 'string' },
       'leader-elect': { type: 'boolean' },
+      'leader-elect-lease-duration': { type: 'string' },
+      'leader-elect-renew-deadline': { type: 'string' },
+      'leader-elect-retry-period': { type: 'string' },
       'health-probe-bind-address': { type: 'string' },
       'metrics-bind-address': { type: 'string' },
       'launcher-image': { type: 'string' },

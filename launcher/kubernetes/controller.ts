@@ -5,14 +5,14 @@ import { ulid } from 'ulid';
 import { labels } from '../../protocol/kubernetes/names.js';
 import { systemClock, type Clock } from '../clock.js';
 import { createLog, type Log } from '../log.js';
-import { createKubeApi, paths } from './api.js';
+import { createKubeApi, whileLeading } from './api.js';
 import type { ControllerArguments } from './arguments.js';
+import { startCollections, type Collections } from './collections.js';
 import { createRecorder } from './events.js';
 import { serveHttp, type HttpEndpoint } from './health.js';
-import { startInformer, type Informer } from './informer.js';
 import { lead, type Leadership } from './lease.js';
 import { createMetrics, type PoolFigures } from './metrics.js';
-import { keyOf, type KubeObject, type Pod, type Secret, type Worker, type WorkerPool } from './objects.js';
+import { keyOf, poolKeyOf } from './objects.js';
 import { proxiesOf } from './proxies.js';
 import { createPools, type Pools } from './pools.js';
 import { createWorkQueue, type WorkQueue } from './queue.js';
@@ -42,7 +42,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   config.loadFromDefault();
   const api = createKubeApi(config, clock);
   const endpoints: HttpEndpoint[] = [];
-  const informers: Informer<KubeObject>[] = [];
+  let collections: Collections | undefined;
   let pools: Pools | undefined;
   let queue: WorkQueue | undefined;
   let leadership: Leadership | undefined;
@@ -53,6 +53,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const text = async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() });
     endpoints.push(await serveHttp(given.metricsAddress, { '/metrics': text }));
   }
+  /** After the API server was away: what happened meanwhile, and what failed, is done now. */
+  const lookAtAll = () => queue?.retry(collections?.pools.list().map(keyOf) ?? []);
   try {
     log.info(`Pool controller ${version}, cluster ${config.getCurrentCluster()?.server ?? ''}`);
     if (given.leaderElect) {
@@ -62,65 +64,39 @@ export async function runController(options: ControllerOptions, signal: AbortSig
           namespace: given.namespace,
           name: ownNames.lease,
           identity: `${hostname()}_${ulid()}`,
+          times: given.lease,
+          onRegained: lookAtAll,
           clock,
           log,
         },
         signal,
       );
     }
-    const watch = <Item extends KubeObject>(
-      path: (namespace?: string) => string,
-      onChange: (item: Item) => void,
-      labelSelector?: string,
-    ): Watched<Item> => {
-      const scopes = given.namespaces.length === 0 ? [undefined] : given.namespaces;
-      const own = scopes.map((namespace) =>
-        startInformer<Item>({
-          config,
-          api,
-          path: path(namespace),
-          onChange,
-          clock,
-          random: Math.random,
-          log,
-          ...(labelSelector === undefined ? {} : { labelSelector }),
-        }),
-      );
-      informers.push(...own);
-      return {
-        list: () => own.flatMap((informer) => informer.list()),
-        get: (namespace, name) =>
-          own.map((informer) => informer.get(name, namespace)).find((item) => item !== undefined),
-        ready: Promise.all(own.map(({ ready }) => ready)),
-      };
-    };
-    const requeue = (key: string, milliseconds?: number) => {
-      if (milliseconds === undefined) queue?.add(key);
-      else queue?.addAfter(key, milliseconds);
-    };
-    const poolObjects = watch<WorkerPool>(paths.pools, (pool) => {
-      requeue(keyOf(pool));
-    });
-    const workers = watch<Worker>(paths.workers, (worker) => {
-      const owner = worker.metadata.ownerReferences?.find(({ kind }) => kind === 'WorkerPool');
-      if (owner !== undefined && worker.metadata.deletionTimestamp !== undefined)
-        requeue(`${worker.metadata.namespace}/${owner.name}`, 50);
-    });
-    const pods = watch<Pod>(
-      paths.pods,
-      (pod) => {
+    const leads = () => leadership?.leads() ?? true;
+    const requeue = (key: string, milliseconds: number) => queue?.addAfter(key, milliseconds);
+    const found = startCollections({
+      config,
+      api,
+      namespaces: given.namespaces,
+      // A change seldom comes alone: workers of a pool come and go by the dozen.
+      onPool: (key) => {
+        requeue(key, 50);
+      },
+      onPod: (pod) => {
         pools?.podChanged(pod.metadata.labels?.[labels.worker] ?? '', pod.metadata.name);
       },
-      labels.worker,
-    );
-    const secrets = watch<Secret>(paths.secrets, () => undefined, labels.worker);
-    await Promise.race([
-      Promise.all([poolObjects.ready, workers.ready, pods.ready, secrets.ready]),
-      aborted(signal),
-    ]);
+      onResumed: lookAtAll,
+      clock,
+      random: Math.random,
+      log,
+    });
+    collections = found;
+    await Promise.race([found.ready, aborted(signal), lostOf(leadership)]);
+    const acting = whileLeading(api, leads);
     pools = createPools({
-      api,
-      recorder: createRecorder(api, clock, log),
+      api: acting,
+      leads,
+      recorder: createRecorder(acting, clock, log),
       metrics,
       proxies: proxiesOf(process.env),
       clock,
@@ -130,24 +106,21 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       launcherImage: given.launcherImage,
       ownKey: { namespace: given.namespace, name: ownNames.apiKey },
       requeue,
-      findPod: pods.get,
+      pods: found.pods,
       caches: {
-        pool: poolObjects.get,
-        workersOf: ({ metadata }) =>
-          workers
-            .list()
-            .filter(
-              (worker) => worker.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true,
-            ),
+        pool: found.pools.get,
+        noteWorker: found.workers.note,
+        workersOf: (namespace, name) =>
+          found.workers.list().filter((worker) => poolKeyOf(worker) === `${namespace}/${name}`),
         podsOf: (pool, namespace) =>
-          pods
+          found.pods
             .list()
             .filter(
               (pod) =>
                 pod.metadata.namespace === namespace && pod.metadata.labels?.[labels.workerPool] === pool,
             ),
         runSecretsOf: (workerId) =>
-          secrets.list().filter((secret) => secret.metadata.labels?.[labels.worker] === workerId),
+          found.secrets.list().filter((secret) => secret.metadata.labels?.[labels.worker] === workerId),
       },
       patience: given.patience,
     });
@@ -159,24 +132,18 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       random: Math.random,
       log,
     });
-    for (const pool of poolObjects.list()) queue.add(keyOf(pool));
-    log.info(`Looking after ${String(poolObjects.list().length)} worker pool(s)`);
+    for (const pool of found.pools.list()) queue.add(keyOf(pool));
+    log.info(`Looking after ${String(found.pools.list().length)} worker pool(s)`);
     await Promise.race([aborted(signal), lostOf(leadership)]);
     // Connections are left to break: workers with a run come back with the next controller, and the run goes on.
     log.info('Ending; runs go on in their pods.');
   } finally {
     queue?.close();
-    for (const informer of informers) informer.stop();
+    collections?.stop();
     await leadership?.release();
     for (const endpoint of endpoints) endpoint.close();
     api.close();
   }
-}
-
-interface Watched<Item extends KubeObject> {
-  readonly list: () => readonly Item[];
-  readonly get: (namespace: string, name: string) => Item | undefined;
-  readonly ready: Promise<unknown>;
 }
 
 /** Resolves when it is aborted. */
@@ -192,7 +159,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 function lostOf(leadership: Leadership | undefined): Promise<never> {
   return new Promise((_, reject) => {
     leadership?.lost.addEventListener('abort', () => {
-      reject(new Error('another controller may lead now; ending'));
+      reject(new Error('another controller leads now; ending'));
     });
   });
 }

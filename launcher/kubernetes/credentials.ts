@@ -9,6 +9,8 @@ import type { Secret } from './objects.js';
 
 export interface PoolCredentials {
   readonly token: PoolToken;
+  /** As the Secret has it. */
+  readonly tokenText: string;
   readonly privateKey: KeyObject;
   /** For all connections of the pool, so that key and certificates are parsed once. */
   readonly secureContext: SecureContext;
@@ -47,6 +49,7 @@ export function credentialsOf(tokenText: string, keyText: string, now: number): 
   assertCertificateCurrent(token.certificate, now);
   return {
     token,
+    tokenText,
     privateKey,
     secureContext: createSecureContext({
       cert: token.certificate,

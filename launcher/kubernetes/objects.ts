@@ -80,13 +80,19 @@ export interface Pod extends KubeObject {
 }
 
 /** The spec with its defaults; an object from before an upgrade of the definition may lack them. */
-export function specOf(pool: WorkerPool): WorkerPoolSpec {
+export function specOf(pool: Pick<WorkerPool, 'spec'>): WorkerPoolSpec {
   return workerPoolSpec.parse(pool.spec);
 }
 
 /** `namespace/name`. */
 export function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** `namespace/name` of the WorkerPool that a worker is of; undefined for one that somebody has made by hand. */
+export function poolKeyOf({ metadata }: Worker): string | undefined {
+  const owner = metadata.ownerReferences?.find(({ kind }) => kind === 'WorkerPool');
+  return owner === undefined ? undefined : `${metadata.namespace}/${owner.name}`;
 }
 
 export function ownerReference(kind: string, apiVersion: string, { metadata }: KubeObject) {

@@ -1,7 +1,7 @@
 // One assignment on Kubernetes: Secret → accept → Pod → its end → the result, if nobody in the pod has told it. Secret and
 // pod are all the state there is: another controller goes on from them.
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
-import { annotations, apiVersion, containers, finalizer } from '../../protocol/kubernetes/names.js';
+import { containers } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
@@ -9,16 +9,16 @@ import type { Log } from '../log.js';
 import type { ProxySettings } from '../network/proxies.js';
 import { trustedCertificates } from '../network/tls.js';
 import { createWorkerApi, type WorkerApi } from '../run/worker-api.js';
-import { isConflict, KubeError, paths, type KubeApi } from './api.js';
+import { KubeError, type KubeApi } from './api.js';
+import type { Collection } from './collections.js';
 import { wordsOfEvents, type Recorder } from './events.js';
 import type { Metrics } from './metrics.js';
-import { keyOf, ownerReference, type Pod, type Worker } from './objects.js';
-import { writeRunSecret, type LastWord, type RunSecret } from './pod/assignment-files.js';
+import { keyOf, type Pod, type Worker } from './objects.js';
+import type { LastWord, RunSecret } from './pod/assignment-files.js';
 import { endOf, lastWordOf, statusOf, type PodEnd } from './pod-end.js';
-import { isAllowedImage, podName, podOf, runLabels } from './pod-spec.js';
 import { untilOver, type Patience } from './pod-watch.js';
 import { append, isStale, stale, type Verdict } from './report.js';
-import { isDone, keepsFailed, keepsSuccessful } from './retention.js';
+import { runObjects } from './run-objects.js';
 
 export interface PodRunDependencies {
   readonly api: KubeApi;
@@ -28,8 +28,8 @@ export interface PodRunDependencies {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  /** From memory. */
-  readonly findPod: (namespace: string, name: string) => Pod | undefined;
+  /** In memory. */
+  readonly pods: Pick<Collection<Pod>, 'get' | 'note'>;
   /** Image of `init` and `launcher-grpc` where the pool names none. */
   readonly launcherImage: string;
   readonly patience: Patience;
@@ -65,12 +65,12 @@ export interface PodRun {
 
 export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): PodRun {
   const { api, clock, log, recorder, metrics } = deps;
-  const { worker, secret, spec } = request;
+  const { worker, secret } = request;
   const { assignment } = secret;
   const { run, attempt } = assignment;
   const { namespace } = worker.metadata;
-  const name = podName(run, assignment.stage, attempt);
-  const podPath = `${paths.pods(namespace)}/${name}`;
+  const objects = runObjects({ ...deps, ...request });
+  const { name } = objects;
   const limits = deps.patience;
   const started = clock.monotonic();
   const cut = new AbortController();
@@ -119,25 +119,25 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     } catch (error) {
       if (!isStale(error)) throw error;
       log.info(`Attempt ${String(attempt)} of run ${run} no longer counts.`, { run });
-      const pod = await currentPod();
+      const pod = await objects.pod();
       const word = pod === undefined ? undefined : lastWordOf(pod);
       outcome = word?.delivered === true ? word.outcome : 'dropped';
     } finally {
       line.close();
-      await again(() => cleanUp(outcome));
+      await again(() => objects.cleanUp(outcome));
     }
   }
 
   async function work(line: WorkerApi): Promise<LastWord['outcome']> {
-    if (!request.resumed) await again(makeSecret);
-    if ((await again(currentPod)) === undefined) {
+    if (!request.resumed) await again(objects.makeSecret);
+    if (!request.resumed || (await again(objects.pod)) === undefined) {
       begun = false;
       await line.accept(cut.signal);
       const refused = await makePod(line);
       if (refused !== undefined) return settle(line, refused);
     }
     const { last, forced, problem } = await untilOver({
-      look: () => again(currentPod),
+      look: () => again(objects.pod),
       remove: () => again(removePod),
       ending: () => ending !== undefined,
       onWake: (next) => (wake = next),
@@ -155,72 +155,22 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     return settle(line, end, last, word);
   }
 
-  // ——— Secret and pod
-
-  async function makeSecret(): Promise<void> {
-    const data = writeRunSecret(secret);
-    await api
-      .create(paths.secrets(namespace), {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: {
-          name,
-          namespace,
-          labels: labelsOf(),
-          ownerReferences: [ownerReference('Worker', apiVersion, worker)],
-        },
-        immutable: true,
-        type: 'Opaque',
-        stringData: data,
-      })
-      .catch((error: unknown) => {
-        if (!isConflict(error, 'AlreadyExists')) throw error;
-      });
-  }
-
-  function labelsOf() {
-    return runLabels({ run, attempt, pool: assignment.pool, workerId: request.workerId });
-  }
-
   /** Makes the pod, or answers why it cannot be made. */
   async function makePod(line: WorkerApi): Promise<PodEnd | undefined> {
-    const runnerImage = [assignment.runnerImage, spec.pod.defaultRunnerImage, secret.defaultImage].find(
-      (image) => image !== null && image !== undefined && image !== '',
-    ) as string;
-    if (!isAllowedImage(runnerImage, spec.allowedRunnerImageHosts)) {
-      return {
-        code: 'IMAGE_UNAVAILABLE',
-        text:
-          `the pool allows runner images of ${spec.allowedRunnerImageHosts?.join(', ') ?? ''} only, and the run asks for ` +
-          `${runnerImage} (spec.allowedRunnerImageHosts of the WorkerPool)`,
-        elsewhere: false,
-      };
-    }
-    const { launcherImage = '' } = spec.pod;
-    const body = podOf({
-      run,
-      attempt,
-      stage: assignment.stage,
-      pool: assignment.pool,
-      workerId: request.workerId,
-      worker,
-      settings: spec.pod,
-      runnerImage,
-      launcherImage: launcherImage === '' ? deps.launcherImage : launcherImage,
-      secretName: name,
-    });
+    const refusal = objects.refusal();
+    if (refusal !== undefined) return refusal;
     const backoff = createBackoff({ base: 1000, ceiling: 15_000, random: deps.random });
     let told = '';
     for (;;) {
       cut.signal.throwIfAborted();
       if (ending?.kind === 'stop') return { code: 'RUN_STOPPED', text: ending.reason, elsewhere: false };
       try {
-        await api.create(paths.pods(namespace), body);
-        metrics.created((clock.monotonic() - started) / 1000);
-        record('Normal', 'RunPodCreated', `Run ${run}: created pod ${name}.`);
+        if (await objects.makePod()) {
+          metrics.created((clock.monotonic() - started) / 1000);
+          record('Normal', 'RunPodCreated', `Run ${run}: created pod ${name}.`);
+        }
         return undefined;
       } catch (error) {
-        if (isConflict(error, 'AlreadyExists')) return undefined;
         metrics.notCreated();
         const isQuota = error instanceof KubeError && error.status === 403 && /quota/i.test(error.message);
         const isRefusal = error instanceof KubeError && error.status >= 400 && error.status < 500;
@@ -235,10 +185,6 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     }
   }
 
-  async function currentPod(): Promise<Pod | undefined> {
-    return deps.findPod(namespace, name) ?? (await api.get<Pod>(podPath));
-  }
-
   function observe(pod: Pod): void {
     const server = statusOf(pod, containers.server)?.state;
     begun = server?.running !== undefined || server?.terminated !== undefined;
@@ -249,7 +195,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
 
   async function removePod(): Promise<void> {
     if (removing) return;
-    await api.remove(podPath);
+    await objects.removePod();
     removing = true;
   }
 
@@ -296,23 +242,6 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   /** A line in the log of a run that has no pod yet. */
   async function tell(line: WorkerApi, text: string): Promise<void> {
     await append(line, { state: 'PREPARING', line: text, now: request.now() }, cut.signal);
-  }
-
-  async function cleanUp(outcome: LastWord['outcome']): Promise<void> {
-    const pod = await currentPod();
-    if (pod !== undefined) {
-      const kept = outcome === 'finished' ? keepsSuccessful(spec) : outcome === 'failed' && keepsFailed(spec);
-      await api.patch(podPath, {
-        metadata: {
-          annotations: { [annotations.outcome]: outcome },
-          finalizers: (pod.metadata.finalizers ?? []).filter((other) => other !== finalizer),
-        },
-        // What runs beside the run ends with it: kubelets end a pod whose time is over and keep it to look at.
-        ...(kept && !isDone(pod) ? { spec: { activeDeadlineSeconds: 1 } } : {}),
-      });
-      if (!kept && pod.metadata.deletionTimestamp === undefined) await api.remove(podPath);
-    }
-    await api.remove(`${paths.secrets(namespace)}/${name}`);
   }
 
   /** Until the API server has done it: it may be away for minutes. */

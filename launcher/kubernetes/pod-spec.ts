@@ -12,6 +12,7 @@ import {
 import type { NativeObject } from '../../protocol/kubernetes/fields.js';
 import type { ContainerSettings, PodSettings } from '../../protocol/kubernetes/pod-settings.js';
 import { ownerReference, type Worker } from './objects.js';
+import { assignmentFiles } from './pod/assignment-files.js';
 
 export interface PodRequest {
   readonly run: string;
@@ -111,7 +112,14 @@ export function podOf(request: PodRequest): object {
         // In memory: steps hold the run's variables.
         { name: volumeNames.bridge, emptyDir: { medium: 'Memory', sizeLimit: '64Mi' } },
         { name: volumeNames.state, emptyDir: {} },
-        { name: 'assignment', secret: { secretName: request.secretName, defaultMode: 0o440 } },
+        {
+          name: 'assignment',
+          secret: {
+            secretName: request.secretName,
+            defaultMode: 0o440,
+            items: Object.values(assignmentFiles).map((key) => ({ key, path: key })),
+          },
+        },
         ...(settings.volumes ?? []),
       ],
       initContainers: [

@@ -7,7 +7,10 @@ import type { Log } from '../log.js';
 
 export interface WorkQueue {
   add(key: string): void;
+  /** At that time or before; each key has one such time, the earliest that was asked for since it was worked on. */
   addAfter(key: string, milliseconds: number): void;
+  /** At once, and forgetting how often they have failed. */
+  retry(keys: readonly string[]): void;
   close(): void;
 }
 
@@ -21,6 +24,7 @@ export function createWorkQueue(options: {
   const { process, concurrency, clock, random, log } = options;
   const waiting = new Set<string>();
   const running = new Set<string>();
+  const later = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   const backoffs = new Map<string, Backoff>();
   let closed = false;
 
@@ -39,6 +43,7 @@ export function createWorkQueue(options: {
       await process(key);
       backoffs.delete(key);
     } catch (error) {
+      if (closed) return;
       const backoff = backoffs.get(key) ?? createBackoff({ base: 500, ceiling: 30_000, random });
       backoffs.set(key, backoff);
       const wait = 100 + backoff.next();
@@ -52,22 +57,37 @@ export function createWorkQueue(options: {
 
   function add(key: string): void {
     if (closed) return;
+    later.get(key)?.cancel();
+    later.delete(key);
     waiting.add(key);
     pump();
   }
 
   function addAfter(key: string, milliseconds: number): void {
-    clock.after(milliseconds, () => {
+    if (closed) return;
+    const at = clock.monotonic() + milliseconds;
+    const before = later.get(key);
+    if (before !== undefined && before.at <= at) return;
+    before?.cancel();
+    const cancel = clock.after(milliseconds, () => {
+      later.delete(key);
       add(key);
     });
+    later.set(key, { at, cancel });
   }
 
   return {
     add,
     addAfter,
+    retry(keys) {
+      backoffs.clear();
+      for (const key of keys) add(key);
+    },
     close() {
       closed = true;
       waiting.clear();
+      for (const { cancel } of later.values()) cancel();
+      later.clear();
     },
   };
 }

@@ -1,7 +1,6 @@
 // Every way in which the pod of a run ends, as a node would tell it: the run's log says what happened, the worker returns.
 // Controllers are killed, the API server goes away, workers and pools are deleted, all in mid-run.
-import type { ChildProcess } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { RunWithHistory } from '../../control-plane/cli/api/runs.js';
 import { until } from '../launcher/support/until.js';
 import { logOf } from '../support/control-plane.js';
@@ -43,21 +42,26 @@ const notesOf = (run: RunWithHistory) => run.history.map(({ note }) => note ?? '
 
 describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
   let cluster: Cluster;
-  let first: ChildProcess;
+  let pools = 0;
   beforeAll(async () => {
     cluster = await startCluster([
       '--start-timeout=500ms',
       '--create-timeout=20s',
       '--confirm-timeout=500ms',
     ]);
-    first = await cluster.startController('--leader-elect');
+    await cluster.startController('--leader-elect');
     await cluster.createPool('endings', 1, { pod: { terminationGracePeriodSeconds: 1 } });
   }, 180_000);
   afterAll(() => cluster.close());
-  afterEach(async () => {
+  // Whatever the test before has left, also when it failed.
+  beforeEach(async () => {
     cluster.kubelet.fate = () => 'run';
+    if (cluster.controllers().length === 0) await cluster.startController('--leader-elect');
+    if (!(await cluster.server.isReady())) await cluster.server.start();
+    await cluster.scale('endings', 1);
+    await cluster.count('workers', 1);
     await cluster.plane.idle(1);
-  });
+  }, 120_000);
 
   const cases: readonly [string, Fate, RegExp][] = [
     [
@@ -247,8 +251,9 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
       planCommands: ['for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo "line $i"; sleep 1; done'],
     });
     await cluster.logHas(made, 'PLANNING', 'line 2');
+    const former = cluster.controllers();
     await cluster.startController('--leader-elect');
-    await cluster.kill(first);
+    await cluster.kill(former);
     await cluster.logHas(made, 'PLANNING', 'line 5');
     await cluster.reached(made, 'UNCONFIRMED');
     const log = await logOf(cluster.plane, made.stack, made.run, 'PLANNING');
@@ -270,30 +275,29 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
   });
 
   test('is of a worker that is scaled away: is finished first', async () => {
-    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=3']);
+    await cluster.scale('endings', 3);
     await cluster.plane.idle(3);
     const made = await cluster.triggerRun({ name: 'scaled', planCommands: ['echo up; sleep 4; echo done'] });
     await cluster.logHas(made, 'PLANNING', 'up');
-    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=0']);
-    await until(async () => (await cluster.names('workers')).length === 1, 'idle workers to be gone', 20_000);
+    await cluster.scale('endings', 0);
+    await cluster.count('workers', 1);
     await cluster.reached(made, 'UNCONFIRMED');
-    await until(
-      async () => (await cluster.names('workers')).length === 0,
-      'the busy worker to be gone',
-      20_000,
-    );
-    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=1']);
+    await cluster.count('workers', 0);
   });
 
   test('is of a pool that is deleted: is finished first', async () => {
-    await cluster.createPool('short', 1, {});
-    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=0']);
-    await until(async () => (await cluster.names('workers')).length === 1, 'one worker', 20_000);
+    const name = `short-${String((pools += 1))}`;
+    await cluster.createPool(name, 1, {});
+    await cluster.scale('endings', 0);
+    await cluster.count('workers', 1);
     const made = await cluster.triggerRun({ name: 'pool', planCommands: ['echo up; sleep 3; echo done'] });
     await cluster.logHas(made, 'PLANNING', 'up');
-    await cluster.server.kubectl(['delete', 'workerpool', 'short', '--wait=false']);
+    await cluster.server.kubectl(['delete', 'workerpool', name, '--wait=false']);
     await cluster.reached(made, 'UNCONFIRMED');
-    await until(async () => (await cluster.names('workerpools')).length === 1, 'the pool to be gone', 20_000);
-    await cluster.server.kubectl(['scale', 'workerpools', 'endings', '--replicas=1']);
+    await until(
+      async () => !(await cluster.names('workerpools')).some((path) => path.endsWith(`/${name}`)),
+      'the pool to be gone',
+      20_000,
+    );
   });
 });

@@ -14,6 +14,9 @@ export const assignmentFiles = {
   run: 'run.json',
 } as const;
 
+/** Key of the Secret that no container sees: the pool's token, for a controller that comes when the pool's own is gone. */
+const tokenKey = 'token';
+
 const runSchema = z.object({
   /** PEM: trusted besides the system's. */
   authorities: z.array(z.string()),
@@ -29,12 +32,15 @@ export type RunFile = z.output<typeof runSchema>;
 export interface RunSecret extends RunFile {
   readonly assignment: Assignment;
   readonly privateKey: KeyObject;
+  /** As the pool's Secret had it. */
+  readonly token?: string;
 }
 
 /** As the data of a Secret, not yet base64. */
 export function writeRunSecret(secret: RunSecret): Readonly<Record<string, string>> {
-  const { assignment, privateKey, ...run } = secret;
+  const { assignment, privateKey, token, ...run } = secret;
   return {
+    ...(token === undefined ? {} : { [tokenKey]: token }),
     [assignmentFiles.assignment]: JSON.stringify(assignment),
     [assignmentFiles.privateKey]: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     [assignmentFiles.run]: JSON.stringify(run satisfies RunFile),
@@ -52,7 +58,9 @@ export async function readRunSecret(folder: string): Promise<RunSecret> {
 }
 
 export function parseRunSecret(data: Readonly<Record<string, string>>): RunSecret {
+  const token = data[tokenKey];
   return {
+    ...(token === undefined ? {} : { token }),
     ...runSchema.parse(JSON.parse(data[assignmentFiles.run] ?? '')),
     assignment: assignmentSchema.parse(JSON.parse(data[assignmentFiles.assignment] ?? '')),
     privateKey: createPrivateKey(data[assignmentFiles.privateKey] ?? ''),

@@ -41,7 +41,8 @@ export interface BridgeOptions {
 
 interface StepWord {
   readonly code: number;
-  readonly cause: 'exit' | 'memory' | 'killed';
+  /** `asked`: after the container was asked to end, by the server or by its node. */
+  readonly cause: 'exit' | 'memory' | 'killed' | 'asked';
 }
 
 /** Makes a named pipe; Node has no call for it. */
@@ -68,7 +69,7 @@ export function openBridge(options: BridgeOptions): Bridge {
       else if (word === 'end') {
         ended.get(Number(which))?.({
           code: Number(code),
-          cause: cause === 'memory' || cause === 'killed' ? cause : 'exit',
+          cause: cause === 'memory' || cause === 'killed' || cause === 'asked' ? cause : 'exit',
         });
       }
     })
@@ -116,6 +117,11 @@ export function openBridge(options: BridgeOptions): Bridge {
       await Promise.race([silent, sleep(clock, outputAfterEnd, over.signal)]);
       if (stop.aborted || word.cause === 'killed')
         return { exitCode: null, signal: 'SIGKILL', cause: 'killed' };
+      // Its node ends the pod, and tells this container, too: how the step took it says nothing about the run.
+      if (word.cause === 'asked') {
+        gone.abort(lost());
+        gone.signal.throwIfAborted();
+      }
       if (word.cause === 'memory' && word.code === 137)
         return { exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' };
       return { exitCode: word.code, signal: null, cause: 'exit' };

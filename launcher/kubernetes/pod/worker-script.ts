@@ -62,12 +62,14 @@ while :; do
     step)
       number=$argument
       {
-        # Steps get their own; this shell stays to tell how they ended.
-        trap : TERM
+        # Steps get their own; this shell stays to tell how they ended, and that the container is being ended.
+        asked=0
+        trap 'asked=1' TERM
         before=$(memory_kills)
         (. "$bridge/step.$number") </dev/null >"$bridge/output.$number" 2>&1 3<&- 4>&-
         code=$?
         cause=exit
+        [ "$asked" = 0 ] || cause=asked
         [ "$(memory_kills)" = "$before" ] || cause=memory
         echo "end $number $code $cause" >&4
       } &

@@ -38,6 +38,7 @@ export interface ApiServer {
   restart(): Promise<void>;
   stop(): Promise<void>;
   start(): Promise<void>;
+  isReady(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -78,6 +79,12 @@ export async function startApiServer(): Promise<ApiServer> {
   let server: ChildProcess | undefined;
   let said = '';
 
+  const isReady = () =>
+    execFileText(kubectlProgram, ['--kubeconfig', kubeconfig.admin, 'get', '--raw', '/readyz']).then(
+      () => true,
+      () => false,
+    );
+
   async function start(): Promise<void> {
     said = '';
     server = spawn(
@@ -99,15 +106,7 @@ export async function startApiServer(): Promise<ApiServer> {
       { stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
     );
     server.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)));
-    await until(
-      () =>
-        execFileText(kubectlProgram, ['--kubeconfig', kubeconfig.admin, 'get', '--raw', '/readyz']).then(
-          () => true,
-          () => undefined,
-        ),
-      'the API server to be ready',
-      90_000,
-    ).catch((error: unknown) => {
+    await until(isReady, 'the API server to be ready', 90_000).catch((error: unknown) => {
       throw new Error(`${String(error)}; it said ${said}`);
     });
   }
@@ -133,6 +132,7 @@ export async function startApiServer(): Promise<ApiServer> {
     },
     stop,
     start,
+    isReady,
     async close() {
       await stop();
       const ended = new Promise((resolve) => etcd.once('close', resolve));

@@ -29,18 +29,24 @@ export interface Cluster {
   /** All that controllers have said. */
   readonly said: () => string;
   startController(...more: readonly string[]): Promise<ChildProcess>;
-  /** Kills a controller, at once. */
-  kill(controller: ChildProcess): Promise<void>;
+  /** Controllers that have not ended. */
+  controllers(): readonly ChildProcess[];
+  /** Kills controllers, at once. */
+  kill(controllers: readonly ChildProcess[]): Promise<void>;
   apply(...objects: readonly object[]): Promise<void>;
   /** With a Secret of the control plane's pool; waits for its workers. */
   createPool(name: string, poolSize: number, spec: object): Promise<void>;
+  scale(pool: string, size: number): Promise<void>;
   patchPool(name: string, spec: object): Promise<void>;
+  /** Stacks have names of their own, so that a test can be tried again. */
   triggerRun(stack: StackInput): Promise<Made>;
   reached(made: Made, ...states: readonly string[]): Promise<RunWithHistory>;
   logHas(made: Made, state: string, text: string): Promise<void>;
   confirm(made: Made): Promise<void>;
   stop(made: Made): Promise<void>;
   names(kind: string, ...more: readonly string[]): Promise<readonly string[]>;
+  /** Waits until there are that many objects of the kind. */
+  count(kind: string, count: number): Promise<void>;
   /** Of a pool at the control plane; null when there is none. */
   poolName(id: string): Promise<string | null>;
   /** Waits until no Secret of a run is left. */
@@ -62,6 +68,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
   });
   const controllers: ChildProcess[] = [];
   let said = '';
+  let stacks = 0;
 
   const withWords = (error: unknown): never => {
     throw new Error(`${String(error)}; the controller said ${said.slice(-4000)}`);
@@ -101,10 +108,16 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
       ).catch(withWords);
       return child;
     },
-    async kill(controller) {
-      const ended = new Promise((resolve) => controller.once('close', resolve));
-      controller.kill('SIGKILL');
-      await ended;
+    controllers: () =>
+      controllers.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null),
+    async kill(which) {
+      await Promise.all(
+        which.map((controller) => {
+          const ended = new Promise((resolve) => controller.once('close', resolve));
+          controller.kill('SIGKILL');
+          return ended;
+        }),
+      );
     },
     async apply(...objects) {
       await server.kubectl(['apply', '-f', '-'], json(...objects));
@@ -128,10 +141,18 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
       );
       await plane.idle(before + poolSize).catch(withWords);
     },
+    async scale(pool, size) {
+      await server.kubectl(['scale', 'workerpools', pool, `--replicas=${String(size)}`]);
+    },
     async patchPool(name, spec) {
       await server.kubectl(['patch', 'workerpool', name, '--type=merge', '-p', JSON.stringify({ spec })]);
     },
-    triggerRun: (stack) => plane.triggerRun({ runnerImage: 'registry.test/runner:1', ...stack }),
+    triggerRun: (stack) =>
+      plane.triggerRun({
+        runnerImage: 'registry.test/runner:1',
+        ...stack,
+        name: `${stack.name ?? ''} ${String((stacks += 1))}`,
+      }),
     reached: (made, ...states) => plane.reached(made.stack, made.run, ...states).catch(withWords),
     async logHas(made, state, text) {
       await until(
@@ -150,6 +171,13 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     },
     names: async (kind, ...more) =>
       (await server.kubectl(['get', kind, '-o', 'name', ...more])).trim().split('\n').filter(Boolean),
+    async count(kind, count) {
+      await until(
+        async () => (await cluster.names(kind)).length === count,
+        `${String(count)} of ${kind}`,
+        30_000,
+      ).catch(withWords);
+    },
     async poolName(id) {
       const schema = z.object({ workerPool: z.object({ name: z.string() }).nullable() });
       const { workerPool } = await plane.client.request(

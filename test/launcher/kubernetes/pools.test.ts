@@ -60,7 +60,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
     },
     remove: (path) => {
       removed.push(path);
-      return Promise.resolve();
+      return Promise.resolve(undefined);
     },
     list: unused,
     create: unused,
@@ -76,13 +76,20 @@ it('stays until the control plane has been asked to remove the pool, and then go
     clock: manualClock(),
     random: () => 0.5,
     log: recordedLog(),
+    leads: () => true,
     version: '1',
     launcherImage: 'image',
     ownKey: { namespace: 'ci', name: 'key' },
     requeue: () => undefined,
-    findPod: () => undefined,
+    pods: { get: () => undefined, note: () => undefined },
     patience: { start: 0, create: 0, confirm: 0 },
-    caches: { pool: () => pool, workersOf: () => [], podsOf: () => [], runSecretsOf: () => [] },
+    caches: {
+      pool: () => pool,
+      workersOf: () => [],
+      podsOf: () => [],
+      runSecretsOf: () => [],
+      noteWorker: () => undefined,
+    },
   });
   try {
     await expect(pools.reconcile('ci/builds')).rejects.toMatchObject({ code: 'UNAVAILABLE' });

@@ -1,0 +1,150 @@
+// Workers of a pool follow its size even while the API server is slow to tell what has become of them.
+import { beforeAll, expect, test } from 'vitest';
+import { createFleet, type PoolOfWorkers } from '../../../launcher/kubernetes/fleet.js';
+import type { KubeApi } from '../../../launcher/kubernetes/api.js';
+import { credentialsOf, type PoolCredentials } from '../../../launcher/kubernetes/credentials.js';
+import { createMetrics } from '../../../launcher/kubernetes/metrics.js';
+import type { Worker, WorkerPool } from '../../../launcher/kubernetes/objects.js';
+import { proxiesOf } from '../../../launcher/kubernetes/proxies.js';
+import { labels } from '../../../protocol/kubernetes/names.js';
+import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
+import { encodeToken } from '../../../protocol/token.js';
+import { recordedLog } from '../support/log.js';
+import { manualClock } from '../support/manual-clock.js';
+import { makePool } from '../support/pool.js';
+
+let credentials: PoolCredentials;
+beforeAll(async () => {
+  const pool = await makePool();
+  // Nobody listens there: the agents try, which is all that is needed of them here.
+  credentials = credentialsOf(encodeToken(pool.token(9)), pool.privateKey, Date.now());
+});
+
+const object: WorkerPool = {
+  metadata: {
+    name: 'builds',
+    namespace: 'ci',
+    uid: 'u',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+  spec: {},
+};
+
+/** A fleet, and a memory of workers to which no watch tells anything. */
+function start() {
+  const memory = new Map<string, Worker>();
+  const requests = { created: 0, removed: [] as string[], released: [] as string[] };
+  let version = 1;
+  const api: KubeApi = {
+    get: () => Promise.resolve(undefined),
+    list: () => Promise.reject(new Error('not used here')),
+    create: (_path, body) => {
+      requests.created += 1;
+      version += 1;
+      const { metadata } = body as Worker;
+      return Promise.resolve({
+        ...body,
+        metadata: { ...metadata, uid: metadata.name, resourceVersion: String(version) },
+      } as never);
+    },
+    patch: (path, body) => {
+      if ('metadata' in body) requests.released.push(path.split('/').at(-1) ?? '');
+      return Promise.resolve(undefined);
+    },
+    replace: () => Promise.reject(new Error('not used here')),
+    remove: (path) => {
+      const name = path.split('/').at(-1) ?? '';
+      requests.removed.push(name);
+      const worker = memory.get(name);
+      return Promise.resolve(
+        worker === undefined
+          ? undefined
+          : ({ ...worker, metadata: { ...worker.metadata, deletionTimestamp: 'now' } } as never),
+      );
+    },
+    requests: () => 0,
+    close: () => undefined,
+  };
+  const fleet = createFleet({
+    api,
+    recorder: { record: () => undefined },
+    metrics: createMetrics(() => []),
+    proxies: proxiesOf({}),
+    clock: manualClock(Date.now()),
+    random: () => 0.5,
+    log: recordedLog(),
+    leads: () => true,
+    version: '1',
+    launcherImage: 'image',
+    requeue: () => undefined,
+    pods: { get: () => undefined, note: () => undefined },
+    patience: { start: 0, create: 0, confirm: 0 },
+    runSecretsOf: () => [],
+    noteWorker: (worker) => memory.set(worker.metadata.name, worker),
+  });
+  let poolSize = 0;
+  const pool: PoolOfWorkers = {
+    key: 'ci/builds',
+    name: 'builds',
+    credentials,
+    spec: () => workerPoolSpec.parse({ poolSize }),
+  };
+  return {
+    fleet,
+    requests,
+    memory,
+    size: (next: number) => (poolSize = next),
+    look: async () => {
+      const workers = [...memory.values()];
+      fleet.end(pool, workers);
+      await fleet.scale(pool, object, workers);
+    },
+  };
+}
+
+test('as many workers as the pool wants, although no watch has told of them yet', async () => {
+  const { fleet, requests, size, look } = start();
+  size(3);
+  for (let time = 0; time < 5; time += 1) await look();
+  expect(requests.created).toBe(3);
+  expect(fleet.of('ci/builds')).toHaveLength(3);
+});
+
+test('all of them go, each asked for once, although no watch has told of them yet', async () => {
+  const { fleet, requests, memory, size, look } = start();
+  size(3);
+  await look();
+  size(0);
+  for (let time = 0; time < 5; time += 1) await look();
+  expect([...requests.removed].sort()).toEqual([...memory.keys()].sort());
+  await expect.poll(() => fleet.of('ci/builds').length).toBe(0);
+  expect(new Set(requests.released)).toEqual(new Set(memory.keys()));
+});
+
+test('a worker whose object was taken away by force has no line to the control plane any more', async () => {
+  const { fleet, memory, size, look } = start();
+  size(2);
+  await look();
+  size(1);
+  const [gone = ''] = memory.keys();
+  memory.delete(gone);
+  await look();
+  await expect
+    .poll(() => fleet.of('ci/builds').map(({ workerId }) => workerId))
+    .toEqual([[...memory.keys()][0]?.slice(-26).toUpperCase()]);
+});
+
+test('workers of another pool than the token is of go', async () => {
+  const { requests, memory, size, look } = start();
+  size(1);
+  await look();
+  const [[name, worker] = ['', undefined]] = memory;
+  memory.set(name, {
+    ...worker,
+    metadata: { ...worker?.metadata, labels: { [labels.workerPool]: 'another' } },
+  } as Worker);
+  await look();
+  expect(requests.removed).toEqual([name]);
+  expect(requests.created).toBe(2);
+});
