@@ -1,5 +1,4 @@
 // Puts the launcher together from its parts and the process it runs in.
-import { writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { messageOf, PoolwrightError } from '../protocol/errors.js';
@@ -23,6 +22,7 @@ import { createWorkerApi } from './run/worker-api.js';
 import { openPolicy, type Policy } from './policy/policy.js';
 import { readSettings } from './settings/read.js';
 import type { Settings } from './settings/settings.js';
+import { writeOut } from './standard-output.js';
 import { createStatusReport, type StatusReport } from './status/report.js';
 import { createSurroundings, type Surroundings } from './surroundings.js';
 import { cleanUp, takeLife } from './takeover.js';
@@ -195,17 +195,6 @@ async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> 
   // Where its engine is unpacked to, when this is an executable.
   await mkdir(folder, { recursive: true, mode: 0o755 });
   return openPolicy({ file, environment: process.env, folder });
-}
-
-/** Standard output may be a pipe that is full or gone; neither may end a run. */
-function writeOut(text: string): void {
-  try {
-    writeSync(1, text);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EAGAIN') process.stdout.write(text);
-    else if (code !== 'EPIPE') throw error;
-  }
 }
 
 /** The first signal drains, the second stops the run. */

@@ -21,3 +21,18 @@ export function diskFault(error: unknown, where: string): PoolwrightError {
     { cause: error },
   );
 }
+
+export function wornOut(processes: number): PoolwrightError {
+  return new PoolwrightError(
+    'LAUNCHER_STOPPED',
+    `The launcher was killed ${String(processes)} times while it prepared this run.`,
+  );
+}
+
+export function isStale(error: unknown): boolean {
+  return error instanceof PoolwrightError && error.code === 'STALE_ATTEMPT';
+}
+
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf, PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import type { Log } from '../log.js';
-import { asFault, diskFault } from './attempt-fault.js';
+import { asFault, diskFault, isStale, stackOf, wornOut } from './attempt-fault.js';
 import { executeStage, type StageDependencies } from './execute.js';
 import { createJournal, type Journal } from './journal.js';
 import type { RunPrinter } from './printer.js';
@@ -58,7 +58,7 @@ export interface Attempt {
   readonly done: Promise<void>;
 }
 
-/** Milliseconds that a last word may take when the launcher itself has to end. */
+/** Milliseconds that a last word may take when the launcher itself has to end, once the run's steps have ended. */
 const lastWordsWithin = 5_000;
 /** Ends of this worker rather than of the run. */
 const workerEnds: ReadonlySet<ErrorCode> = new Set(['LAUNCHER_STOPPED', 'MACHINE_TERMINATED']);
@@ -89,6 +89,8 @@ export function startAttempt(
   let stop: PoolwrightError | undefined;
   let stale = false;
   let handedOver = false;
+  /** Settles when no step runs: at once while none was started. */
+  let executed: Promise<unknown> = Promise.resolve();
 
   function end(reason: EndReason): void {
     if (reason.kind === 'stale') {
@@ -106,8 +108,11 @@ export function startAttempt(
     stop = reason.error;
     work.abort(reason.error);
     if (reason.error.code === 'LAUNCHER_STOPPED') {
-      deps.clock.after(lastWordsWithin, () => {
-        delivery.abort(reason.error);
+      // Steps have a time of their own to end in order, and what becomes of them is the last word.
+      void executed.then(() => {
+        deps.clock.after(lastWordsWithin, () => {
+          delivery.abort(reason.error);
+        });
       });
     }
   }
@@ -260,7 +265,7 @@ export function startAttempt(
     };
     try {
       if (past.begunAt === null && past.processes >= preparations) throw wornOut(past.processes);
-      const produced = await executeStage({
+      const execution = executeStage({
         deps,
         assignment,
         api,
@@ -281,7 +286,9 @@ export function startAttempt(
           end({ kind: 'stop', error });
         },
       });
-      result('finished', produced);
+      // How it ends is for the line after it.
+      executed = execution.catch(() => undefined);
+      result('finished', await execution);
       log.info(`Run ${run} finished its ${assignment.stage.toLowerCase()}`, { run });
     } catch (error) {
       if (stale || isStale(error)) throw error;
@@ -333,19 +340,4 @@ type Result = Extract<Parameters<Spool['add']>[0], { k: 'result' }>;
 /** Where an attempt keeps what is its own, below the folder of the launcher's life. */
 export function attemptFolder(life: string, { run, attempt }: Pick<Assignment, 'run' | 'attempt'>): string {
   return join(life, `${run}.${String(attempt)}`);
-}
-
-function wornOut(processes: number): PoolwrightError {
-  return new PoolwrightError(
-    'LAUNCHER_STOPPED',
-    `The launcher was killed ${String(processes)} times while it prepared this run.`,
-  );
-}
-
-function isStale(error: unknown): boolean {
-  return error instanceof PoolwrightError && error.code === 'STALE_ATTEMPT';
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -10,6 +10,7 @@ import type { Executor, RunWorld, WorldRequest } from '../executors/executor.js'
 import { policyInput, type PolicyWorker } from '../policy/input.js';
 import type { Policy } from '../policy/policy.js';
 import type { ContainerSettings, Settings } from '../settings/settings.js';
+import { asFault } from './attempt-fault.js';
 import { environmentOf } from './environment.js';
 import type { Journal } from './journal.js';
 import { startLimits } from './limits.js';
@@ -105,9 +106,26 @@ export async function executeStage(request: StageRequest): Promise<StageProduct>
     const changes = await work(request, world, phases, environment.variables);
     await world?.close();
     return { changes, workspace: await keep(request, changes) };
+  } catch (error) {
+    await noteFailure(request, error);
+    throw error;
   } finally {
     await world?.close();
   }
+}
+
+/**
+ * Kept before what the run was executed in goes: the next process would find neither that nor the cause. What ends a
+ * run from outside is not noted; it comes again.
+ */
+async function noteFailure({ journal, record, signal }: StageRequest, error: unknown): Promise<void> {
+  if (signal.aborted) return;
+  // The output first: a step that has failed is not followed again.
+  journal.endOutput();
+  await journal.settled();
+  const { code, message } = asFault(error);
+  // On a full disk it cannot be noted, and is told all the same when this process lives on.
+  await record.append({ k: 'failed', code, message }).catch(() => undefined);
 }
 
 /** Throws RUN_DENIED. */
@@ -157,6 +175,10 @@ async function goOn(request: StageRequest, phases: readonly Phase[]): Promise<Ru
     );
   }
   const adopted = deps.executor.adopt(worldRequest(request, signal));
+  if (past.failure !== null) {
+    await adopted.then((world) => world.close(), ignoreInterrupted);
+    throw new PoolwrightError(past.failure.code, past.failure.message);
+  }
   if (past.ended === countSteps(phases)) {
     await adopted.then((world) => world.close(), ignoreInterrupted);
     return undefined;

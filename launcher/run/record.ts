@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { errorCodes, type ErrorCode } from '../../protocol/errors.js';
 import { assignmentSchema, type Assignment } from '../../protocol/messages.js';
 import { openBytes } from '../../protocol/sealing/open.js';
 import { sealBytes } from '../../protocol/sealing/seal.js';
@@ -20,6 +21,10 @@ const markSchema = z.object({
 });
 export type OutputMark = z.infer<typeof markSchema>;
 
+const errorCodeSchema = z.custom<ErrorCode>(
+  (value) => typeof value === 'string' && Object.hasOwn(errorCodes, value),
+);
+
 const entrySchema = z.discriminatedUnion('k', [
   /** A process begins to work on the attempt. */
   z.object({ k: z.literal('process'), executor: z.enum(['docker', 'host', 'pod']) }),
@@ -30,6 +35,8 @@ const entrySchema = z.discriminatedUnion('k', [
   z.object({ k: z.literal('step'), step: z.int().min(1) }),
   /** A step has succeeded, and all its output is in the spool. */
   z.object({ k: z.literal('ended'), step: z.int().min(1), changes: changesSchema.nullable() }),
+  /** The run has failed, before anything was said of it. */
+  z.object({ k: z.literal('failed'), code: errorCodeSchema, message: z.string() }),
   /** The spool is about to be written up to this record, or was found to be; 0 for none. */
   z.object({ k: z.literal('spool'), n: z.int().min(0), mark: markSchema.nullable() }),
 ]);
@@ -49,6 +56,8 @@ export interface Past {
   readonly ended: number;
   /** What the last step that told it would change. */
   readonly changes: Changes | null;
+  /** Why the run has failed, when it has. */
+  readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
   /** The last writes to the spool, oldest first: the last one may not have happened. */
   readonly spooled: readonly { readonly n: number; readonly mark: OutputMark | null }[];
 }
@@ -61,6 +70,7 @@ export const noPast: Past = {
   started: 0,
   ended: 0,
   changes: null,
+  failure: null,
   spooled: [],
 };
 
@@ -137,6 +147,8 @@ function after(past: Past, entry: RecordEntry): Past {
       return { ...past, started: entry.step };
     case 'ended':
       return { ...past, ended: entry.step, changes: entry.changes ?? past.changes };
+    case 'failed':
+      return { ...past, failure: { code: entry.code, message: entry.message } };
     case 'spool':
       return { ...past, spooled: [...past.spooled.slice(-1), { n: entry.n, mark: entry.mark }] };
   }

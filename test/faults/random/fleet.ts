@@ -137,17 +137,17 @@ export async function startFleet(): Promise<Fleet> {
 }
 
 /** Waits until every launcher of the fleet is there and has nothing to do. */
-export async function idle({ workers, places }: Fleet): Promise<void> {
+export async function idle(fleet: Fleet): Promise<void> {
   let all: readonly Worker[] = [];
   await eventually(
     async () => {
-      all = await workers().catch(() => []);
-      return places.every(({ launcher }) =>
+      all = await fleet.workers().catch(() => []);
+      return fleet.places.every(({ launcher }) =>
         all.some(({ id, status, connected }) => id === launcher.worker && status === 'IDLE' && connected),
       );
     },
     () =>
-      `every launcher to be idle; they are ${places.map(({ launcher }) => launcher.worker).join(', ')}, and the control ` +
+      `every launcher to be idle; they are ${fleet.places.map(({ launcher }) => launcher.worker).join(', ')}, and the control ` +
       `plane knows ${JSON.stringify(all)}`,
   );
 }

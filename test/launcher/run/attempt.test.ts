@@ -1,15 +1,19 @@
-// What becomes of an attempt that is taken over and dropped at once: its step must not run on with nobody to see it.
+// What becomes of an attempt that is taken over, ends badly, or is ended: nothing runs on with nobody to see it, and the
+// cause that is told is the one that it had.
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
 import type { Assignment } from '../../../protocol/messages.js';
 import { attemptFolder, startAttempt, type AttemptDependencies } from '../../../launcher/run/attempt.js';
-import { holdsAttempt, noPast } from '../../../launcher/run/record.js';
+import type { RunWorld, StepEnd } from '../../../launcher/executors/executor.js';
+import { holdsAttempt, noPast, type Past } from '../../../launcher/run/record.js';
 import type { WorkerApi } from '../../../launcher/run/worker-api.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { manualClock } from '../support/manual-clock.js';
+import { until } from '../support/until.js';
 import { recordedLog } from '../support/log.js';
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -54,5 +58,130 @@ describe('an attempt that is taken over and no longer counts', () => {
     expect(log.lines.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual([
       expect.stringContaining('the engine does not answer'),
     ]);
+  });
+});
+
+/** An attempt with one step, in a world of the test's own; `told` is what the control plane got of it. */
+async function attemptIn(options: {
+  readonly run: (signal: AbortSignal) => Promise<StepEnd>;
+  readonly adopt?: () => Promise<RunWorld>;
+  /** Called with the attempt's folder. */
+  readonly onClose?: (folder: string) => Promise<void>;
+  readonly past?: Past;
+}) {
+  const life = await temporaryFolder();
+  const folder = attemptFolder(life, assignment);
+  await mkdir(folder);
+  const clock = manualClock();
+  const told: { k: string; code?: string; message?: string }[] = [];
+  const world: RunWorld = {
+    projectDirectory: '/',
+    run: (_step, _sink, signal) => options.run(signal),
+    forget: () => Promise.resolve(),
+    close: () => options.onClose?.(folder) ?? Promise.resolve(),
+  };
+  const api: Partial<WorkerApi> = {
+    accept: () => Promise.resolve(),
+    begin: () => Promise.resolve(),
+    sendSpool(body) {
+      for (const line of body.toString().split('\n').filter(Boolean))
+        told.push(JSON.parse(line) as (typeof told)[number]);
+      return Promise.resolve(told.length);
+    },
+    close: () => undefined,
+  };
+  const deps = {
+    createApi: () => api,
+    folder: life,
+    settings: {
+      privateKey,
+      passedVariables: [],
+      maskedVariables: [],
+      containers: { defaultImage: '' },
+      timeouts: { run: 1e9, silence: 1e9 },
+    },
+    log: recordedLog(),
+    clock,
+    now: () => clock.now(),
+    environment: {},
+    policy: null,
+    greeting: 'hello',
+    phasesOf: () => [{ state: 'PLANNING', steps: [{ name: 'plan', script: 'exit 9' }] }],
+    prepareSource: () => Promise.resolve({ commit: null }),
+    executor: {
+      kind: 'host',
+      open: () => Promise.resolve(world),
+      adopt: options.adopt ?? (() => Promise.resolve(world)),
+    },
+    onBegun: () => undefined,
+  };
+  const attempt = startAttempt(
+    deps as unknown as AttemptDependencies,
+    {
+      ...assignment,
+      bulk: { endpoint: '', token: 'a-token-of-the-attempt' },
+      environment: [],
+      projectRoot: null,
+      source: { kind: 'none' },
+    } as unknown as Assignment,
+    options.past,
+  );
+  return { attempt, clock, told, result: () => told.find(({ k }) => k === 'result') };
+}
+
+const exit: StepEnd = { exitCode: 9, signal: null, cause: 'exit' };
+
+describe('the cause of a failure', () => {
+  it('is kept before what the run was executed in goes', async () => {
+    let kept = '';
+    const { attempt, result } = await attemptIn({
+      run: () => Promise.resolve(exit),
+      async onClose(folder) {
+        kept = await readFile(join(folder, 'progress.ndjson'), 'utf8');
+      },
+    });
+    await attempt.done;
+    expect(kept).toContain('"k":"failed","code":"COMMAND_FAILED"');
+    expect(result()).toMatchObject({ code: 'COMMAND_FAILED' });
+  });
+
+  it('is told by the next process, which finds nothing else any more', async () => {
+    const { attempt, result } = await attemptIn({
+      run: () => Promise.reject(new Error('no step may run')),
+      adopt: () => Promise.reject(new PoolwrightError('RUN_INTERRUPTED', 'It is gone.')),
+      past: {
+        ...noPast,
+        processes: 1,
+        executor: 'host',
+        begunAt: 1,
+        started: 1,
+        failure: { code: 'COMMAND_FAILED', message: 'The step plan ended with exit code 9.' },
+      },
+    });
+    await attempt.done;
+    expect(result()).toMatchObject({ outcome: 'failed', code: 'COMMAND_FAILED' });
+  });
+});
+
+describe('an attempt of a launcher that is told to stop at once', () => {
+  it('tells of its end also when its step takes longer to end than the last words may', async () => {
+    let end: (value: StepEnd) => void = () => undefined;
+    let began = false;
+    const { attempt, clock, result } = await attemptIn({
+      run: () =>
+        new Promise((resolve) => {
+          began = true;
+          end = resolve;
+        }),
+    });
+    await until(() => began, 'the step');
+    attempt.end({ kind: 'stop', error: new PoolwrightError('LAUNCHER_STOPPED', 'It got SIGTERM twice.') });
+    // SIGTERM, ten seconds for the step's own end, SIGKILL.
+    clock.advance(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    clock.advance(1);
+    end({ exitCode: null, signal: 'SIGKILL', cause: 'killed' });
+    await attempt.done;
+    expect(result()).toMatchObject({ outcome: 'stopped', code: 'LAUNCHER_STOPPED' });
   });
 });

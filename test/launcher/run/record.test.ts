@@ -72,6 +72,7 @@ describe('the record of an attempt', () => {
     await record.append({ k: 'step', step: 2 });
     await record.append({ k: 'spool', n: 6, mark });
     await record.append({ k: 'spool', n: 9, mark });
+    await record.append({ k: 'failed', code: 'COMMAND_FAILED', message: 'It ended with exit code 9.' });
     await record.close();
     // What the process was writing when it was killed.
     await appendFile(join(folder, 'progress.ndjson'), '{"k":"ended","st');
@@ -88,6 +89,7 @@ describe('the record of an attempt', () => {
       started: 2,
       ended: 1,
       changes: { add: 1, change: 0, destroy: 0, any: true },
+      failure: { code: 'COMMAND_FAILED', message: 'It ended with exit code 9.' },
       spooled: [
         { n: 6, mark },
         { n: 9, mark },
