@@ -188,10 +188,9 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         ),
       },
       {
-        ...options,
-        dependsOn: pulumi
-          .output(checked)
-          .apply(() => [...access.ready, ...credentials.ready, ...(launcher?.ready ?? [])]),
+        parent: this,
+        // What was checked is there with the template.
+        dependsOn: [...access.ready, ...credentials.ready, ...(launcher?.ready ?? [])],
         ignoreChanges: args.size?.desired === undefined ? ['desiredCapacity'] : [],
         customTimeouts: { delete: longestEnd },
       },
@@ -216,9 +215,15 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
     this.credentialsArn = credentials.arn;
     this.securityGroupIds = network.securityGroupIds;
     this.launcherVersion = pulumi.output(plan.launcherVersion);
-    this.howToLook = pulumi.interpolate`https://${region}.${partition.console}/ec2/home?region=${region}#AutoScalingGroupDetails:id=${group.name}
-aws autoscaling describe-scaling-activities --region ${region} --auto-scaling-group-name ${group.name}
-aws ec2 get-console-output --region ${region} --latest --output text --instance-id <id>`;
+    this.howToLook = pulumi
+      .all([region, partition, group.name])
+      .apply(([where, { console }, id]) =>
+        [
+          `https://${where}.${console}/ec2/home?region=${where}#AutoScalingGroupDetails:id=${id}`,
+          `aws autoscaling describe-scaling-activities --region ${where} --auto-scaling-group-name ${id}`,
+          `aws ec2 get-console-output --region ${where} --latest --output text --instance-id <id>`,
+        ].join('\n'),
+      );
     this.registerOutputs({
       groupName: this.groupName,
       groupArn: this.groupArn,

@@ -131,10 +131,9 @@ export class MigWorkerPool extends pulumi.ComponentResource {
         instanceLifecyclePolicy: { forceUpdateOnRepair: 'YES', defaultActionOnFailure: 'REPAIR' },
       },
       {
-        ...options,
-        dependsOn: pulumi
-          .output(plan.checked)
-          .apply(() => [...network.ready, ...credentials.ready, ...(launcher?.ready ?? []), ...registries]),
+        parent: this,
+        // What was checked is there with the template.
+        dependsOn: [...network.ready, ...credentials.ready, ...(launcher?.ready ?? []), ...registries],
         ignoreChanges: args.size?.desired === undefined ? ['targetSize'] : [],
       },
     );

@@ -25,6 +25,14 @@ export interface ChildOptions extends pulumi.CustomResourceOptions {
   readonly parent: pulumi.Resource;
 }
 
+/**
+ * Options of a resource whose inputs are outputs of one that waits for `checked`, and which so waits with it: a wait of its
+ * own costs the deployer's program a dozen promises for each resource.
+ */
+export function afterOf({ parent }: ChildOptions): ChildOptions {
+  return { parent };
+}
+
 export interface PoolPlan {
   readonly machine: ChosenMachine;
   readonly size: Required<PoolSize>;
@@ -108,9 +116,9 @@ export function planPool(
     launcher.distribution === 'hosted' || launcher.distribution === 'selfHosted'
       ? launcher.distribution
       : 'bundled';
-  if (typeof known.token === 'string' && typeof known.privateKey === 'string') {
-    checkCredentials(distribution, { token: known.token, privateKey: known.privateKey }, faults);
-  }
+  const { token, privateKey } = known;
+  const early = typeof token === 'string' && typeof privateKey === 'string' ? { token, privateKey } : null;
+  if (early !== null) checkCredentials(distribution, early, faults);
   checkOptions(known, faults);
   if (distribution === 'selfHosted') {
     for (const part of ['binaryLocation', 'binarySha256'] as const) {
@@ -140,10 +148,17 @@ export function planPool(
     throwFaults(type, name, late);
     return values;
   });
-  const credentials =
-    args.token === undefined || args.privateKey === undefined
+  const pair =
+    early ??
+    (args.token === undefined || args.privateKey === undefined
       ? null
-      : checkedPair(type, name, distribution, args.token, args.privateKey);
+      : pulumi.all([args.token, args.privateKey]).apply(([lateToken, lateKey]) => {
+          const late: Fault[] = [];
+          checkCredentials(distribution, { token: lateToken, privateKey: lateKey }, late);
+          throwFaults(type, name, late);
+          return { token: lateToken, privateKey: lateKey };
+        }));
+  const credentials = pair === null ? null : pulumi.secret(pulumi.output(pair).apply(secretText));
   const artifact = distribution === 'bundled' ? launcherArtifact(machine.architecture) : null;
   if (artifact?.policyEngine === false && launcher.runInitializationPolicy !== undefined) {
     const reason = 'the launchers here were built without the engine for policies; build them where Go is';
@@ -190,23 +205,11 @@ function checkOptions(
 }
 
 /** The JSON text that the secret will hold. */
-function checkedPair(
-  type: string,
-  name: string,
-  distribution: Distribution,
-  token: pulumi.Input<string>,
-  privateKey: pulumi.Input<string>,
-): pulumi.Output<string> {
-  const pair = pulumi.all([token, privateKey]).apply(([tokenText, keyText]) => {
-    const faults: Fault[] = [];
-    checkCredentials(distribution, { token: tokenText, privateKey: keyText }, faults);
-    throwFaults(type, name, faults);
-    return JSON.stringify({
-      SPACELIFT_TOKEN: tokenText.trim(),
-      SPACELIFT_POOL_PRIVATE_KEY: encodedKey(keyText),
-    });
+function secretText({ token, privateKey }: { readonly token: string; readonly privateKey: string }): string {
+  return JSON.stringify({
+    SPACELIFT_TOKEN: token.trim(),
+    SPACELIFT_POOL_PRIVATE_KEY: encodedKey(privateKey),
   });
-  return pulumi.secret(pair);
 }
 
 /** What ends in user data must not be a secret: there, everyone who may describe the machine reads it. */

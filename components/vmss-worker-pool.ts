@@ -175,10 +175,9 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         },
       },
       {
-        ...options,
-        dependsOn: pulumi
-          .output(plan.checked)
-          .apply(() => [...credentials.ready, ...(launcher?.ready ?? []), ...registries]),
+        parent: this,
+        // What was checked is there with the identity.
+        dependsOn: [...credentials.ready, ...(launcher?.ready ?? []), ...registries],
         ignoreChanges: [
           ...(args.size?.desired === undefined ? ['sku.capacity'] : []),
           // Made anew at each deployment; the first one stays.

@@ -6,7 +6,7 @@ import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
 import type { Partition } from './place.js';
-import type { ChildOptions } from '../plan.js';
+import { afterOf, type ChildOptions } from '../plan.js';
 
 /** "Using a custom IAM role" of the guide names these three. */
 const managedPolicies = [
@@ -51,25 +51,26 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
       description: 'Workers of a worker pool',
       // One of its policies is deleted with it.
       forceDetachPolicies: true,
-      assumeRolePolicy: pulumi.jsonStringify({
-        Version: '2012-10-17',
-        Statement: [
-          { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: needs.partition.ec2 } },
-        ],
-      }),
+      assumeRolePolicy: needs.partition.apply(({ ec2 }) =>
+        JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: ec2 } }],
+        }),
+      ),
       ...tags,
     },
     options,
   );
+  const inside = afterOf(options);
   const attachments = managedPolicies.map(
     (policy) =>
       new RolePolicyAttachment(
         `${name}-${policy}`,
         {
           role: role.name,
-          policyArn: pulumi.interpolate`arn:${needs.partition.name}:iam::aws:policy/${policy}`,
+          policyArn: needs.partition.apply((partition) => `arn:${partition.name}:iam::aws:policy/${policy}`),
         },
-        options,
+        inside,
       ),
   );
   const own = new RolePolicy(
@@ -78,9 +79,9 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
       role: role.name,
       policy: pulumi.jsonStringify({ Version: '2012-10-17', Statement: statements(args, needs) }),
     },
-    options,
+    inside,
   );
-  const profile = new InstanceProfile(`${name}-workers`, { role: role.name, ...tags }, options);
+  const profile = new InstanceProfile(`${name}-workers`, { role: role.name, ...tags }, inside);
   return { profileArn: profile.arn, roleName: role.name, role, ready: [...attachments, own] };
 }
 

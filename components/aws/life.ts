@@ -1,11 +1,11 @@
 // The end of a pool's machines on EC2: the group's hook, which waits for the run, and the rights by which a worker answers
 // it and protects itself.
-import * as pulumi from '@pulumi/pulumi';
+import type * as pulumi from '@pulumi/pulumi';
 import { LifecycleHook } from '@pulumi/aws/autoscaling/lifecycleHook.js';
 import type { Group } from '@pulumi/aws/autoscaling/group.js';
 import type { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
-import type { ChildOptions } from '../plan.js';
+import { afterOf, type ChildOptions } from '../plan.js';
 
 /** Names of hooks are the group's own. */
 export const lifecycleHook = 'poolwright-finish-run';
@@ -44,28 +44,30 @@ export function endOfLife(
       heartbeatTimeout: stopSeconds.apply(heartbeatTimeout),
       defaultResult: 'CONTINUE',
     },
-    { ...options, deletedWith: group },
+    { ...afterOf(options), deletedWith: group },
   );
   if (role === null) return;
   new RolePolicy(
     `${name}-life`,
     {
       role: role.name,
-      policy: pulumi.jsonStringify({
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Effect: 'Allow',
-            Action: [
-              'autoscaling:SetInstanceProtection',
-              'autoscaling:CompleteLifecycleAction',
-              'autoscaling:RecordLifecycleActionHeartbeat',
-            ],
-            Resource: group.arn,
-          },
-        ],
-      }),
+      policy: group.arn.apply((arn) =>
+        JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Action: [
+                'autoscaling:SetInstanceProtection',
+                'autoscaling:CompleteLifecycleAction',
+                'autoscaling:RecordLifecycleActionHeartbeat',
+              ],
+              Resource: arn,
+            },
+          ],
+        }),
+      ),
     },
-    { ...options, deletedWith: role },
+    { ...afterOf(options), deletedWith: role },
   );
 }

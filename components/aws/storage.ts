@@ -8,7 +8,7 @@ import { BucketPublicAccessBlock } from '@pulumi/aws/s3/bucketPublicAccessBlock.
 import { BucketServerSideEncryptionConfiguration } from '@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js';
 import { Secret } from '@pulumi/aws/secretsmanager/secret.js';
 import { SecretVersion } from '@pulumi/aws/secretsmanager/secretVersion.js';
-import type { ChildOptions, PoolPlan } from '../plan.js';
+import { afterOf, type ChildOptions, type PoolPlan } from '../plan.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
 import type { Place } from './place.js';
 
@@ -40,6 +40,7 @@ export function launcherObjectOf(
     };
   }
   const tags = args.tags === undefined ? {} : { tags: args.tags };
+  const inside = afterOf(options);
   const bucket = new Bucket(`${name}-launcher`, { forceDestroy: true, ...tags }, options);
   const inBucket = { bucket: bucket.bucket };
   const closed = new BucketPublicAccessBlock(
@@ -51,12 +52,12 @@ export function launcherObjectOf(
       ignorePublicAcls: true,
       restrictPublicBuckets: true,
     },
-    options,
+    inside,
   );
   const owned = new BucketOwnershipControls(
     `${name}-launcher`,
     { ...inBucket, rule: { objectOwnership: 'BucketOwnerEnforced' } },
-    options,
+    inside,
   );
   const key = args.aws?.kmsKeyArn;
   const encrypted = new BucketServerSideEncryptionConfiguration(
@@ -70,26 +71,28 @@ export function launcherObjectOf(
         },
       ],
     },
-    options,
+    inside,
   );
   const policy = new BucketPolicy(
     `${name}-launcher`,
     {
       ...inBucket,
-      policy: pulumi.jsonStringify({
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Effect: 'Deny',
-            Principal: '*',
-            Action: 's3:*',
-            Resource: [bucket.arn, pulumi.interpolate`${bucket.arn}/*`],
-            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-          },
-        ],
-      }),
+      policy: bucket.arn.apply((arn) =>
+        JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Deny',
+              Principal: '*',
+              Action: 's3:*',
+              Resource: [arn, `${arn}/*`],
+              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+            },
+          ],
+        }),
+      ),
     },
-    { ...options, dependsOn: [closed] },
+    { ...inside, dependsOn: [closed] },
   );
   // A new version is a new object, so that machines of the version before can still be replaced while it rolls out.
   const object = new BucketObjectv2(
@@ -100,7 +103,7 @@ export function launcherObjectOf(
       source: new pulumi.asset.FileAsset(artifact.path),
       sourceHash: artifact.sha256,
     },
-    { ...options, dependsOn: [encrypted, owned] },
+    { ...inside, dependsOn: [encrypted, owned] },
   );
   return {
     url: pulumi.interpolate`https://${bucket.bucketRegionalDomainName}/${object.key}`,
@@ -145,7 +148,7 @@ export function credentialsOf(
   const version = new SecretVersion(
     `${name}-credentials`,
     { secretId: secret.id, secretString: plan.credentials },
-    options,
+    afterOf(options),
   );
   return { arn: secret.arn, version: version.versionId, ready: [version] };
 }

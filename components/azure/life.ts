@@ -5,7 +5,7 @@ import { RoleAssignment } from '@pulumi/azure-native/authorization/roleAssignmen
 import { RoleDefinition } from '@pulumi/azure-native/authorization/roleDefinition.js';
 import { getClientConfigOutput } from '@pulumi/azure-native/authorization/getClientConfig.js';
 import { uniqueId } from '../names.js';
-import type { ChildOptions } from '../plan.js';
+import { afterOf, type ChildOptions } from '../plan.js';
 import type { VmssWorkerPoolArgs } from './arguments.js';
 
 /** Of the launcher's endpoint on the loopback address. */
@@ -124,6 +124,6 @@ export function mayProtectItself(
   new RoleAssignment(
     `${name}-life`,
     { scope: scaleSetId, principalId, principalType: 'ServicePrincipal', roleDefinitionId: role.id },
-    options,
+    afterOf(options),
   );
 }

@@ -7,7 +7,7 @@ import { Subnet } from '@pulumi/azure-native/network/subnet.js';
 import { VirtualNetwork } from '@pulumi/azure-native/network/virtualNetwork.js';
 import type { VmssWorkerPoolArgs } from './arguments.js';
 import type { Place } from './place.js';
-import type { ChildOptions } from '../plan.js';
+import { afterOf, type ChildOptions } from '../plan.js';
 
 export interface PoolNetwork {
   readonly subnetId: pulumi.Output<string>;
@@ -58,6 +58,7 @@ function closedGroup(name: string, place: Place, options: ChildOptions): Network
 
 function ownSubnet(name: string, place: Place, options: ChildOptions): pulumi.Output<string> {
   const { resourceGroupName } = place;
+  const inside = afterOf(options);
   const network = new VirtualNetwork(
     `${name}-workers`,
     { ...place, addressSpace: { addressPrefixes: ['10.83.0.0/20'] } },
@@ -72,7 +73,7 @@ function ownSubnet(name: string, place: Place, options: ChildOptions): pulumi.Ou
   const gateway = new NatGateway(
     `${name}-workers`,
     { ...place, sku: { name: 'Standard' }, publicIpAddresses: [{ id: address.id }] },
-    options,
+    inside,
   );
   const subnet = new Subnet(
     `${name}-workers`,
@@ -83,7 +84,7 @@ function ownSubnet(name: string, place: Place, options: ChildOptions): pulumi.Ou
       natGateway: { id: gateway.id },
       defaultOutboundAccess: false,
     },
-    options,
+    inside,
   );
   return subnet.id;
 }

@@ -7,7 +7,7 @@ import { Blob } from '@pulumi/azure-native/storage/blob.js';
 import { BlobContainer } from '@pulumi/azure-native/storage/blobContainer.js';
 import { StorageAccount } from '@pulumi/azure-native/storage/storageAccount.js';
 import { globalName } from '../names.js';
-import type { ChildOptions, PoolPlan } from '../plan.js';
+import { afterOf, type ChildOptions, type PoolPlan } from '../plan.js';
 import { grant } from './access.js';
 import type { VmssWorkerPoolArgs } from './arguments.js';
 import type { Place } from './place.js';
@@ -37,6 +37,7 @@ export function launcherBlobOf(
     };
   }
   const { resourceGroupName } = place;
+  const inside = afterOf(options);
   const account = new StorageAccount(
     `${name}-launcher`,
     {
@@ -53,7 +54,7 @@ export function launcherBlobOf(
   const container = new BlobContainer(
     `${name}-launcher`,
     { resourceGroupName, accountName: account.name, containerName: 'launcher', publicAccess: 'None' },
-    options,
+    inside,
   );
   const blob = new Blob(
     `${name}-launcher`,
@@ -65,9 +66,9 @@ export function launcherBlobOf(
       type: 'Block',
       source: new pulumi.asset.FileAsset(artifact.path),
     },
-    options,
+    inside,
   );
-  const reader = grant(`${name}-launcher`, 'Storage Blob Data Reader', container.id, principalId, options);
+  const reader = grant(`${name}-launcher`, 'Storage Blob Data Reader', container.id, principalId, inside);
   return { url: blob.url, sha256: pulumi.output(artifact.sha256), ready: [blob, reader] };
 }
 
@@ -93,6 +94,7 @@ export function credentialsOf(
       ready: [],
     };
   }
+  const inside = afterOf(options);
   const { tenantId } = getClientConfigOutput({ parent: options.parent });
   const vault = new Vault(
     `${name}-credentials`,
@@ -119,14 +121,14 @@ export function credentialsOf(
       secretName: 'credentials',
       properties: { value: plan.credentials, contentType: 'application/json' },
     },
-    options,
+    inside,
   );
   const reader = grant(
     `${name}-credentials`,
     'Key Vault Secrets User',
     pulumi.interpolate`${vault.id}/secrets/${secret.name}`,
     principalId,
-    options,
+    inside,
   );
   // The address of this version ends with its number, which tells nothing of the content.
   const version = pulumi

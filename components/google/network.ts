@@ -5,7 +5,7 @@ import { Router } from '@pulumi/gcp/compute/router.js';
 import { RouterNat } from '@pulumi/gcp/compute/routerNat.js';
 import { Subnetwork } from '@pulumi/gcp/compute/subnetwork.js';
 import type { MigWorkerPoolArgs } from './arguments.js';
-import type { ChildOptions } from '../plan.js';
+import { afterOf, type ChildOptions } from '../plan.js';
 
 export interface PoolNetwork {
   readonly subnetwork: pulumi.Output<string>;
@@ -19,12 +19,13 @@ export function networkOf(name: string, args: MigWorkerPoolArgs, options: ChildO
     return { subnetwork: pulumi.output(args.subnetIds).apply(([first]) => first ?? ''), ready: [] };
   }
   const network = new Network(`${name}-workers`, { autoCreateSubnetworks: false }, options);
+  const inside = afterOf(options);
   const subnetwork = new Subnetwork(
     `${name}-workers`,
     { network: network.id, region: args.region, ipCidrRange: '10.83.0.0/20', privateIpGoogleAccess: true },
-    options,
+    inside,
   );
-  const router = new Router(`${name}-workers`, { network: network.id, region: args.region }, options);
+  const router = new Router(`${name}-workers`, { network: network.id, region: args.region }, inside);
   const nat = new RouterNat(
     `${name}-workers`,
     {
@@ -33,7 +34,7 @@ export function networkOf(name: string, args: MigWorkerPoolArgs, options: ChildO
       natIpAllocateOption: 'AUTO_ONLY',
       sourceSubnetworkIpRangesToNat: 'ALL_SUBNETWORKS_ALL_IP_RANGES',
     },
-    options,
+    inside,
   );
   return { subnetwork: subnetwork.id, ready: [nat] };
 }

@@ -7,7 +7,7 @@ import { Bucket } from '@pulumi/gcp/storage/bucket.js';
 import { BucketIAMMember } from '@pulumi/gcp/storage/bucketIAMMember.js';
 import { BucketObject } from '@pulumi/gcp/storage/bucketObject.js';
 import { shortName } from '../names.js';
-import type { ChildOptions, PoolPlan } from '../plan.js';
+import { afterOf, type ChildOptions, type PoolPlan } from '../plan.js';
 import type { MigWorkerPoolArgs } from './arguments.js';
 
 export interface LauncherObject {
@@ -77,7 +77,7 @@ function uploaded(
   const file = new BucketObject(
     `${name}-launcher`,
     { bucket: bucket.name, name: object, source: new pulumi.asset.FileAsset(path) },
-    options,
+    afterOf(options),
   );
   return { bucket: bucket.name, object: file.outputName, ready: [file] };
 }
@@ -145,7 +145,7 @@ function secretOf(name: string, args: MigWorkerPoolArgs, text: pulumi.Output<str
     `${name}-credentials`,
     { secret: secret.id, secretData: text },
     // The version before stays readable until the new one is there.
-    { ...options, additionalSecretOutputs: ['secretData'] },
+    { ...afterOf(options), additionalSecretOutputs: ['secretData'] },
   );
   return { id: secret.id, version: version.version, ready: [version] };
 }

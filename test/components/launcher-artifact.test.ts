@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +41,8 @@ describe('the built launcher', () => {
     const hash = createHash('sha256');
     await pipeline(createReadStream(again), hash);
     expect(hash.digest('hex')).toBe(launcherArtifact('x86_64').sha256);
+    // Nor does it know where it was built: two deployers' checkouts make the same.
+    expect((await readFile(again)).includes(root)).toBe(false);
   }, 120_000);
 
   it('is missed with what to do when it was not built', async () => {
