@@ -1,6 +1,6 @@
 // What a worker does with an assignment before the run begins: accept, reject, begin. Each holds only while the
 // attempt is still the current one; that is what keeps two workers from running the same thing.
-import { PoolwrightError } from '../../protocol/errors.js';
+import { errorCodes, PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
 import { changeRun, lockRun, runNotFound, tell } from './change.js';
@@ -74,6 +74,7 @@ export async function rejectRun(
       context,
       current,
       `worker ${worker} could not take it (${reason.code}): ${reason.message}`,
+      Object.hasOwn(errorCodes, reason.code) ? reason.code : undefined,
     );
   });
   tell(context, row);
@@ -102,8 +103,17 @@ export async function beginRun(
   tell(context, row);
 }
 
-/** Puts a run that has not begun back where it waits for a worker, or fails it when that happened too often. */
-export async function requeue(tx: Tx, context: Context, row: RunRow, note: string): Promise<RunRow> {
+/**
+ * Puts a run that has not begun back where it waits for a worker, or fails it when that happened too often. `code`: what
+ * a worker gave as the reason.
+ */
+export async function requeue(
+  tx: Tx,
+  context: Context,
+  row: RunRow,
+  note: string,
+  code = 'UNAVAILABLE',
+): Promise<RunRow> {
   const unbegun = row.unbegun_attempts + 1;
   if (unbegun >= unbegunAttemptsAllowed) {
     return changeRun(tx, context, row, {
@@ -112,7 +122,7 @@ export async function requeue(tx: Tx, context: Context, row: RunRow, note: strin
       set: {
         worker_id: null,
         unbegun_attempts: unbegun,
-        failure_code: 'UNAVAILABLE',
+        failure_code: code,
         failure_message: `${String(unbegun)} workers in a row did not get to the first command. The last: ${note}`,
       },
     });

@@ -3,6 +3,7 @@ import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { sleep, type Clock } from '../clock.js';
 
 const usualSocket = '/var/run/docker.sock';
 /** Milliseconds. */
@@ -78,4 +79,24 @@ export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
     ? error.statusCode
     : undefined;
+}
+
+/**
+ * Asks again while the engine does not answer at all, for `most` milliseconds: containers, and what runs in them, may
+ * outlive a restart of it. Throws what the last try threw.
+ */
+export async function patiently<Answer>(
+  clock: Clock,
+  most: number,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const end = clock.monotonic() + most;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (statusOf(error) !== undefined || clock.monotonic() >= end) throw error;
+      await sleep(clock, 500);
+    }
+  }
 }

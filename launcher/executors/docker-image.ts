@@ -2,6 +2,7 @@
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { statusOf } from './docker-engine.js';
+import { wrongArchitecture } from './docker-faults.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
 import type { PulledImages } from './pulled-images.js';
 
@@ -19,6 +20,8 @@ export interface ImageRequest {
 }
 
 interface PullEvent {
+  /** Why the pull has failed, when that turned out after it had begun. */
+  readonly error?: string;
   readonly status?: string;
   readonly id?: string;
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
@@ -27,7 +30,7 @@ interface PullEvent {
 /** Milliseconds between two lines of progress. */
 const tellEvery = 2000;
 
-/** Throws IMAGE_UNAVAILABLE, or the signal's reason. */
+/** Throws IMAGE_UNAVAILABLE, WRONG_ARCHITECTURE, DISK_FULL, or the signal's reason. */
 export async function ensureImage(docker: Docker, request: ImageRequest): Promise<void> {
   const { image, signal } = request;
   try {
@@ -49,13 +52,29 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof PoolwrightError) throw error;
-    throw new PoolwrightError(
-      'IMAGE_UNAVAILABLE',
-      `The runner image ${image} is not on this worker and cannot be pulled: ${messageOf(error)}. ` +
-        "Check its name, the worker's way to the registry, and the credentials in SPACELIFT_DOCKER_CONFIG_DIR.",
-      { cause: error },
-    );
+    throw pullFault(image, error);
   }
+}
+
+/** What to do depends on why, and only the engine's words tell. */
+function pullFault(image: string, cause: unknown): PoolwrightError {
+  const words = messageOf(cause);
+  if (/no matching manifest|no match for platform/i.test(words))
+    return wrongArchitecture(image, 'its registry has none for this one', cause);
+  const text = `The runner image ${image} is not on this worker and cannot be pulled: ${words}.`;
+  if (/no space left/i.test(words))
+    return new PoolwrightError('DISK_FULL', `${text} Make room on the worker's disk, or take a larger one.`, {
+      cause,
+    });
+  return new PoolwrightError('IMAGE_UNAVAILABLE', `${text} ${adviceFor(words)}`, { cause });
+}
+
+function adviceFor(words: string): string {
+  if (/unauthorized|denied|authentication|credentials|forbidden/i.test(words))
+    return 'Its registry wants credentials that may pull it: put them into the folder that SPACELIFT_DOCKER_CONFIG_DIR names.';
+  if (/manifest unknown|not found|does not exist|invalid reference/i.test(words))
+    return 'Its registry does not have it: check its name and its tag.';
+  return "Check the worker's way to the registry: name resolution, firewall, and the proxy that the container engine has.";
 }
 
 async function pull(docker: Docker, request: ImageRequest, authconfig: object | undefined): Promise<void> {
@@ -66,14 +85,17 @@ async function pull(docker: Docker, request: ImageRequest, authconfig: object | 
   });
   const layers = new Map<string, { readonly current: number; readonly total: number }>();
   let told = now();
+  let failure: string | undefined;
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(
       stream,
       (error) => {
-        if (error === null) resolve();
-        else reject(error);
+        if (error !== null) reject(error);
+        else if (failure !== undefined) reject(new Error(failure));
+        else resolve();
       },
-      ({ id, progressDetail }: PullEvent) => {
+      ({ error, id, progressDetail }: PullEvent) => {
+        failure ??= error;
         const { current, total } = progressDetail ?? {};
         if (id !== undefined && current !== undefined && total !== undefined)
           layers.set(id, { current, total });

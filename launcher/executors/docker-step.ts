@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { sleep, type Clock } from '../clock.js';
 import type { Step, StepEnd, StepSink } from './executor.js';
-import { statusOf } from './docker-engine.js';
+import { patiently, statusOf } from './docker-engine.js';
 import { endOf, type Kills } from './step-end.js';
 import { followStep } from './step-output.js';
 import { stepScript } from './step-script.js';
@@ -19,18 +19,23 @@ export interface ExecRequest {
   readonly kills: Kills;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly grace: number;
+  /** Milliseconds that the engine may be away. */
+  readonly outage: number;
 }
 
 /** Throws what the engine's client throws. */
 export async function runExec(request: ExecRequest): Promise<StepEnd> {
-  const { container, step, sink, outputs, stop, clock, kills } = request;
+  const { container, step, sink, outputs, stop, clock, kills, outage } = request;
   const killsBefore = await kills();
-  const exec = await container.exec({
-    Cmd: ['/bin/sh', '-c', stepScript, 'step', `${outputs.there}/${String(step.number)}`, step.script],
-    Env: Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
-    WorkingDir: step.workingDirectory,
+  // A step that is started a second time, because an answer was lost, is not executed a second time.
+  await patiently(clock, outage, async () => {
+    const exec = await container.exec({
+      Cmd: ['/bin/sh', '-c', stepScript, 'step', `${outputs.there}/${String(step.number)}`, step.script],
+      Env: Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
+      WorkingDir: step.workingDirectory,
+    });
+    await exec.start({ Detach: true });
   });
-  await exec.start({ Detach: true });
   const over = new AbortController();
   let ending: Promise<void> | undefined;
   const onAbort = () => {
@@ -47,7 +52,7 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
       sink,
       clock,
       stop,
-      alive: () => hasExecs(request),
+      alive: watchExecs(request),
     });
     over.abort();
     await ending;
@@ -57,6 +62,24 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
     over.abort();
     stop.removeEventListener('abort', onAbort);
   }
+}
+
+/** As `hasExecs`. While the engine is away a step counts as alive, for `outage` at most: its output does not need it. */
+function watchExecs(request: ExecRequest): () => Promise<boolean> {
+  const { clock, outage } = request;
+  let awaySince: number | undefined;
+  return async () => {
+    try {
+      const answer = await hasExecs(request);
+      awaySince = undefined;
+      return answer;
+    } catch (error) {
+      if (statusOf(error) !== undefined) throw error;
+      awaySince ??= clock.monotonic();
+      if (clock.monotonic() - awaySince >= outage) throw error;
+      return true;
+    }
+  };
 }
 
 /** Whether the container runs, and something in it besides what keeps it open. */
@@ -74,32 +97,6 @@ async function hasExecs({ docker, container }: ExecRequest): Promise<boolean> {
   }
 }
 
-/** Takes the engine's frames apart: 8 bytes of header (stream, 0, 0, 0, length big-endian), then the bytes. */
-export function createFrameReader(onBytes: (bytes: Uint8Array) => void): (chunk: Buffer) => void {
-  const header = Buffer.alloc(8);
-  let headerFilled = 0;
-  let left = 0;
-  return (chunk) => {
-    let at = 0;
-    while (at < chunk.length) {
-      if (left > 0) {
-        const part = chunk.subarray(at, at + left);
-        left -= part.length;
-        at += part.length;
-        onBytes(part);
-        continue;
-      }
-      const taken = chunk.copy(header, headerFilled, at, at + 8 - headerFilled);
-      headerFilled += taken;
-      at += taken;
-      if (headerFilled === 8) {
-        left = header.readUInt32BE(4);
-        headerFilled = 0;
-      }
-    }
-  };
-}
-
 /** SIGTERM to all processes of the container's user, and its end when they do not go. */
 async function endSteps({ container, clock, grace }: ExecRequest, over: AbortSignal): Promise<void> {
   const kill = await container.exec({ Cmd: ['/bin/sh', '-c', 'kill -TERM -1'] });
@@ -108,11 +105,13 @@ async function endSteps({ container, clock, grace }: ExecRequest, over: AbortSig
   if (!over.aborted) await container.kill();
 }
 
+/** What the engine knows of it; the kernel's own count is asked as well. */
 async function wasOutOfMemory(container: Docker.Container): Promise<boolean> {
   try {
     return (await container.inspect()).State.OOMKilled;
   } catch (error) {
-    if (statusOf(error) === 404) return false;
+    // Gone, or the engine is away.
+    if (statusOf(error) === 404 || statusOf(error) === undefined) return false;
     throw error;
   }
 }

@@ -2,14 +2,14 @@
 import { chown, lchown, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
-import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
-import { loadClient, pingEngine, statusOf, unavailable } from './docker-engine.js';
+import { loadClient, patiently, pingEngine, statusOf } from './docker-engine.js';
+import { containerGone, engineFault, interrupted } from './docker-faults.js';
 import { ensureImage } from './docker-image.js';
 import { assertOffered } from './docker-offers.js';
 import { createPulledImages } from './pulled-images.js';
-import { createFrameReader, runExec } from './docker-step.js';
+import { runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
 import { kernelKills, type Kills } from './step-end.js';
 import { forgetStep, wasBegun } from './step-output.js';
@@ -26,6 +26,8 @@ export interface DockerOptions {
   readonly userId: number | undefined;
   /** Milliseconds between SIGTERM and SIGKILL. Default 10 s. */
   readonly grace?: number;
+  /** Milliseconds that the engine may be away under a run, as for a restart. Default 60 s. */
+  readonly outage?: number;
   /** Default: the kernel's. */
   readonly kills?: Kills;
 }
@@ -46,16 +48,24 @@ done
 while :; do sleep 3600; done`;
 
 export function createDockerExecutor(options: DockerOptions): Executor {
-  const { life, containers, clock, dockerHost, userId, grace = 10_000, kills = kernelKills } = options;
+  const { life, containers, clock, dockerHost, userId } = options;
+  const { grace = 10_000, outage = 60_000, kills = kernelKills } = options;
   let client: Promise<Docker> | undefined;
   const engine = () => (client ??= loadClient());
   const pulled = createPulledImages(join(dirname(life.folder), 'images'), () => clock.now());
   const user = userId === undefined || userId === 0 ? runUser : userId;
 
+  /** Containers that could not be removed: no other run comes before they are gone. */
+  const left = new Set<string>();
+
   async function open(request: WorldRequest): Promise<RunWorld> {
     const { image, signal, onNotice } = request;
     const docker = await engine();
     try {
+      for (const id of left) {
+        await removeContainer(docker.getContainer(id), clock);
+        left.delete(id);
+      }
       await ensureImage(docker, {
         image,
         pulled,
@@ -165,17 +175,28 @@ export function createDockerExecutor(options: DockerOptions): Executor {
             clock,
             kills,
             grace,
+            outage,
           });
-          if (end.cause === 'vanished') throw await cutOff(container);
+          if (end.cause === 'vanished') throw await containerGone(container, request.image);
           return end;
         } catch (error) {
-          if (statusOf(error) === 409) throw await endedByItself(container, request.image, error);
-          throw engineFault(error, request.image, dockerHost);
+          const isGone = statusOf(error) === 409 || statusOf(error) === 404;
+          throw engineFault(
+            isGone ? await containerGone(container, request.image) : error,
+            request.image,
+            dockerHost,
+          );
         }
       },
       forget: (step) => forgetStep(outputs.here, step),
       async close() {
-        await removeContainer(container, clock);
+        try {
+          await patiently(clock, outage, () => removeContainer(container, clock));
+          left.delete(container.id);
+        } catch (error) {
+          left.add(container.id);
+          throw engineFault(error, request.image, dockerHost);
+        }
         for (const folder of [homeOf(request), outputs.here])
           await rm(folder, { recursive: true, force: true });
       },
@@ -210,28 +231,6 @@ function outputsOf({ workspace }: WorldRequest): string {
   return join(dirname(workspace), 'output');
 }
 
-function interrupted(what: string): PoolwrightError {
-  return new PoolwrightError(
-    'RUN_INTERRUPTED',
-    `The run was cut off: ${what}. What it had changed by then stays changed; look there before you trigger it anew.`,
-  );
-}
-
-/** A step whose processes are gone without a word: somebody took the container away, or ended what is in it. */
-async function cutOff(container: Docker.Container): Promise<PoolwrightError> {
-  try {
-    const { State } = await container.inspect();
-    return interrupted(
-      State.Running
-        ? 'somebody killed the processes of its step in the container'
-        : `its container was ended from outside (exit code ${String(State.ExitCode)}), by somebody or by a start of the engine`,
-    );
-  } catch (error) {
-    if (statusOf(error) === 404) return interrupted('somebody removed its container');
-    throw error;
-  }
-}
-
 /** Removing one that is gone or is just being removed is no fault. */
 async function removeContainer(container: Docker.Container, clock: Clock): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -247,21 +246,6 @@ async function removeContainer(container: Docker.Container, clock: Clock): Promi
   }
 }
 
-/** An image whose shell does not start, or a container that somebody else ended. */
-async function endedByItself(container: Docker.Container, image: string, cause: unknown): Promise<Error> {
-  const { State } = await container.inspect();
-  const logs = await container.logs({ stdout: true, stderr: true, tail: 5 });
-  const parts: Uint8Array[] = [];
-  createFrameReader((bytes) => parts.push(bytes))(logs);
-  const words = Buffer.concat(parts).toString('utf8').trim();
-  return new PoolwrightError(
-    'IMAGE_UNAVAILABLE',
-    `The container of the image ${image} ended by itself (exit code ${String(State.ExitCode)}${words === '' ? '' : `: ${words}`}). ` +
-      'Expected an image with a working /bin/sh, and nobody who removes containers of runs.',
-    { cause },
-  );
-}
-
 async function giveTo(path: string, user: number): Promise<void> {
   await lchown(path, user, user);
   for (const entry of await readdir(path, { withFileTypes: true })) {
@@ -269,27 +253,4 @@ async function giveTo(path: string, user: number): Promise<void> {
     if (entry.isDirectory()) await giveTo(below, user);
     else await lchown(below, user, user);
   }
-}
-
-function engineFault(error: unknown, image: string, host: string | undefined): Error {
-  if (error instanceof PoolwrightError) return error;
-  const status = statusOf(error);
-  if (status === undefined) return unavailable(host, error);
-  const text = messageOf(error);
-  if (/exec:? "?\/bin\/sh|no such file or directory/.test(text)) {
-    return new PoolwrightError(
-      'IMAGE_UNAVAILABLE',
-      `The runner image ${image} cannot be used: it has no /bin/sh.`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return new PoolwrightError(
-    'ENGINE_UNAVAILABLE',
-    `The container engine refused (HTTP ${String(status)}): ${text}`,
-    {
-      cause: error,
-    },
-  );
 }

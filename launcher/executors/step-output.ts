@@ -1,6 +1,6 @@
 // Follows the files of a step (step-script.ts): gives its output as it comes and tells how it ended.
 import { watch } from 'node:fs';
-import { access, constants, open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { access, constants, open, readdir, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, type Clock } from '../clock.js';
 import type { OutputPlace, StepSink } from './executor.js';
@@ -67,7 +67,7 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
           // It may have ended in order just before it was asked for.
           code = await readEnd(join(folder, stepFile(step, 'end')));
           await reader.drain();
-          if (code === undefined) return { code: null, lost };
+          if (code === undefined) return { code: null, lost: lost || (await isFull(folder)) };
           continue;
         }
       }
@@ -165,6 +165,12 @@ async function readEnd(path: string): Promise<number | undefined> {
   } finally {
     await handle.close();
   }
+}
+
+/** Whether there is no room for the few bytes that tell how a step ended. */
+async function isFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < 64 * 1024;
 }
 
 function exists(path: string): Promise<boolean> {

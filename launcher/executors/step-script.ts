@@ -8,17 +8,19 @@
  * - Output goes through a pipe to `dd`, as it is written, into segments of at most 16 MB. A launcher removes what it
  *   has read; when it does not, the step waits with 24 segments on disk.
  *   A `dd` that somebody kills is followed by another one.
- * - `end` holds the exit code; `closed` comes when nobody holds the output any more, `lost` when it cannot be kept.
+ * - `end` holds the exit code, in a place that is taken before the step begins, since that may fill the disk; `closed`
+ *   comes when nobody holds the output any more, `lost` when it cannot be kept.
  * - SIGTERM is for the step: what carries its output goes on until there is none.
  *
  * Files but no programs, except `dd` and `sleep`, are needed: the step's PATH may be anything.
  */
 export const stepScript = `p=$1
 (set -C; : >"$p.begun") 2>/dev/null || exit 0
+echo '    ' >"$p.end"
 trap : TERM INT HUP
 { trap : TERM INT HUP
   /bin/sh -e -c "$2" 2>&1 </dev/null
-  echo "$?" >"$p.end"
+  echo "$?" 1<>"$p.end"
 } 2>/dev/null | { trap '' TERM INT HUP
   PATH=$PATH:/usr/bin:/bin
   umask 077

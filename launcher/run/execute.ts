@@ -1,7 +1,7 @@
 // The work of one stage: prepare files and world, ask to begin, run the phases, keep the workspace.
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PoolwrightError } from '../../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import { isReadRun } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
@@ -104,13 +104,23 @@ export async function executeStage(request: StageRequest): Promise<StageProduct>
   const world = past.begunAt === null ? await prepareAndBegin(request) : await goOn(request, phases);
   try {
     const changes = await work(request, world, phases, environment.variables);
-    await world?.close();
+    await closeWorld(request, world);
     return { changes, workspace: await keep(request, changes) };
   } catch (error) {
     await noteFailure(request, error);
+    await closeWorld(request, world);
     throw error;
-  } finally {
+  }
+}
+
+/** May be called twice. How the run went is not changed by what cannot be removed: the executor sees to that. */
+async function closeWorld({ journal }: StageRequest, world: RunWorld | undefined): Promise<void> {
+  try {
     await world?.close();
+  } catch (error) {
+    journal.line(
+      `What the run was executed in cannot be removed now (${messageOf(error)}); that happens before the next run comes here.`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 // What a failed step looks like for people, and its code: told from how it ended and from its last words.
+import { totalmem } from 'node:os';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { StepEnd } from '../executors/executor.js';
 
@@ -12,7 +13,8 @@ export function stepFailure(name: string, end: StepEnd, lastWords: string): Pool
     case 'out-of-memory':
       return new PoolwrightError(
         'OUT_OF_MEMORY',
-        `The step ${name} was ended by the kernel because memory ran out. Use a larger machine, or let it do less at ` +
+        `The step ${name} was ended by the kernel because memory ran out: the machine of this worker has ` +
+          `${String(Math.round(totalmem() / 1024 ** 2))} MB for everything. Use a larger one, or let the step do less at ` +
           `a time. ${where}`,
       );
     case 'disk-full':
@@ -33,7 +35,7 @@ export function stepFailure(name: string, end: StepEnd, lastWords: string): Pool
     end.exitCode === null
       ? `was ended by ${end.signal ?? 'a signal'}`
       : `ended with exit code ${String(end.exitCode)}`;
-  if (/exec format error/i.test(lastWords) && (end.exitCode === 126 || end.exitCode === 1)) {
+  if (end.exitCode !== 0 && (/exec format error/i.test(lastWords) || readAsScript.test(lastWords))) {
     return new PoolwrightError(
       'WRONG_ARCHITECTURE',
       `The step ${name} ${how}: a program that it starts is built for another processor architecture than this ` +
@@ -56,6 +58,9 @@ export function stepFailure(name: string, end: StepEnd, lastWords: string): Pool
   }
   return new PoolwrightError('COMMAND_FAILED', `The step ${name} ${how}. ${where}`);
 }
+
+/** Busybox' shell takes a program that the kernel does not know for a script, and complains of its first line. */
+const readAsScript = /line 1: \x7fELF/;
 
 /** As OpenSSH, Git, coreutils, busybox, Python, Node and sudo say it. */
 const missingUser = [

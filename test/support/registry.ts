@@ -1,4 +1,5 @@
-// Stand-in of a private registry: it has the runner image under every name with the tag 1, for who shows the credentials.
+// Stand-in of a private registry: it has the runner image under every name with the tag 1, and with the tag
+// `other` one for another architecture only, for who shows the credentials.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -33,8 +34,10 @@ export function createRegistry({ realm, username, password }: RegistryOptions): 
     const path = (request.url ?? '').split('?')[0] ?? '';
     const content = contents.get(path.split('/').at(-1) ?? '');
     if (path === '/v2/') response.end('{}');
-    else if (content === undefined) response.writeHead(404).end();
-    else {
+    else if (content === undefined) {
+      response.writeHead(404, { 'content-type': 'application/json' });
+      response.end('{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
+    } else {
       response.writeHead(200, {
         'content-type': content.type,
         'content-length': content.body.length,
@@ -107,13 +110,23 @@ function imageContents(): ReadonlyMap<string, Content> {
         }),
       ),
     };
+    const list = onlyForOthers(part(manifest));
     return new Map([
-      ...[config, manifest, ...layers].map((content) => [digestOf(content.body), content] as const),
+      ...[config, manifest, list, ...layers].map((content) => [digestOf(content.body), content] as const),
       ['1', manifest] as const,
+      ['other', list] as const,
     ]);
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A list of images with none for any architecture that tests run on. */
+function onlyForOthers(manifest: object): Content {
+  const type = 'application/vnd.docker.distribution.manifest.list.v2+json';
+  const platform = { architecture: 's390x', os: 'linux' };
+  const list = { schemaVersion: 2, mediaType: type, manifests: [{ ...manifest, platform }] };
+  return { type, body: Buffer.from(JSON.stringify(list)) };
 }
 
 function digestOf(body: Buffer): string {

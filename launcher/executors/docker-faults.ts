@@ -1,0 +1,90 @@
+// What an engine's refusals, and containers that are not there any more, mean for a run: in words for people, with what
+// to do.
+import type Docker from 'dockerode';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { statusOf, unavailable } from './docker-engine.js';
+import { createFrameReader } from './docker-frames.js';
+
+export function interrupted(what: string): PoolwrightError {
+  return new PoolwrightError(
+    'RUN_INTERRUPTED',
+    `The run was cut off: ${what}. What it had changed by then stays changed; look there before you trigger it anew.`,
+  );
+}
+
+/** Whatever the engine's client threw. */
+export function engineFault(error: unknown, image: string, host: string | undefined): Error {
+  if (error instanceof PoolwrightError) return error;
+  const status = statusOf(error);
+  if (status === undefined) return unavailable(host, error);
+  const text = messageOf(error);
+  return (
+    imageFault(image, text, error) ??
+    new PoolwrightError(
+      'ENGINE_UNAVAILABLE',
+      `The container engine refused (HTTP ${String(status)}): ${text.trim()}. Mend that on the worker; "launcher doctor" ` +
+        'looks whether it would work.',
+      { cause: error },
+    )
+  );
+}
+
+/** For a step that cannot go on because its container is not there, or nothing of the step is in it. */
+export async function containerGone(container: Docker.Container, image: string): Promise<PoolwrightError> {
+  let state: Docker.ContainerInspectInfo['State'];
+  try {
+    state = (await container.inspect()).State;
+  } catch (error) {
+    if (statusOf(error) === 404) return interrupted('somebody removed its container');
+    throw error;
+  }
+  if (state.Running) return interrupted('somebody killed the processes of its step in the container');
+  const code = String(state.ExitCode);
+  if (endedFromOutside.has(state.ExitCode)) {
+    return interrupted(
+      `its container was ended from outside (exit code ${code}), by somebody or by a start of the engine`,
+    );
+  }
+  const words = await lastWords(container);
+  return (
+    imageFault(image, words) ??
+    new PoolwrightError(
+      'IMAGE_UNUSABLE',
+      `The container of the runner image ${image} ended by itself (exit code ${code}${words === '' ? '' : `: ${words}`}). ` +
+        'Expected an image with a working /bin/sh, and with dd and sleep on its PATH.',
+    )
+  );
+}
+
+/** 128 and the number of SIGKILL or SIGTERM; 255 is what containerd gives when it cannot know. */
+const endedFromOutside: ReadonlySet<number> = new Set([137, 143, 255]);
+
+/** When the words of the engine, or of the container's first process, say that the image is to blame. */
+function imageFault(image: string, words: string, cause?: unknown): PoolwrightError | undefined {
+  if (/exec format error/i.test(words)) return wrongArchitecture(image, 'its /bin/sh does not start', cause);
+  if (/exec:? "?\/bin\/sh.*(no such file|not found)/is.test(words)) {
+    return new PoolwrightError(
+      'IMAGE_UNUSABLE',
+      `The runner image ${image} cannot be used: it has no /bin/sh that starts, by which commands of a run are executed. ` +
+        'Build it from one that has a shell, such as Alpine or Debian.',
+      { cause },
+    );
+  }
+  return undefined;
+}
+
+export function wrongArchitecture(image: string, sign: string, cause?: unknown): PoolwrightError {
+  return new PoolwrightError(
+    'WRONG_ARCHITECTURE',
+    `The runner image ${image} is built for another processor architecture than this worker's (${process.arch}): ${sign}. ` +
+      "Build it for the worker's architecture as well, or give the stack a pool of the other one.",
+    { cause },
+  );
+}
+
+async function lastWords(container: Docker.Container): Promise<string> {
+  const logs = await container.logs({ stdout: true, stderr: true, tail: 5 });
+  const parts: Uint8Array[] = [];
+  createFrameReader((bytes) => parts.push(bytes))(logs);
+  return Buffer.concat(parts).toString('utf8').trim();
+}
