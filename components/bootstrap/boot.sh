@@ -25,7 +25,6 @@ whole() {
 trust() {
   local name folder=/usr/local/share/ca-certificates refresh=update-ca-certificates
   if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}" ]; then
-    mkdir -p /etc/systemd/system/docker.service.d
     {
       echo '[Service]'
       for name in HTTP_PROXY HTTPS_PROXY NO_PROXY; do

@@ -15,27 +15,11 @@ disk() {
   if [ "${free:-9999}" -lt 1024 ]; then printf '; the disk of %s is full' "${HOME_FOLDER:-/}"; fi
 }
 
-# Ends for good: the cause is the last line that the machine prints.
+# Ends for good. The failure of its unit starts another, which says this cause as the machine's last line and powers off.
 fail() {
-  local cause
   trap - ERR
-  cause=$*$(disk)
-  if [ "$POWER_OFF" = true ]; then
-    say "$STEP failed: $cause. $LEAVING"
-    power_off
-  else
-    say "$STEP failed: $cause. Staying up, because powerOffOnExit is false"
-  fi
+  printf '%s failed: %s' "$STEP" "$*$(disk)" >/run/poolwright-cause || true
   exit 1
-}
-
-LEAVING='Powering off'
-if [ "${REPLACED_BY_HEALTH:-}" = true ]; then LEAVING='The group replaces this machine'; fi
-
-# A group that asks for the health of its machines leaves alone those that are off.
-power_off() {
-  if [ "${REPLACED_BY_HEALTH:-}" = true ]; then return 0; fi
-  systemctl poweroff --no-block 2>/dev/null || poweroff -f
 }
 
 # retry WHAT COMMAND…: six times, 1 s to 16 s apart. The command says on standard error why it failed.

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Cloud } from '../machines.js';
 import type { BootSettings } from './settings.js';
 import { assignments, fileOf, withoutComments } from './shell.js';
-import { bootUnit, endedUnit, launcherUnit, prepareUnit } from './units.js';
+import { bootUnit, dockerBound, endedUnit, launcherUnit, prepareUnit } from './units.js';
 import {
   caFile,
   dockerConfigFolder,
@@ -26,6 +26,9 @@ const adaptors: Readonly<Record<Cloud, string>> = {
   azure: part('azure'),
   google: part('google'),
 };
+
+/** What we add to the unit of the engine. */
+const dockerUnit = '/etc/systemd/system/docker.service.d';
 
 /** What Docker configurations call the helper that knows the credentials of the cloud's registries. */
 const helperName = 'poolwright';
@@ -53,7 +56,7 @@ export function bootScript(settings: BootSettings): string {
     '#!/bin/bash\n',
     `# Boot of a worker (launcher ${settings.launcher.version}, credentials ${settings.credentialsVersion})\n`,
     onFailure(settings),
-    `mkdir -p ${folder}/bin ${dockerConfigFolder}\n`,
+    `mkdir -p ${folder}/bin ${dockerConfigFolder} ${dockerUnit}\n`,
     files,
     fileOf('/etc/systemd/system/poolwright-boot.service', '644', bootUnit(booted)),
     userData,
@@ -90,7 +93,8 @@ function filesOf(settings: BootSettings): string {
     fileOf(`${folder}/ended`, '755', ended),
     fileOf('/etc/systemd/system/poolwright-prepare.service', '644', prepareUnit),
     fileOf('/etc/systemd/system/poolwright-launcher.service', '644', launcherUnit(settings)),
-    fileOf('/etc/systemd/system/poolwright-ended.service', '644', endedUnit),
+    fileOf('/etc/systemd/system/poolwright-ended.service', '644', endedUnit(settings)),
+    fileOf(`${dockerUnit}/poolwright.conf`, '644', dockerBound),
   ].join('');
 }
 

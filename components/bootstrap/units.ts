@@ -1,6 +1,9 @@
 // The systemd units of a worker.
 import type { BootSettings } from './settings.js';
 
+/** How long the boot may take, and after it the start-up script: a machine that hangs is no worker, and nobody else sees it. */
+const longest = '30min';
+
 /**
  * The boot, at every start of the machine until it has succeeded once, which the file says. What cloud-init does to package
  * sources comes before it; its last unit does not, because that one waits for all others.
@@ -11,8 +14,10 @@ Description=Boot of a worker
 After=network-online.target cloud-config.service
 Wants=network-online.target
 ConditionPathExists=!${booted}
+OnFailure=poolwright-ended.service
 [Service]
 Type=oneshot
+TimeoutStartSec=${longest}
 Environment=BOOTED=${booted}
 ExecStart=/opt/poolwright/boot
 [Install]
@@ -25,19 +30,30 @@ export const prepareUnit = `[Unit]
 Description=Preparation of a worker
 After=network-online.target docker.service poolwright-boot.service
 Wants=network-online.target
+OnFailure=poolwright-ended.service
 [Service]
 Type=oneshot
+TimeoutStartSec=${longest}
 RemainAfterExit=yes
 ExecStart=/opt/poolwright/prepare
 `;
 
-/** The launcher has ended for good, in order or not. */
-export const endedUnit = `[Unit]
+/** Docker's own unit may take for ever; it is part of each start of the machine. */
+export const dockerBound = `[Service]
+TimeoutStartSec=10min
+`;
+
+/** Something that a worker needs has ended for good, in order or not. Without its program the machine goes all the same. */
+export function endedUnit({ powerOff, life }: Pick<BootSettings, 'powerOff' | 'life'>): string {
+  const failure = powerOff && life?.replacedByHealth !== true ? 'FailureAction=poweroff\n' : '';
+  return `[Unit]
 Description=End of a worker
-[Service]
+${failure}[Service]
 Type=oneshot
+TimeoutStartSec=5min
 ExecStart=/opt/poolwright/ended
 `;
+}
 
 /**
  * The launcher. Whoever may use the Docker engine may become root by it, so the sandbox is no wall against the launcher

@@ -51,7 +51,7 @@ describe.runIf(possible)('a machine', () => {
     runs.push(going);
     expect(calls.map(([action]) => action)).toEqual(['SetInstanceProtection true']);
     cloud.announced.set('/latest/meta-data/autoscaling/target-lifecycle-state', 'Terminated');
-    expect(await all.poweredOff()).toMatch(/the launcher has ended \(success, exit code 0\).*Powering off/);
+    expect(await all.poweredOff()).toMatch(/the launcher has ended \(exit code 0\).*Powering off/);
     expect(await stateOf(going)).toBe('FINISHED');
     expect(await logOf(plane, going.stack, going.run, 'PLANNING')).toContain('ended');
     expect(calls.find(([action]) => action === 'RecordLifecycleActionHeartbeat')?.[1]).toBe('PLANNING');
@@ -77,7 +77,7 @@ describe.runIf(possible)('a machine', () => {
     expect(await logOf(all.plane, stack, run, 'PLANNING')).toMatch(
       /begun\n(Terminated\n)?The run was ended because/,
     );
-    expect(await all.poweredOff()).toMatch(/the launcher has ended \(success, exit code 0\).*Powering off/);
+    expect(await all.poweredOff()).toMatch(/the launcher has ended \(exit code 0\).*Powering off/);
   }, 300_000);
 
   it('that is not connected for too long powers off with the cause', async () => {
@@ -86,7 +86,7 @@ describe.runIf(possible)('a machine', () => {
     await all.idle();
     await cutOff(all);
     expect(await all.poweredOff()).toMatch(
-      /the launcher has ended \(exit-code, exit code 3\): launcher \(NOT_CONNECTED\): The launcher was not connected for \d+ s .*Powering off/,
+      /the launcher has ended \(exit code 3\): launcher \(NOT_CONNECTED\): The launcher was not connected for \d+ s .*Powering off/,
     );
   }, 300_000);
 

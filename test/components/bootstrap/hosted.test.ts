@@ -10,7 +10,7 @@ import { bootScript } from '../../../components/bootstrap/script.js';
 import { available, hasProgram } from '../../support/skips.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { minimal } from '../support/boot-settings.js';
-import { fileIn } from '../support/user-data.js';
+import { fileIn, functionsIn } from '../support/user-data.js';
 
 const possible = available(
   "signature of the hosted launcher's checksum",
@@ -80,8 +80,8 @@ describe.runIf(possible)('the hosted launcher', () => {
       'bash',
       [
         '-c',
-        `set -Eeuo pipefail\nWORK=$(mktemp -d); STEP=test; POWER_OFF=false; CONSOLE=/dev/null; PUBLISHED=$1
-        ${fileIn(script, '/opt/poolwright/functions')}
+        `set -Eeuo pipefail\nWORK=$(mktemp -d); STEP=test; CONSOLE=/dev/null; PUBLISHED=$1
+        ${functionsIn(script)}
         ${boot.slice(boot.indexOf('sha256() {'), boot.indexOf('credentials() {'))}
         logger() { echo "$4"; }
         request() {

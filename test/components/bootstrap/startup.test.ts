@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootScript } from '../../../components/bootstrap/script.js';
 import { minimal } from '../support/boot-settings.js';
-import { fileIn } from '../support/user-data.js';
+import { fileIn, functionsIn } from '../support/user-data.js';
 
 let folder: string;
 beforeEach(() => {
@@ -20,10 +20,10 @@ afterEach(() => {
 function prepare(startup: string): { status: number | null; said: string; exported: string[] | undefined } {
   writeFileSync(join(folder, 'given'), startup);
   const text = bootScript(minimal('aws'));
-  writeFileSync(join(folder, 'functions'), fileIn(text, '/opt/poolwright/functions'));
+  writeFileSync(join(folder, 'functions'), functionsIn(text));
   writeFileSync(
     join(folder, 'settings'),
-    `CONSOLE=/dev/null\nPOWER_OFF=false\nBLOCK_METADATA=false\nRUN_AS=root\nSTARTUP_SCRIPT=given\nlogger() { echo "$4"; }\n`,
+    `CONSOLE=/dev/null\nBLOCK_METADATA=false\nRUN_AS=root\nSTARTUP_SCRIPT=given\nlogger() { echo "$4"; }\n`,
   );
   const program = fileIn(text, '/opt/poolwright/prepare')
     .replace('. /opt/poolwright/settings', `. ${folder}/settings`)

@@ -7,3 +7,8 @@ export function fileIn(script: string, path: string): string {
   const body = script.slice(script.indexOf('\n', start) + 1);
   return body.slice(0, body.indexOf('\nEND\n') + 1);
 }
+
+/** The functions that the programs of a worker share; a cause, which the machine would say at its end, is printed. */
+export function functionsIn(script: string): string {
+  return fileIn(script, '/opt/poolwright/functions').replace('>/run/poolwright-cause', '>&1');
+}
