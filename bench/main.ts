@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   imports: () => import('./imports.js'),
   previews: () => import('./previews.js'),
   weights: () => import('./weights.js'),
+  boot: () => import('./boot.js'),
 };
 
 async function main(words: readonly string[]): Promise<number> {

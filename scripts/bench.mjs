@@ -1,7 +1,23 @@
 // `npm run bench -- [NAME…] [--json]`: builds what is measured and the measurements, and runs them.
-import { fileURLToPath } from 'node:url';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { runSteps } from './stamps.mjs';
+
+/**
+ * Our programs and components are measured as they were built, file by file: some of them read what lies beside them.
+ * @type {import('esbuild').Plugin}
+ */
+const built = {
+  name: 'built',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const file = relative('.', resolve(resolveDir, path));
+      if (!/^(protocol|control-plane|components)\//.test(file)) return undefined;
+      return { path: pathToFileURL(resolve('dist', file)).href, external: true };
+    });
+  },
+};
 
 await runSteps(['programs', 'launcher', 'web', 'database']);
 await build({
@@ -11,6 +27,7 @@ await build({
   bundle: true,
   splitting: true,
   packages: 'external',
+  plugins: [built],
   format: 'esm',
   platform: 'node',
   target: 'node20',

@@ -2,17 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { request } from 'node:https';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { available } from '../../support/skips.js';
 import { temporaryDirectory } from './files.js';
 import { startProgram } from './program.js';
 import { identityToken } from './tokens.js';
 
-const program = fileURLToPath(
-  new URL('../../../.tools/azurite/node_modules/azurite/dist/src/blob/main.js', import.meta.url),
-);
+const program = resolve('.tools/azurite/node_modules/azurite/dist/src/blob/main.js');
 
 export const hasAzurite = (what: string) =>
   available(what, existsSync(program), `no ${program} (npm run test:tools brings it)`);

@@ -3,13 +3,12 @@ import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { available, hasDocker, hasProgram } from '../../support/skips.js';
 
 const run = promisify(execFile);
-const archive = fileURLToPath(new URL('../../../.tools/debian-12.tar', import.meta.url));
+const archive = resolve('.tools/debian-12.tar');
 const image = 'poolwright-test/debian-12';
 
 /** Address of this host as containers see it. */

@@ -1,12 +1,12 @@
 // moto, an emulator of AWS: S3, Secrets Manager, IAM and STS. It checks signatures and what a role's policy permits.
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { available } from '../../support/skips.js';
 import { startProgram } from './program.js';
 
-const program = fileURLToPath(new URL('../../../.tools/venv/bin/moto_server', import.meta.url));
+const program = resolve('.tools/venv/bin/moto_server');
 const region = 'eu-west-1';
 
 export const hasMoto = (what: string) =>
@@ -25,6 +25,7 @@ export interface Moto {
   checkAccess(): Promise<void>;
   /** Gives its ARN. */
   createSecret(name: string, value: string): Promise<string>;
+  createBucket(bucket: string): Promise<void>;
   putObject(bucket: string, key: string, body: Buffer): Promise<void>;
   /** Credentials of a role with this policy, as an instance has them. */
   assumeRole(policy: string): Promise<InstanceIdentity>;
@@ -102,13 +103,14 @@ export async function startMoto(): Promise<Moto> {
       });
       return (JSON.parse(answer) as { ARN: string }).ARN;
     },
-    async putObject(bucket, key, body) {
-      const host = `${bucket}.s3.${region}.amazonaws.com`;
-      await call('s3', host, {
+    async createBucket(bucket) {
+      await call('s3', `${bucket}.s3.${region}.amazonaws.com`, {
         method: 'PUT',
         body: `<CreateBucketConfiguration><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`,
       });
-      await call('s3', host, {
+    },
+    async putObject(bucket, key, body) {
+      await call('s3', `${bucket}.s3.${region}.amazonaws.com`, {
         method: 'PUT',
         path: `/${key}`,
         headers: { 'content-length': String(body.length) },
