@@ -81,7 +81,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       {
         partition,
         secrets: [credentials.arn, ...(args.startupScript === undefined ? [] : [args.startupScript])],
-        launcherObject: launcher?.arn ?? null,
+        launcherObjects: launcher?.readable ?? null,
       },
       options,
     );

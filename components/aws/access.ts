@@ -19,8 +19,8 @@ export interface Needs {
   readonly partition: pulumi.Output<Partition>;
   /** ARNs of secrets that machines read. */
   readonly secrets: readonly pulumi.Input<string>[];
-  /** ARN of the launcher's object, or null for the hosted launcher. */
-  readonly launcherObject: pulumi.Input<string> | null;
+  /** ARN of the launcher's objects, a pattern; or null for the hosted launcher. */
+  readonly launcherObjects: pulumi.Input<string> | null;
 }
 
 interface Statement {
@@ -92,9 +92,9 @@ function statements(args: Ec2WorkerPoolArgs, needs: Needs): Statement[] {
       Action: ['secretsmanager:GetSecretValue'],
       Resource: pulumi.output([...needs.secrets]),
     },
-    ...(needs.launcherObject === null
+    ...(needs.launcherObjects === null
       ? []
-      : [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: needs.launcherObject } as const]),
+      : [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: needs.launcherObjects } as const]),
     ...(args.aws?.kmsKeyArn === undefined
       ? []
       : [{ Effect: 'Allow', Action: ['kms:Decrypt'], Resource: args.aws.kmsKeyArn } as const]),

@@ -14,7 +14,8 @@ import type { Place } from './place.js';
 
 export interface LauncherObject {
   readonly url: pulumi.Output<string>;
-  readonly arn: pulumi.Output<string>;
+  /** ARN of what machines may read, those of the version before as well: a pattern. */
+  readonly readable: pulumi.Output<string>;
   readonly sha256: pulumi.Output<string>;
   /** Must be there before a machine starts. */
   readonly ready: pulumi.Resource[];
@@ -34,7 +35,7 @@ export function launcherObjectOf(
     const place = pulumi.output(binaryLocation).apply((location) => parseLocation(location ?? ''));
     return {
       url: pulumi.interpolate`https://${place.bucket}.s3.${region}.${partition.domain}/${place.key}`,
-      arn: pulumi.interpolate`arn:${partition.name}:s3:::${place.bucket}/${place.key}`,
+      readable: pulumi.interpolate`arn:${partition.name}:s3:::${place.bucket}/${place.key}`,
       sha256: pulumi.output(binarySha256).apply((sha256) => sha256 ?? ''),
       ready: [],
     };
@@ -94,7 +95,8 @@ export function launcherObjectOf(
     },
     { ...inside, dependsOn: [closed] },
   );
-  // A new version is a new object, so that machines of the version before can still be replaced while it rolls out.
+  // A new version is a new object, and the one before stays until the bucket goes: a machine of the version before may
+  // boot while the new one rolls out, and the deployment does not wait for the end of that.
   const object = new BucketObjectv2(
     `${name}-launcher`,
     {
@@ -103,11 +105,11 @@ export function launcherObjectOf(
       source: new pulumi.asset.FileAsset(artifact.path),
       sourceHash: artifact.sha256,
     },
-    { ...inside, dependsOn: [encrypted, owned] },
+    { ...inside, dependsOn: [encrypted, owned], retainOnDelete: true },
   );
   return {
     url: pulumi.interpolate`https://${bucket.bucketRegionalDomainName}/${object.key}`,
-    arn: pulumi.interpolate`${bucket.arn}/${object.key}`,
+    readable: pulumi.interpolate`${bucket.arn}/launcher-*.gz`,
     sha256: pulumi.output(artifact.sha256),
     ready: [object, policy],
   };

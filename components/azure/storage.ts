@@ -56,6 +56,8 @@ export function launcherBlobOf(
     { resourceGroupName, accountName: account.name, containerName: 'launcher', publicAccess: 'None' },
     inside,
   );
+  // A new version is a new blob, and the one before stays until its account goes: a machine of the version before may boot
+  // while the new one rolls out, and the deployment does not wait for the end of that.
   const blob = new Blob(
     `${name}-launcher`,
     {
@@ -66,7 +68,7 @@ export function launcherBlobOf(
       type: 'Block',
       source: new pulumi.asset.FileAsset(artifact.path),
     },
-    inside,
+    { ...inside, retainOnDelete: true },
   );
   const reader = grant(`${name}-launcher`, 'Storage Blob Data Reader', container.id, principalId, inside);
   return { url: blob.url, sha256: pulumi.output(artifact.sha256), ready: [blob, reader] };

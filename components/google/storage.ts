@@ -16,7 +16,18 @@ export interface LauncherObject {
   readonly ready: pulumi.Resource[];
 }
 
-/** Null for the hosted launcher. The machines' account may read this one object. */
+/** What the names of all launchers of a pool begin with. */
+const launchers = 'launcher-';
+
+interface Place {
+  readonly bucket: pulumi.Output<string>;
+  readonly object: pulumi.Output<string>;
+  /** Condition of what machines may read, launchers of the version before as well. */
+  readonly readable: pulumi.Output<string>;
+  readonly ready: pulumi.Resource[];
+}
+
+/** Null for the hosted launcher. The machines' account may read nothing of the bucket but launchers. */
 export function launcherObjectOf(
   name: string,
   args: MigWorkerPoolArgs,
@@ -28,11 +39,11 @@ export function launcherObjectOf(
   if (distribution === 'hosted') return null;
   const place =
     artifact === null
-      ? { ...given(binaryLocation), ready: [] }
+      ? given(binaryLocation)
       : uploaded(
           name,
           args,
-          `launcher-${machine.architecture}-${artifact.sha256}.gz`,
+          `${launchers}${machine.architecture}-${artifact.sha256}.gz`,
           artifact.path,
           options,
         );
@@ -44,7 +55,7 @@ export function launcherObjectOf(
       member,
       condition: {
         title: 'launcher only',
-        expression: pulumi.interpolate`resource.name == "projects/_/buckets/${place.bucket}/objects/${place.object}"`,
+        expression: place.readable,
       },
     },
     options,
@@ -62,7 +73,7 @@ function uploaded(
   object: string,
   path: string,
   options: ChildOptions,
-) {
+): Place {
   const bucket = new Bucket(
     `${name}-launcher`,
     {
@@ -74,15 +85,22 @@ function uploaded(
     },
     options,
   );
+  // A new version is a new object, and the one before stays until the bucket goes: a machine of the version before may
+  // boot while the new one rolls out, and the deployment does not wait for the end of that.
   const file = new BucketObject(
     `${name}-launcher`,
     { bucket: bucket.name, name: object, source: new pulumi.asset.FileAsset(path) },
-    afterOf(options),
+    { ...afterOf(options), retainOnDelete: true },
   );
-  return { bucket: bucket.name, object: file.outputName, ready: [file] };
+  return {
+    bucket: bucket.name,
+    object: file.outputName,
+    readable: pulumi.interpolate`resource.name.startsWith("projects/_/buckets/${bucket.name}/objects/${launchers}")`,
+    ready: [file],
+  };
 }
 
-function given(location: pulumi.Input<string> | undefined) {
+function given(location: pulumi.Input<string> | undefined): Place {
   const place = pulumi.output(location).apply((text) => {
     const match = /^gs:\/\/([^/]+)\/(.+)$/.exec(text ?? '');
     if (match?.[1] === undefined || match[2] === undefined) {
@@ -93,7 +111,13 @@ function given(location: pulumi.Input<string> | undefined) {
     }
     return { bucket: match[1], object: match[2] };
   });
-  return { bucket: place.bucket, object: place.object };
+  const { bucket, object } = place;
+  return {
+    bucket,
+    object,
+    readable: pulumi.interpolate`resource.name == "projects/_/buckets/${bucket}/objects/${object}"`,
+    ready: [],
+  };
 }
 
 export interface Credentials {
