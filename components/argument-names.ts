@@ -36,8 +36,8 @@ const shared: Names<WorkerPoolArgs> = {
   runsUseInstanceIdentity: true,
   waitForWorkers: true,
 };
-const size: Names<PoolSize> = { min: true, max: true, desired: true };
-const proxy: Names<ProxyArgs> = { http: true, https: true, no: true };
+export const size: Names<PoolSize> = { min: true, max: true, desired: true };
+export const proxy: Names<ProxyArgs> = { http: true, https: true, no: true };
 const waitForWorkers: Names<WaitForWorkers> = {
   count: true,
   endpoint: true,
@@ -70,14 +70,15 @@ const launcher: Names<LauncherArgs> = {
   environment: true,
 };
 
-/** A fault for each name that nobody has. */
-export function checkNames(
-  args: object,
-  own: Readonly<Record<string, true | Readonly<Record<string, true>>>>,
-  faults: Fault[],
-): void {
-  const groups = { size, proxy, launcher, waitForWorkers, ...own };
-  const known = { ...shared, ...own };
+type Tree = Readonly<Record<string, true | Readonly<Record<string, true>>>>;
+
+/** A fault for each name that a pool on machines does not have. */
+export function checkNames(args: object, own: Tree, faults: Fault[]): void {
+  checkAllNames(args, { ...shared, ...own }, { size, proxy, launcher, waitForWorkers, ...own }, faults);
+}
+
+/** A fault for each name that is not among the known ones, nor, below them, among those of its group. */
+export function checkAllNames(args: object, known: Tree, groups: Tree, faults: Fault[]): void {
   for (const [name, value] of Object.entries(args)) {
     if (!Object.hasOwn(known, name)) {
       faults.push({
@@ -86,8 +87,8 @@ export function checkNames(
       });
       continue;
     }
-    const group = Object.hasOwn(groups, name) ? groups[name as keyof typeof groups] : true;
-    if (group === true || value === null || typeof value !== 'object') continue;
+    const group = Object.hasOwn(groups, name) ? groups[name] : undefined;
+    if (group === undefined || group === true || value === null || typeof value !== 'object') continue;
     for (const part of Object.keys(value as object)) {
       if (Object.hasOwn(group, part)) continue;
       faults.push({

@@ -17,3 +17,12 @@ function strip(value: unknown): unknown {
   }
   return value;
 }
+
+/** A copy without the parts that are undefined. */
+export function withoutUndefined<Value extends object>(
+  value: Value,
+): { [Name in keyof Value]: Exclude<Value[Name], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as {
+    [Name in keyof Value]: Exclude<Value[Name], undefined>;
+  };
+}

@@ -23,11 +23,18 @@ const early = [
 const isLate = (value: unknown) => Output.isInstance(value) || value instanceof Promise;
 
 /** The types say so, but JavaScript and other languages may not: left out silently, such an argument would be a default. */
-export function checkEarly(args: WorkerPoolArgs, faults: Fault[]): void {
-  for (const path of early) {
-    if (!isLate(args[path])) continue;
+export function checkEarly(args: object, faults: Fault[], names: readonly string[] = early): void {
+  const values = new Map<string, unknown>(Object.entries(args));
+  for (const path of names) {
+    if (!isLate(values.get(path))) continue;
     faults.push({ path, reason: 'is an output; its value must be known before anything is made' });
   }
+}
+
+/** Whether any part of a value is not there yet. */
+export function hasLate(value: unknown): boolean {
+  if (isLate(value)) return true;
+  return value !== null && typeof value === 'object' && Object.values(value).some(hasLate);
 }
 
 /** Paths of all secrets in a value. */

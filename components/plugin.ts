@@ -33,6 +33,10 @@ const components: Readonly<Record<string, Make>> = {
     const { MigWorkerPool } = await import('./mig-worker-pool.js');
     return new MigWorkerPool(name, inputs as ConstructorParameters<typeof MigWorkerPool>[1], options);
   },
+  'workerpools:index:KubernetesWorkerPool': async (name, inputs, options) => {
+    const { KubernetesWorkerPool } = await import('./kubernetes-worker-pool.js');
+    return new KubernetesWorkerPool(name, inputs, options);
+  },
 };
 
 const plugin: pulumi.provider.Provider = {

@@ -8,7 +8,10 @@ import type { MigWorkerPoolArgs } from './google/arguments.js';
 import { launcherArtifact } from './launcher-artifact.js';
 
 /** `pools`: name → the cloud and the component's arguments as they are; the component checks them. */
-const poolsSchema = z.record(z.string(), z.looseObject({ cloud: z.enum(['aws', 'azure', 'google']) }));
+const poolsSchema = z.record(
+  z.string(),
+  z.looseObject({ cloud: z.enum(['aws', 'azure', 'google', 'kubernetes']) }),
+);
 /** `credentials`, a secret: name → token and key, for the pools that name no existing secret. */
 const credentialsSchema = z.record(z.string(), z.object({ token: z.string(), privateKey: z.string() }));
 
@@ -25,7 +28,10 @@ export async function rollOut(config: pulumi.Config): Promise<RolledOut> {
   const credentials = config.getSecretObject<unknown>('credentials');
   const made: [string, pulumi.Output<string>][] = [];
   for (const [name, { cloud, ...args }] of Object.entries(pools)) {
-    const given = { ...args, ...('credentials' in args ? {} : pairOf(name, credentials)) };
+    const given = {
+      ...args,
+      ...('credentials' in args || 'apiCredentials' in args ? {} : pairOf(name, credentials)),
+    };
     const pool = await make(name, cloud, given);
     made.push([name, pool.howToLook]);
   }
@@ -89,6 +95,10 @@ async function make(
     case 'google': {
       const { MigWorkerPool } = await import('./mig-worker-pool.js');
       return new MigWorkerPool(name, args as MigWorkerPoolArgs);
+    }
+    case 'kubernetes': {
+      const { KubernetesWorkerPool } = await import('./kubernetes-worker-pool.js');
+      return new KubernetesWorkerPool(name, args);
     }
   }
 }

@@ -1,19 +1,22 @@
 // `npm run schema [-- --check]`: writes components/schema.json, which tells Pulumi in every language what the components
 // take and give, or says where it differs from the sources. The SDK's own reader finds components, properties and their
-// descriptions in the type declarations; the rest that other languages need is added here.
+// descriptions in the type declarations; the rest that other languages need is added here. Before that, the typed
+// arguments of pools on Kubernetes are written from the schema of the custom resource.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as prettier from 'prettier';
 import ts from 'typescript';
+import { nativeTypes, poolArguments } from './pool-arguments.mjs';
 import { runSteps } from './stamps.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const file = join(root, 'components', 'schema.json');
-const components = ['Ec2WorkerPool', 'VmssWorkerPool', 'MigWorkerPool'];
+const generated = join(root, 'components', 'kubernetes', 'pool-arguments.ts');
+const components = ['Ec2WorkerPool', 'VmssWorkerPool', 'MigWorkerPool', 'KubernetesWorkerPool'];
 /** Values that a program in any language keeps secret without being told. */
 const secretInputs = ['token', 'privateKey'];
 
@@ -23,12 +26,22 @@ if (words.some((word) => word !== '--check')) {
   process.exit(words.includes('--help') ? 0 : 2);
 }
 // A check leaves the build alone: tests run it while others read the build.
-if (!words.includes('--check')) await runSteps(['programs', 'types']);
-const wanted = await text();
-if (!words.includes('--check')) {
-  await writeFile(file, wanted);
-} else if ((await readFile(file, 'utf8').catch(() => '')) !== wanted) {
-  process.stderr.write('components/schema.json is not what the sources say. Write it anew: npm run schema\n');
+const check = words.includes('--check');
+await keep(generated, await poolArguments());
+if (!check) await runSteps(['programs', 'types']);
+await keep(file, await text());
+
+/**
+ * Writes the file, or ends when it differs.
+ * @param {string} path
+ * @param {string} wanted
+ */
+async function keep(path, wanted) {
+  if (!check) return writeFile(path, wanted);
+  if ((await readFile(path, 'utf8').catch(() => '')) === wanted) return;
+  process.stderr.write(
+    `${relative(root, path)} is not what the sources say. Write it anew: npm run schema\n`,
+  );
   process.exit(1);
 }
 
@@ -40,11 +53,18 @@ async function text() {
   const entry = join(root, 'dist', 'components', 'index.d.ts');
   const folder = await mkdtemp(join(tmpdir(), 'schema-'));
   try {
+    // The types of the Kubernetes API are what its SDK in each language has; here, they may be anything.
+    const anything = join(folder, 'kubernetes.d.ts');
+    const native = (await nativeTypes()).map((type) => `export type ${type.split('.')[2]} = any;`);
+    await writeFile(anything, `export declare namespace core { namespace v1 { ${native.join(' ')} } }\n`);
     await writeFile(
       join(folder, 'tsconfig.json'),
       JSON.stringify({
         extends: join(root, 'tsconfig.json'),
-        compilerOptions: { typeRoots: [join(root, 'node_modules', '@types')], paths: {} },
+        compilerOptions: {
+          typeRoots: [join(root, 'node_modules', '@types')],
+          paths: { '@pulumi/kubernetes/types/input.js': [anything] },
+        },
         files: [entry],
         include: [],
       }),
@@ -83,6 +103,7 @@ function complete(schema, descriptions) {
   for (const resource of Object.values(schema.resources)) {
     for (const name of secretInputs) resource.inputProperties[name].secret = true;
   }
+  schema.types['workerpools:index:ApiCredentialsArgs'].properties.keySecret.secret = true;
   schema.types['workerpools:index:WaitForWorkers'].properties.apiKeySecret.secret = true;
   visit(schema, (item) => {
     if (item.type === 'number') item.type = 'integer';

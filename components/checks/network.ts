@@ -4,7 +4,12 @@ import type { ProxyArgs } from '../arguments.js';
 import type { Known } from '../known.js';
 import { each } from './values.js';
 
-export function checkProxy(proxy: Known<ProxyArgs> | undefined, faults: Fault[]): void {
+/** `instead` says where a proxy with a password belongs. */
+export function checkProxy(
+  proxy: Known<ProxyArgs> | undefined,
+  faults: Fault[],
+  instead = 'and user data is no place for one; export the variable in startupScript',
+): void {
   for (const name of ['http', 'https'] as const) {
     const value = proxy?.[name];
     if (typeof value !== 'string') continue;
@@ -14,7 +19,7 @@ export function checkProxy(proxy: Known<ProxyArgs> | undefined, faults: Fault[])
     } else if (new URL(value).password !== '') {
       faults.push({
         path,
-        reason: 'holds a password, and user data is no place for one; export the variable in startupScript',
+        reason: `holds a password, ${instead}`,
       });
     }
   }

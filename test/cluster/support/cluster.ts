@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import type { RunWithHistory } from '../../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../../control-plane/cli/api/stacks.js';
-import { ownRules, poolRules } from '../../../protocol/kubernetes/manifests.js';
+import { ownRules, poolRules } from '../../../protocol/kubernetes/rights.js';
 import { until } from '../../launcher/support/until.js';
 import { logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { runnerImage } from '../../support/runner-image.js';

@@ -13,6 +13,10 @@ export interface Registered {
   readonly ignoreChanges: readonly string[];
   readonly dependencies: readonly string[];
   readonly provider: string;
+  /** The engine leaves it where it is when its stack is destroyed. */
+  readonly retained: boolean;
+  /** How long its deletion may take, such as `4800s`; or ''. */
+  readonly deleteTimeout: string;
 }
 
 export interface Deployment {
@@ -32,6 +36,8 @@ interface RegisterRequest {
   getObject(): { toJavaScript(): Record<string, unknown> };
   getIgnorechangesList(): string[];
   getDependenciesList(): string[];
+  getRetainondelete(): boolean;
+  getCustomtimeouts(): { getDelete(): string } | undefined;
 }
 interface Monitor {
   registerResource(request: RegisterRequest, callback: unknown): unknown;
@@ -75,6 +81,8 @@ export async function deploy(
       ignoreChanges: request.getIgnorechangesList(),
       dependencies: request.getDependenciesList().map((urn) => urn.split('::').at(-1) ?? ''),
       provider: request.getProvider(),
+      retained: request.getRetainondelete(),
+      deleteTimeout: request.getCustomtimeouts()?.getDelete() ?? '',
     });
     return register(request, callback);
   };

@@ -1,0 +1,152 @@
+// The controller of a pool: its account, its rights, its Deployment, and how its figures are collected.
+import * as pulumi from '@pulumi/pulumi';
+import { CustomResource } from '@pulumi/kubernetes/apiextensions/customResource.js';
+import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
+import { Service } from '@pulumi/kubernetes/core/v1/service.js';
+import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
+import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
+import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
+import {
+  controllerDeployment,
+  ports,
+  type ControllerSettings,
+} from '../../protocol/kubernetes/deployment.js';
+import { roles, serviceAccount } from '../../protocol/kubernetes/manifests.js';
+import { metricsService, serviceMonitor } from '../../protocol/kubernetes/monitoring.js';
+import type { ChildOptions } from '../plan.js';
+import type { KubernetesWorkerPoolArgs } from './arguments.js';
+import { controllerAdditions } from './environment.js';
+import type { Labelled } from './labels.js';
+import type { KubernetesPlan } from './plan.js';
+
+export interface ControllerParts {
+  readonly namespace: pulumi.Output<string>;
+  readonly image: pulumi.Input<string>;
+  /** Name of the ConfigMap with certificates, or null. */
+  readonly certificates: pulumi.Output<string> | null;
+  readonly labelled: Labelled;
+}
+
+/** Everything that has to be there while the pool is. */
+export function controllerOf(
+  name: string,
+  args: KubernetesWorkerPoolArgs,
+  plan: KubernetesPlan,
+  { namespace, image, certificates, labelled }: ControllerParts,
+  options: ChildOptions,
+): pulumi.Resource[] {
+  const given = args.controller ?? {};
+  const settings: ControllerSettings<pulumi.Input<string>> = {
+    name,
+    namespace,
+    image,
+    replicas: given.replicas ?? 1,
+    ownNamespace: true,
+    namespaces: given.namespaces ?? [],
+    metricsPort: args.metrics === undefined ? undefined : ports.metrics,
+  };
+  const account = serviceAccount(settings);
+  const rights: pulumi.Resource[] = [
+    new ServiceAccount(
+      `${name}-controller`,
+      {
+        ...account,
+        metadata: {
+          ...labelled(account.metadata),
+          ...(given.serviceAccountAnnotations === undefined
+            ? {}
+            : { annotations: given.serviceAccountAnnotations }),
+        },
+      },
+      options,
+    ),
+    ...roles(settings).flatMap(({ role, binding }, index) => {
+      const part =
+        index === 0 ? 'controller' : index === 1 ? 'pools' : `pools-${given.namespaces?.[index - 2] ?? ''}`;
+      const granted = new Role(`${name}-${part}`, { ...role, metadata: labelled(role.metadata) }, options);
+      return [
+        granted,
+        new RoleBinding(
+          `${name}-${part}`,
+          { ...binding, metadata: labelled(binding.metadata) },
+          { ...options, dependsOn: [granted] },
+        ),
+      ];
+    }),
+  ];
+  const deployment = controllerDeployment(settings);
+  const additions = pulumi
+    .all([plan.options, certificates])
+    .apply(([{ proxy }, configMap]) => controllerAdditions(proxy, configMap));
+  const { template } = deployment.spec;
+  const containers = template.spec.containers.map((container) => ({
+    ...container,
+    env: additions.apply(({ env }) => [...container.env, ...env]),
+    ...(certificates === null ? {} : { volumeMounts: additions.apply(({ volumeMounts }) => volumeMounts) }),
+    ...(given.resources === undefined ? {} : { resources: given.resources }),
+  }));
+  const manager = new Deployment(
+    `${name}-controller`,
+    {
+      ...deployment,
+      metadata: labelled(deployment.metadata),
+      spec: {
+        ...deployment.spec,
+        template: {
+          ...template,
+          spec: {
+            ...template.spec,
+            containers,
+            ...(certificates === null ? {} : { volumes: additions.apply(({ volumes }) => volumes) }),
+            nodeSelector: pulumi
+              .output(given.nodeSelector ?? {})
+              .apply((more) => ({ ...template.spec.nodeSelector, ...more })),
+            ...(given.tolerations === undefined ? {} : { tolerations: given.tolerations }),
+            ...(given.priorityClassName === undefined ? {} : { priorityClassName: given.priorityClassName }),
+            ...(given.imagePullSecrets === undefined
+              ? {}
+              : { imagePullSecrets: given.imagePullSecrets.map((secret) => ({ name: secret })) }),
+          },
+        },
+      },
+    },
+    // It reads its rights at its start.
+    { ...options, dependsOn: pulumi.output(options.dependsOn ?? []).apply(() => rights) },
+  );
+  const collected = args.metrics === undefined ? [] : metricsOf(name, args, settings, labelled, options);
+  return [...rights, manager, ...collected];
+}
+
+function metricsOf(
+  name: string,
+  { metrics }: KubernetesWorkerPoolArgs,
+  settings: ControllerSettings<pulumi.Input<string>>,
+  labelled: Labelled,
+  options: ChildOptions,
+): pulumi.Resource[] {
+  const service = metricsService(settings, ports.metrics);
+  const made: pulumi.Resource[] = [
+    new Service(
+      `${name}-metrics`,
+      {
+        ...service,
+        metadata: {
+          ...labelled(service.metadata),
+          // There may be no controller that is ready, and the Service is none the worse for it.
+          annotations: { 'pulumi.com/skipAwait': 'true' },
+        },
+      },
+      options,
+    ),
+  ];
+  if (metrics?.serviceMonitor === true) {
+    const monitor = serviceMonitor(settings, {
+      interval: metrics.interval ?? '30s',
+      labels: metrics.labels ?? {},
+    });
+    made.push(
+      new CustomResource(`${name}-metrics`, { ...monitor, metadata: labelled(monitor.metadata) }, options),
+    );
+  }
+  return made;
+}
