@@ -8,7 +8,12 @@ import { z } from 'zod';
 import { figure, type Figure } from './figure.js';
 import { notBuilt } from './support/built.js';
 
-const sdks = { aws: '@pulumi/aws', azure: '@pulumi/azure-native', google: '@pulumi/gcp' };
+const sdks = {
+  aws: '@pulumi/aws',
+  azure: '@pulumi/azure-native',
+  google: '@pulumi/gcp',
+  kubernetes: '@pulumi/kubernetes',
+};
 
 const names = z.record(z.string(), z.string()).default({});
 const lockSchema = z.object({

@@ -1,8 +1,10 @@
-// `npm run preview -- aws|azure|google|all [--json]`: the resources that a pool with default arguments would have, and
-// the script that its machines would run. Needs no account and no engine: a stand-in answers in place of the cloud.
+// `npm run preview -- aws|azure|google|kubernetes|all [--json]`: the resources that a pool with default arguments would
+// have, and the script that its machines would run, or the WorkerPool. Needs no account and no engine: a stand-in answers
+// in place of the cloud.
 import { gunzipSync } from 'node:zlib';
 import process from 'node:process';
 import * as pulumi from '@pulumi/pulumi';
+import { dumpYaml } from '@kubernetes/client-node';
 import { runSteps } from './stamps.mjs';
 
 /** @typedef {{ type: string, name: string, inputs: Record<string, any> }} Made */
@@ -34,6 +36,12 @@ const clouds = {
     args: { credentials: 'projects/example/secrets/pool', region: 'europe-west4' },
     script: (made) => find(made, 'InstanceTemplate')['metadata']['startup-script'],
   },
+  kubernetes: {
+    module: 'kubernetes-worker-pool',
+    component: 'KubernetesWorkerPool',
+    args: { credentials: 'pool', launcher: { image: 'registry.example/poolwright-launcher:1' } },
+    script: (made) => dumpYaml(find(made, 'WorkerPool')),
+  },
 };
 
 /** Answers to look-ups, whatever was asked: each caller takes the fields it knows. */
@@ -56,8 +64,9 @@ const wanted = words.filter((word) => !word.startsWith('-'));
 const names = wanted.includes('all') ? Object.keys(clouds) : wanted;
 const wrong = names.filter((name) => !Object.hasOwn(clouds, name));
 if (names.length === 0 || wrong.length > 0 || words.includes('--help')) {
-  const said = wrong.length > 0 ? `Expected aws, azure, google or all, got ${wrong.join(', ')}.\n` : '';
-  process.stderr.write(`${said}npm run preview -- aws|azure|google|all [--json]\n`);
+  const said =
+    wrong.length > 0 ? `Expected aws, azure, google, kubernetes or all, got ${wrong.join(', ')}.\n` : '';
+  process.stderr.write(`${said}npm run preview -- aws|azure|google|kubernetes|all [--json]\n`);
   process.exit(words.includes('--help') ? 0 : 2);
 }
 await runSteps(['programs', 'launcher', 'executables']);
@@ -79,7 +88,14 @@ async function preview(name) {
           arn: `arn:of:${resource}`,
           bucketRegionalDomainName: `${resource}.s3.eu-west-1.amazonaws.com`,
         };
-        return { id: `id-of-${resource}`, state: { ...shape, outputName: inputs.name, ...inputs } };
+        // Objects of Kubernetes without a name get one.
+        const metadata = type.startsWith('kubernetes:')
+          ? { metadata: { name: `${resource}-1a2b3c4d`, ...inputs.metadata } }
+          : {};
+        return {
+          id: `id-of-${resource}`,
+          state: { ...shape, outputName: inputs.name, ...inputs, ...metadata },
+        };
       },
       call: () => answers,
     },
@@ -104,7 +120,8 @@ function text({ component, name, resources, script }) {
     ({ type, name: resource }, index) =>
       `${index === resources.length - 1 ? '└─' : '├─'} ${type.padEnd(width)}  ${resource}`,
   );
-  return `${component} ${name}\n${lines.join('\n')}\n\nThe script of its machines:\n\n${script}`;
+  const what = component === 'KubernetesWorkerPool' ? 'The WorkerPool' : 'The script of its machines';
+  return `${component} ${name}\n${lines.join('\n')}\n\n${what}:\n\n${script}`;
 }
 
 /** @param {Made[]} made @param {string} type */

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { KubernetesWorkerPoolArgs } from '../../components/kubernetes/arguments.js';
 import { KubernetesWorkerPool } from '../../components/kubernetes-worker-pool.js';
 import { deploy, unknownOutput, valueOf, type Deployment } from './support/deployment.js';
+import { deployElsewhere } from './support/elsewhere.js';
 import { kubernetes } from './support/kubernetes.js';
 import { poolCredentials } from './support/pool-credentials.js';
 
@@ -458,4 +459,20 @@ describe('wrong arguments of a pool on Kubernetes', () => {
       'controller',
     ]);
   });
+
+  it('that come late are found before anything is made', async () => {
+    const other = await poolCredentials();
+    const mixed = { ...credentials, privateKey: other.privateKey };
+    const mismatch = await deployElsewhere('late-fault.mjs', { ...mixed, kubernetes: 'yes' });
+    expect(mismatch.made).toEqual(['workerpools:index:KubernetesWorkerPool']);
+    expect(mismatch.message).toMatch(/INVALID_ARGUMENT[^]*privateKey: /);
+    const secret = await deployElsewhere('late-fault.mjs', {
+      ...credentials,
+      kubernetes: 'yes',
+      secret: 'the hidden value',
+    });
+    expect(secret.made).toEqual(['workerpools:index:KubernetesWorkerPool']);
+    expect(secret.message).toMatch(/pod\.workerContainer\.env\[0\]\.value: holds a secret/);
+    expect(secret.message).not.toContain('the hidden value');
+  }, 60_000);
 });

@@ -37,7 +37,7 @@ beforeAll(async () => {
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
   await run('tar', ['-xzf', join(project, filename), '-C', unpacked, '--strip-components=1']);
   await writeFile(join(project, 'package.json'), '{"type":"module"}');
-  await link('pulumi', 'aws');
+  await link('pulumi', 'aws', 'kubernetes');
 }, 120_000);
 
 afterAll(() => rm(project, { recursive: true, force: true }));
@@ -86,6 +86,24 @@ describe('the package', () => {
     },
   );
 
+  it('deploys to Kubernetes with its SDK', async () => {
+    const program = `
+      import * as pulumi from '@pulumi/pulumi';
+      const made = [];
+      await pulumi.runtime.setMocks({
+        newResource({ type, name, inputs }) { made.push(type); return { id: name, state: { ...inputs, metadata: { name, ...inputs.metadata } } }; },
+        call: () => ({}),
+      });
+      const { KubernetesWorkerPool } = await import('@poolwright/workerpools/kubernetes');
+      new KubernetesWorkerPool('builds', { credentials: 'pool', launcher: { image: 'i:1' } });
+      await pulumi.runtime.disconnect();
+      console.log(JSON.stringify(made));`;
+    const file = join(project, 'kubernetes.mjs');
+    await writeFile(file, program);
+    const { stdout } = await run(process.execPath, [file], { cwd: project });
+    expect(JSON.parse(stdout)).toContain('kubernetes:workers.spacelift.io/v1beta1:WorkerPool');
+  });
+
   it('says which SDK is missing when a component of another cloud is used', async () => {
     const program = `import { MigWorkerPool } from '@poolwright/workerpools'; new MigWorkerPool('x', {});`;
     const failed = run(process.execPath, ['--input-type=module', '-e', program], { cwd: project });
@@ -111,6 +129,11 @@ describe('the package', () => {
       import { Ec2WorkerPool, type Ec2WorkerPoolArgs } from '@poolwright/workerpools/aws';
       const args: Ec2WorkerPoolArgs = { credentials: 'arn', subnetIds: ['s'], size: { min: 1, max: 2 } };
       export const name = new Ec2WorkerPool('builds', args).groupName;
+      import { KubernetesWorkerPool as Pool, type KubernetesWorkerPoolArgs } from '@poolwright/workerpools/kubernetes';
+      export const pod: KubernetesWorkerPoolArgs['pod'] = { tolerations: [{ operator: 'Exists' }] };
+      export const id = new Pool('builds', { credentials: 'pool', pod }).poolId;
+      // @ts-expect-error: a toleration has no such field
+      export const odd: KubernetesWorkerPoolArgs['pod'] = { tolerations: [{ operators: 'Exists' }] };
       // @ts-expect-error: a size is a number
       export const wrong: Ec2WorkerPoolArgs = { size: { min: '1', max: 2 } };`;
     await writeFile(join(project, 'typed.ts'), program);

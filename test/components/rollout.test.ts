@@ -5,12 +5,14 @@ import { aws } from './support/aws.js';
 import { azure } from './support/azure.js';
 import { deploy } from './support/deployment.js';
 import { google } from './support/google.js';
+import { kubernetes } from './support/kubernetes.js';
 import { poolCredentials } from './support/pool-credentials.js';
 
 const clouds = {
   states: (...args: Parameters<typeof aws.states>) => {
     const [type] = args;
     if (type.startsWith('aws:')) return aws.states(...args);
+    if (type.startsWith('kubernetes:')) return kubernetes.states(...args);
     return type.startsWith('gcp:') ? google.states(...args) : azure.states(...args);
   },
   answers: (...args: Parameters<typeof aws.answers>) => {
@@ -45,8 +47,14 @@ describe('the rollout', () => {
                 resourceGroupName: 'group',
                 credentials: 'https://v.vault.azure.net/secrets/s',
               },
+              cluster: { cloud: 'kubernetes', launcher: { image: 'i:1' } },
+              registered: {
+                cloud: 'kubernetes',
+                launcher: { image: 'i:1' },
+                apiCredentials: { secretName: 'key' },
+              },
             },
-            credentials: { europe: pair, builds: pair },
+            credentials: { europe: pair, builds: pair, cluster: pair },
           }),
         ),
       clouds,
@@ -54,6 +62,8 @@ describe('the rollout', () => {
     const pools = resources.filter(({ type }) => type.startsWith('workerpools:'));
     expect(pools.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
       'workerpools:index:Ec2WorkerPool europe',
+      'workerpools:index:KubernetesWorkerPool cluster',
+      'workerpools:index:KubernetesWorkerPool registered',
       'workerpools:index:MigWorkerPool builds',
       'workerpools:index:VmssWorkerPool azure',
     ]);

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const dist = fileURLToPath(new URL('../../dist/components', import.meta.url));
-const sdks = { aws: 'aws', azure: 'azure-native', google: 'gcp' } as const;
+const sdks = { aws: 'aws', azure: 'azure-native', google: 'gcp', kubernetes: 'kubernetes' } as const;
 
 describe.each(Object.entries(sdks))('the pool of %s', (cloud, own) => {
   it('loads the SDK of its own cloud only', async () => {
@@ -14,7 +14,7 @@ describe.each(Object.entries(sdks))('the pool of %s', (cloud, own) => {
     const program = `
       import { createRequire } from 'node:module';
       await import(${JSON.stringify(join(dist, cloud, 'index.js'))});
-      const found = Object.keys(createRequire(import.meta.url).cache).map((file) => /@pulumi.(aws|azure-native|gcp)\\b/.exec(file)?.[1]);
+      const found = Object.keys(createRequire(import.meta.url).cache).map((file) => /@pulumi.(aws|azure-native|gcp|kubernetes)\\b/.exec(file)?.[1]);
       console.log(JSON.stringify([...new Set(found.filter(Boolean))]));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
     expect(JSON.parse(stdout)).toEqual([own]);

@@ -5,9 +5,15 @@ import { aws } from '../components/support/aws.js';
 import { azure } from '../components/support/azure.js';
 import { deploy, type Deployment } from '../components/support/deployment.js';
 import { google } from '../components/support/google.js';
+import { kubernetes } from '../components/support/kubernetes.js';
 import { poolCredentials } from '../components/support/pool-credentials.js';
 
-const values = { resourceGroupName: 'group', subnetIds: '["subnet-1"]', networkStack: 'o/network/dev' };
+const values = {
+  image: 'registry.test/launcher:1',
+  resourceGroupName: 'group',
+  subnetIds: '["subnet-1"]',
+  networkStack: 'o/network/dev',
+};
 
 async function run(example: string, clouds: typeof aws): Promise<Deployment> {
   const pair = await poolCredentials();
@@ -27,6 +33,7 @@ describe('the example', () => {
     ['aws', aws, 'aws:autoscaling/group:Group'],
     ['azure', azure, 'azure-native:compute:VirtualMachineScaleSet'],
     ['google', google, 'gcp:compute/regionInstanceGroupManager:RegionInstanceGroupManager'],
+    ['kubernetes', kubernetes, 'kubernetes:workers.spacelift.io/v1beta1:WorkerPool'],
   ] as const)('%s makes a pool', async (name, clouds, group) => {
     const { resources } = await run(name, clouds);
     expect(resources.map(({ type }) => type)).toContain(group);

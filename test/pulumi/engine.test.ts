@@ -23,6 +23,7 @@ const stack = `config:
     europe: { cloud: aws, subnetIds: [subnet-1], size: { min: 1, max: 10 } }
     builds: { cloud: google, region: europe-west4, size: { min: 1, max: 3 } }
     office: { cloud: azure, resourceGroupName: workers, credentials: https://office.vault.azure.net/secrets/pool }
+    cluster: { cloud: kubernetes, launcher: { image: 'registry.test/launcher:1' }, networkPolicy: {} }
 `;
 
 describe.skipIf(!there)('the rollout project under the engine', () => {
@@ -59,6 +60,7 @@ describe.skipIf(!there)('the rollout project under the engine', () => {
     await writeFile(file, `${await readFile(file, 'utf8')}${stack}`);
     await setPair('europe');
     await setPair('builds');
+    await setPair('cluster');
   }, 300_000);
   afterAll(() => place.remove());
 
@@ -78,6 +80,7 @@ describe.skipIf(!there)('the rollout project under the engine', () => {
         'create Group europe-workers',
         'create RegionInstanceGroupManager builds-workers',
         'create VirtualMachineScaleSet office-workers',
+        'create WorkerPool cluster',
       ]),
     );
     const state = await pulumi('stack', 'export');
@@ -161,6 +164,10 @@ describe.skipIf(!there)('the rollout project under the engine', () => {
         'update RegionInstanceGroupManager builds-workers',
       ],
     ],
+    [
+      'cluster',
+      ['create Secret cluster-credentials', 'delete Secret cluster-credentials', 'update WorkerPool cluster'],
+    ],
   ])(
     'rolls the pool %s alone when its token and key are new',
     async (pool, changes) => {
@@ -184,13 +191,17 @@ describe.skipIf(!there)('the rollout project under the engine', () => {
     expect(first('europe', 'Group')).toEqual([]);
     expect(first('builds', 'RegionInstanceGroupManager')).toEqual([]);
     expect(first('office', 'VirtualMachineScaleSet')).toEqual(['delete RoleAssignment office-life']);
+    expect(gone.filter((line) => / cluster(-|$)/.test(line))[0]).toBe('delete WorkerPool cluster');
     const balance = new Map<string, number>();
     for (const line of since(0)) {
       const [asked, resource = ''] = line.split(/ (.*)/s);
       const more = asked === 'create' ? 1 : asked === 'delete' ? -1 : 0;
       balance.set(resource, (balance.get(resource) ?? 0) + more);
     }
+    // What other stacks of the cluster need, too, stays.
     expect([...balance].filter(([, count]) => count !== 0)).toEqual([
+      ['CustomResourceDefinitionPatch cluster-workerpools', 1],
+      ['CustomResourceDefinitionPatch cluster-workers', 1],
       ['LifecycleHook europe-finish-run', 1],
       ['RolePolicy europe-life', 1],
     ]);

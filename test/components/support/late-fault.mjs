@@ -1,5 +1,6 @@
 // A pool whose token and key come late, as outputs, from the environment; `answers` and `arguments` there are JSON that
-// replaces the cloud's answers to look-ups and adds to the pool's arguments.
+// replaces the cloud's answers to look-ups and adds to the pool's arguments. With `kubernetes`, a pool of that kind; with
+// `secret`, one whose runs have that value as a variable in clear.
 import process from 'node:process';
 import * as pulumi from '@pulumi/pulumi';
 
@@ -18,11 +19,22 @@ await pulumi.runtime.setMocks({
     ...JSON.parse(process.env['answers'] ?? '{}'),
   }),
 });
-const { Ec2WorkerPool } = await import('../../../dist/components/ec2-worker-pool.js');
-new Ec2WorkerPool('builds', {
+const given = {
   token: pulumi.secret(process.env['token'] ?? ''),
   privateKey: pulumi.secret(process.env['privateKey'] ?? ''),
-  subnetIds: ['subnet-1'],
   ...JSON.parse(process.env['arguments'] ?? '{}'),
-});
+};
+if (process.env['kubernetes'] === undefined) {
+  const { Ec2WorkerPool } = await import('../../../dist/components/ec2-worker-pool.js');
+  new Ec2WorkerPool('builds', { subnetIds: ['subnet-1'], ...given });
+} else {
+  const { KubernetesWorkerPool } = await import('../../../dist/components/kubernetes-worker-pool.js');
+  const value = process.env['secret'];
+  const env = value === undefined ? [] : [{ name: 'API_KEY', value: pulumi.secret(value) }];
+  new KubernetesWorkerPool('builds', {
+    launcher: { image: 'registry.test/launcher:1' },
+    pod: { workerContainer: { env } },
+    ...given,
+  });
+}
 await pulumi.runtime.disconnect();

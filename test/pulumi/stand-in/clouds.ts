@@ -2,9 +2,15 @@
 import { aws } from '../../components/support/aws.js';
 import { azure } from '../../components/support/azure.js';
 import { google } from '../../components/support/google.js';
+import { kubernetes } from '../../components/support/kubernetes.js';
 import type { Properties } from './values.js';
 
-const clouds: Readonly<Record<string, typeof aws>> = { aws, 'azure-native': azure, gcp: google };
+const clouds: Readonly<Record<string, typeof aws>> = {
+  aws,
+  'azure-native': azure,
+  gcp: google,
+  kubernetes,
+};
 
 /** Resources that a cloud does not change but makes anew, by the part of their input that says so. */
 const fixed: Readonly<Record<string, readonly string[]>> = {
@@ -20,10 +26,12 @@ const fixed: Readonly<Record<string, readonly string[]>> = {
   'gcp:storage/bucketIAMMember:BucketIAMMember': ['*'],
   'gcp:storage/bucketObject:BucketObject': ['name'],
   'gcp:compute/instanceTemplate:InstanceTemplate': ['*'],
+  // Unless its provider is told otherwise.
+  'kubernetes:core/v1:Secret': ['stringData'],
 };
 
 /** State that tells how often a resource was made or changed. */
-const counted: Readonly<Record<string, (count: number) => Properties>> = {
+const counted: Readonly<Record<string, (count: number, name: string) => Properties>> = {
   'aws:secretsmanager/secretVersion:SecretVersion': (count) => ({ versionId: `version-${String(count)}` }),
   'aws:ec2/launchTemplate:LaunchTemplate': (count) => ({ latestVersion: count }),
   'azure-native:keyvault:Secret': (count) => ({
@@ -36,12 +44,13 @@ const counted: Readonly<Record<string, (count: number) => Properties>> = {
   'gcp:compute/instanceTemplate:InstanceTemplate': (count) => ({
     selfLinkUnique: `https://compute/template?uniqueId=${String(count)}`,
   }),
+  'kubernetes:core/v1:Secret': (count, name) => ({ metadata: { name: `${name}-${String(count)}` } }),
 };
 
 /** `count` of makings and changes of this resource, with this one. */
 export function stateOf(type: string, name: string, inputs: Properties, count: number): Properties {
   const cloud = clouds[type.split(':')[0] ?? ''];
-  return { ...cloud?.states(type, name, { ...inputs }), ...counted[type]?.(count) };
+  return { ...cloud?.states(type, name, { ...inputs }), ...counted[type]?.(count, name) };
 }
 
 export function answerTo(token: string, inputs: Properties): Properties {

@@ -47,7 +47,7 @@ export async function makeWorkplace(): Promise<Workplace> {
     await writeFile(join(bin, name), `#!/bin/sh\nexec '${process.execPath}' ${quoted} "$@"\n`);
     await chmod(join(bin, name), 0o755);
   };
-  for (const cloud of ['aws', 'azure-native', 'gcp']) {
+  for (const cloud of ['aws', 'azure-native', 'gcp', 'kubernetes']) {
     await program(`pulumi-resource-${cloud}`, join(bin, 'provider-main.cjs'), journal.file, '1.0.0');
   }
   if (!onPath('pulumi-language-nodejs')) {
