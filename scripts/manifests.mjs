@@ -1,6 +1,7 @@
 // `npm run manifests -- --image REF [options]`: prints the objects that put the pool controller into a cluster, for
 // `kubectl apply -f -` or a kustomization.
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { dumpYaml } from '@kubernetes/client-node';
 import { build } from 'esbuild';
@@ -13,7 +14,9 @@ const help = `npm run -s manifests -- --image IMAGE [options]
   --pools NAMESPACE     Look after pools of this namespace only, with rights there only; may be given again.
   --replicas N          Controllers, of which one works. Default: 1.
   --metrics             Serve /metrics on port 8080, with a Service.
-  --pod-disruption-budget, --network-policy   For the run pods of the namespaces in --pools.
+  --service-monitor     With --metrics: a ServiceMonitor for the Prometheus operator.
+  --network-policy      Of the controller, and of the run pods of the namespaces in --pools.
+  --pod-disruption-budget   For the run pods of the namespaces in --pools.
   --crds-only           Only the two definitions.
   --json                A List in JSON instead of YAML documents.
 `;
@@ -26,6 +29,7 @@ const { values } = parseArgs({
     pools: { type: 'string', multiple: true, default: [] },
     replicas: { type: 'string' },
     metrics: { type: 'boolean', default: false },
+    'service-monitor': { type: 'boolean', default: false },
     'pod-disruption-budget': { type: 'boolean', default: false },
     'network-policy': { type: 'boolean', default: false },
     'crds-only': { type: 'boolean', default: false },
@@ -43,35 +47,54 @@ if (perNamespace && values.pools.length === 0) {
   process.exit(2);
 }
 
+if (values['service-monitor'] && !values.metrics) {
+  process.stderr.write('A ServiceMonitor finds the Service of --metrics: give that, too.\n');
+  process.exit(2);
+}
+
 const bundle = await build({
-  entryPoints: ['protocol/kubernetes/manifests.ts'],
+  stdin: {
+    contents: ['deployment', 'manifests', 'monitoring', 'protection']
+      .map((file) => `export * from './protocol/kubernetes/${file}.ts';`)
+      .join('\n'),
+    resolveDir: fileURLToPath(new URL('..', import.meta.url)),
+  },
   bundle: true,
   write: false,
   format: 'esm',
   platform: 'node',
 });
 const source = Buffer.from(bundle.outputFiles[0]?.text ?? '').toString('base64');
-const { controllerDefaults, controllerManifests, disruptionBudget, runNetworkPolicy } = await import(
-  `data:text/javascript;base64,${source}`
-);
+const kubernetes = await import(`data:text/javascript;base64,${source}`);
+const { controllerDefaults, disruptionBudget, httpsPort, brokerPort, ports } = kubernetes;
 
 const name = values.name ?? controllerDefaults.name;
+const namespace = values.namespace ?? controllerDefaults.namespace;
+const metricsPort = values.metrics ? ports.metrics : undefined;
 /** @type {{ kind: string }[]} */
 const all = [
-  ...controllerManifests({
-    ...controllerDefaults,
+  ...kubernetes.controllerManifests({
     name,
-    namespace: values.namespace ?? controllerDefaults.namespace,
+    namespace,
     image: values.image ?? '',
     replicas: Number(values.replicas ?? controllerDefaults.replicas),
+    ownNamespace: false,
     namespaces: values.pools,
-    ...(values.metrics ? { metricsPort: 8080 } : {}),
+    metricsPort,
   }),
+  ...(values['service-monitor']
+    ? [kubernetes.serviceMonitor({ name, namespace }, { interval: '30s', labels: {} })]
+    : []),
   ...(values['pod-disruption-budget']
     ? values.pools.map((/** @type {string} */ where) => disruptionBudget(name, where))
     : []),
   ...(values['network-policy']
-    ? values.pools.map((/** @type {string} */ where) => runNetworkPolicy(name, where, [443, 8883]))
+    ? [
+        kubernetes.controllerNetworkPolicy(name, namespace, [httpsPort, brokerPort], metricsPort),
+        ...values.pools.map((/** @type {string} */ where) =>
+          kubernetes.runNetworkPolicy(name, where, [httpsPort]),
+        ),
+      ]
     : []),
 ];
 const wanted = values['crds-only'] ? all.filter(({ kind }) => kind === 'CustomResourceDefinition') : all;

@@ -27,8 +27,9 @@ export async function poolArguments() {
   const { spec, pod } = await schemas();
   /** @type {Map<string, string>} name → declaration */
   const interfaces = new Map();
-  const { pod: _, ...fields } = spec.properties ?? {};
-  const settings = Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name)));
+  const settings = Object.fromEntries(
+    Object.entries(spec.properties ?? {}).filter(([name]) => !own.includes(name)),
+  );
   declare(
     'KubernetesNativeArgs',
     { ...spec, description: 'What only pools on Kubernetes have.', properties: settings },
@@ -92,17 +93,23 @@ function typeOf(schema, field, interfaces) {
     case 'array':
       return `Input<${typeOf(schema.items ?? {}, field, interfaces)}[]>`;
     case 'object':
-      if (schema.properties === undefined) {
-        return `Input<Record<string, ${typeOf(schema.additionalProperties ?? {}, field, interfaces)}>>`;
-      }
-      // Containers of a pod have the same kind of resources.
-      const name = `${field.slice(0, 1).toUpperCase()}${field.slice(1)}Args`;
-      if (!interfaces.has(name)) declare(name, schema, interfaces);
-      return name;
+      return schema.properties === undefined
+        ? `Input<Record<string, ${typeOf(schema.additionalProperties ?? {}, field, interfaces)}>>`
+        : declared(schema, field, interfaces);
     default:
       // Amounts, which may also be numbers in a manifest.
       return 'Input<string>';
   }
+}
+
+/**
+ * The name of the interface, which those of the same field share.
+ * @param {Schema} schema @param {string} field @param {Map<string, string>} interfaces
+ */
+function declared(schema, field, interfaces) {
+  const name = `${field.slice(0, 1).toUpperCase()}${field.slice(1)}Args`;
+  if (!interfaces.has(name)) declare(name, schema, interfaces);
+  return name;
 }
 
 /** @param {Schema} schema */

@@ -39,7 +39,11 @@ const clouds = {
   kubernetes: {
     module: 'kubernetes-worker-pool',
     component: 'KubernetesWorkerPool',
-    args: { credentials: 'pool', launcher: { image: 'registry.example/poolwright-launcher:1' } },
+    args: {
+      credentials: 'pool',
+      namespace: 'runs',
+      launcher: { image: 'registry.example/poolwright-launcher:1' },
+    },
     script: (made) => dumpYaml(find(made, 'WorkerPool')),
   },
 };

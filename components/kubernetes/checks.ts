@@ -122,6 +122,11 @@ export function checkWays(args: KubernetesWorkerPoolArgs, faults: Fault[]): void
     if (other === undefined && pair[name] === undefined)
       faults.push({ path: name, reason: `is missing; ${ways}` });
   }
+  if (args.namespace === undefined) {
+    const reason = 'names a Secret of a namespace that is there; say which in namespace';
+    if (credentials !== undefined) faults.push({ path: 'credentials', reason });
+    if (key?.secretName !== undefined) faults.push({ path: 'apiCredentials.secretName', reason });
+  }
   if (key === undefined) return;
   const parts = ['keyId', 'keySecret', 'endpoint'] as const;
   if (key.secretName !== undefined) {

@@ -10,7 +10,7 @@ import { checkLauncher } from '../checks/launcher.js';
 import { checkCertificates, checkProxy } from '../checks/network.js';
 import { checkSize } from '../checks/size.js';
 import { throwFaults } from '../faults.js';
-import { knownPart } from '../known.js';
+import { knownPart, withoutUndefined } from '../known.js';
 import { checkEarly, secretsIn } from '../late.js';
 import type { KubernetesWorkerPoolArgs } from './arguments.js';
 import * as checks from './checks.js';
@@ -76,7 +76,8 @@ export function planPool(type: string, name: string, args: KubernetesWorkerPoolA
   checkValues(known, faults);
   throwFaults(type, name, faults);
 
-  const { environment, ...launcher } = args.launcher ?? {};
+  // Its environment may be secret: it goes into a Secret.
+  const launcher = withoutUndefined({ ...args.launcher, environment: undefined });
   const plain = pulumi.output({
     launcher,
     proxy: args.proxy,

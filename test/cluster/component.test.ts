@@ -205,9 +205,9 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
       kubeconfig,
       JSON.stringify({ ...admin, users: [{ name: 'user', user: { token: token.trim() } }] }),
     );
-    const variables = Object.fromEntries(env.map(({ name, value }) => [name, value ?? namespace]));
     // The certificate is none, and where it is mounted is no folder of this machine.
-    const { NODE_EXTRA_CA_CERTS: _, ...others } = variables;
+    const variables = env.filter(({ name }) => name !== 'NODE_EXTRA_CA_CERTS');
+    const others = Object.fromEntries(variables.map(({ name, value }) => [name, value ?? namespace]));
     const words = args
       .map((word) => word.replace('$(CONTROLLER_NAMESPACE)', namespace))
       .map((word) => word.replace(/bind-address=:\d+/, 'bind-address=127.0.0.1:0'));

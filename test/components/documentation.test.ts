@@ -71,3 +71,13 @@ describe.each(pages)('%s', (file, component, group, native) => {
     expect([...page].sort()).toEqual(own.sort());
   });
 });
+
+describe('docs/kubernetes.md', () => {
+  it('has every argument of the component and no other', async () => {
+    const text = await read('docs/kubernetes.md');
+    expect([...named(text, 'argument')].sort()).toEqual(inputsOf('KubernetesWorkerPool').sort());
+    for (const type of ['KubernetesLauncher', 'ApiCredentials', 'Controller', 'NetworkPolicy', 'Metrics']) {
+      expect(typeNamed(type).filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+    }
+  });
+});

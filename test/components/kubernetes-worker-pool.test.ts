@@ -182,7 +182,11 @@ describe('a pool on Kubernetes', () => {
       spaceliftAPICredentials: { secretKeyRef: { name: 'builds-api-credentials-1a2b3c4d' } },
     });
     expect(specOf(made)).not.toHaveProperty('token');
-    const existing = await make({ launcher: { image }, apiCredentials: { secretName: 'key' } });
+    const existing = await make({
+      launcher: { image },
+      apiCredentials: { secretName: 'key' },
+      namespace: 'runs',
+    });
     expect(specOf(existing)).toMatchObject({ spaceliftAPICredentials: { secretKeyRef: { name: 'key' } } });
     expect(listOf(existing)).not.toContain('Secret builds-api-credentials');
   });
@@ -438,12 +442,25 @@ describe('wrong arguments of a pool on Kubernetes', () => {
       'apiCredentials.endpoint',
     ]);
     expect(
-      (await refusal({ launcher: { image }, apiCredentials: { secretName: 's', keyId: 'id' } })).paths,
+      (
+        await refusal({
+          launcher: { image },
+          apiCredentials: { secretName: 's', keyId: 'id' },
+          namespace: 'runs',
+        })
+      ).paths,
     ).toEqual(['apiCredentials.keyId']);
   });
 
+  it('are Secrets that would have to be in a namespace that is only made here', async () => {
+    expect((await refusal({ launcher: { image }, credentials: 'pool' })).paths).toEqual(['credentials']);
+    expect((await refusal({ launcher: { image }, apiCredentials: { secretName: 'key' } })).paths).toEqual([
+      'apiCredentials.secretName',
+    ]);
+  });
+
   it('are drift limits that say nothing, and options of a controller that is not installed', async () => {
-    const registered = { launcher: { image }, apiCredentials: { secretName: 'key' } };
+    const registered = { launcher: { image }, apiCredentials: { secretName: 'key' }, namespace: 'runs' };
     expect((await refusal({ ...registered, kubernetes: { driftDetectionRunLimits: {} } })).paths).toEqual([
       'kubernetes.driftDetectionRunLimits',
     ]);

@@ -95,7 +95,7 @@ describe('the package', () => {
         call: () => ({}),
       });
       const { KubernetesWorkerPool } = await import('@poolwright/workerpools/kubernetes');
-      new KubernetesWorkerPool('builds', { credentials: 'pool', launcher: { image: 'i:1' } });
+      new KubernetesWorkerPool('builds', { credentials: 'pool', namespace: 'runs', launcher: { image: 'i:1' } });
       await pulumi.runtime.disconnect();
       console.log(JSON.stringify(made));`;
     const file = join(project, 'kubernetes.mjs');

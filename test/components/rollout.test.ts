@@ -52,6 +52,7 @@ describe('the rollout', () => {
                 cloud: 'kubernetes',
                 launcher: { image: 'i:1' },
                 apiCredentials: { secretName: 'key' },
+                namespace: 'runs',
               },
             },
             credentials: { europe: pair, builds: pair, cluster: pair },

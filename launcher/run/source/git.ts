@@ -93,6 +93,7 @@ function runGit(args: readonly string[], request: SourceRequest, address: string
           GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'],
           ...proxyEnvironment(request.proxies),
           SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
+          GIT_SSL_CAINFO: process.env['GIT_SSL_CAINFO'],
           GIT_CONFIG_NOSYSTEM: '1',
           // Nobody is there to be asked.
           GIT_TERMINAL_PROMPT: '0',
