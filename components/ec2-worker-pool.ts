@@ -18,7 +18,7 @@ import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
 import { registryHosts } from './registries.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { type ChildOptions, planPool } from './plan.js';
+import { type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
 
@@ -119,7 +119,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
     const userData = settings.apply((known) => compressed(bootScript(known)));
     const kmsKey = args.aws?.kmsKeyArn;
     const template = new LaunchTemplate(
-      `${name}-workers`,
+      workersOf(name, plan),
       {
         imageId: image.id,
         instanceType: plan.machine.machineType,

@@ -191,6 +191,14 @@ export function planPool(
   };
 }
 
+/**
+ * Name of the resource that names the machines' image. Another architecture is another resource: an image that is kept from
+ * the first deployment would not start on it.
+ */
+export function workersOf(name: string, { machine }: PoolPlan): string {
+  return machine.architecture === 'arm64' ? `${name}-workers-arm64` : `${name}-workers`;
+}
+
 function checkOptions(
   options: {
     readonly launcher?: Known<LauncherArgs>;

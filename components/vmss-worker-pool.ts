@@ -6,7 +6,8 @@ import type { Names, OwnNames } from './argument-names.js';
 import type { Fault } from '../protocol/errors.js';
 import { grant } from './azure/access.js';
 import type { VmssNativeArgs, VmssWorkerPoolArgs } from './azure/arguments.js';
-import { diskType, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
+import { catalogueOf } from './azure/catalogue.js';
+import { diskType, imageKind, imageReference, keyOfNobody, securityProfile } from './azure/machines.js';
 import { healthPort, machineLife, mayProtectItself, scaleSetLife } from './azure/life.js';
 import { missingOnAzure } from './azure/missing.js';
 import { networkOf } from './azure/network.js';
@@ -18,7 +19,7 @@ import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
 import { registryHosts } from './registries.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { type ChildOptions, planPool } from './plan.js';
+import { type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
 
@@ -64,8 +65,10 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
       },
       (message) => void pulumi.log.warn(message, this),
     );
-    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
     const place = placeOf(args, { parent: this });
+    const catalogue = catalogueOf({ type, name }, args, plan, place, this);
+    const checked = pulumi.all([plan.checked, catalogue.offered]).apply((): pulumi.Resource[] => []);
+    const options: ChildOptions = { parent: this, dependsOn: checked };
     const identity = new UserAssignedIdentity(`${name}-workers`, { ...place }, options);
     const network = networkOf(name, args, place, options);
     const launcher = launcherBlobOf(name, args, plan, place, identity.principalId, options);
@@ -111,7 +114,8 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     const script = settings.apply(bootScript);
     const ownKey = args.azure?.sshPublicKey;
     const scaleSet = new VirtualMachineScaleSet(
-      `${name}-workers`,
+      // A generation is for the scale set's life, as an architecture is.
+      imageKind(plan.machine) === 'gen2' ? `${name}-workers-gen2` : workersOf(name, plan),
       {
         ...place,
         sku: { name: plan.machine.machineType, tier: 'Standard', capacity: plan.size.desired },
@@ -139,7 +143,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
             },
           },
           storageProfile: {
-            imageReference: imageReference(args, plan),
+            imageReference: imageReference(args, plan, catalogue.imageVersion),
             osDisk: {
               createOption: 'FromImage',
               caching: 'ReadWrite',
@@ -180,6 +184,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         dependsOn: [...credentials.ready, ...(launcher?.ready ?? []), ...registries],
         ignoreChanges: [
           ...(args.size?.desired === undefined ? ['sku.capacity'] : []),
+          ...(plan.pinImage ? ['virtualMachineProfile.storageProfile.imageReference.version'] : []),
           // Made anew at each deployment; the first one stays.
           ...(ownKey === undefined ? ['virtualMachineProfile.osProfile.linuxConfiguration.ssh'] : []),
         ],

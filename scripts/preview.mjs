@@ -90,6 +90,8 @@ async function preview(name) {
         const shape = {
           name: resource,
           arn: `arn:of:${resource}`,
+          url: `https://account-of-${resource}.blob.core.windows.net/launcher/${String(inputs.blobName)}`,
+          clientId: `client-of-${resource}`,
           bucketRegionalDomainName: `${resource}.s3.eu-west-1.amazonaws.com`,
         };
         // Objects of Kubernetes without a name get one.

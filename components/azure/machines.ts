@@ -1,26 +1,26 @@
 // Disk, image, security profile and administrator of a pool's machines on Azure.
 import { generateKeyPairSync } from 'node:crypto';
 import * as pulumi from '@pulumi/pulumi';
+import type { ChosenMachine } from '../checks/machine.js';
 import { azureMachineOf } from '../machines.js';
 import type { PoolPlan } from '../plan.js';
 import type { VmssWorkerPoolArgs } from './arguments.js';
 
-/** Debian's own images; generation 1 machines start only from images made for them. */
-function debianSku({ architecture, machineType }: PoolPlan['machine']): string {
-  if (architecture === 'arm64') return '12-arm64';
-  return azureMachineOf(machineType).generation === 1 ? '12' : '12-gen2';
+/** What images are made for; a scale set cannot change from one to another. */
+export function imageKind({ architecture, machineType }: ChosenMachine): 'gen1' | 'gen2' | 'arm64' {
+  if (architecture === 'arm64') return 'arm64';
+  return azureMachineOf(machineType).generation === 1 ? 'gen1' : 'gen2';
 }
 
-/** An image by resource id, or by `publisher:offer:sku:version`. */
-export function imageReference(args: VmssWorkerPoolArgs, plan: PoolPlan) {
-  if (args.image === undefined) {
-    return pulumi.output({
-      publisher: 'Debian',
-      offer: 'debian-12',
-      sku: debianSku(plan.machine),
-      version: 'latest',
-    });
-  }
+/** Debian's own image. */
+export function defaultImage(machine: ChosenMachine) {
+  const skus = { gen1: '12', gen2: '12-gen2', arm64: '12-arm64' } as const;
+  return { publisher: 'Debian', offer: 'debian-12', sku: skus[imageKind(machine)] };
+}
+
+/** An image by resource id, or by `publisher:offer:sku:version`; `version` is of the default one. */
+export function imageReference(args: VmssWorkerPoolArgs, plan: PoolPlan, version: pulumi.Output<string>) {
+  if (args.image === undefined) return pulumi.output({ ...defaultImage(plan.machine), version });
   return pulumi.output(args.image).apply((image) => {
     if (image.startsWith('/')) return { id: image };
     const [publisher, offer, sku, version] = image.split(':');

@@ -18,11 +18,30 @@ export function placeOf(args: VmssWorkerPoolArgs, invoke: pulumi.InvokeOptions):
   };
 }
 
-/** Address of the portal: the regions of Azure's other clouds are named after them. */
+/** `West Europe` and `westeurope` are one region. */
+export function regionOf(location: string): string {
+  return location.toLowerCase().replaceAll(' ', '');
+}
+
+/** Addresses of Azure's clouds. The regions of the other two are named after them. */
+const clouds = {
+  public: { portal: 'https://portal.azure.com', management: 'https://management.azure.com' },
+  usGovernment: { portal: 'https://portal.azure.us', management: 'https://management.usgovcloudapi.net' },
+  china: { portal: 'https://portal.azure.cn', management: 'https://management.chinacloudapi.cn' },
+} as const;
+
+function cloudOf(location: string) {
+  const region = regionOf(location);
+  if (/^us(gov|dod)/.test(region)) return clouds.usGovernment;
+  return region.startsWith('china') ? clouds.china : clouds.public;
+}
+
+/** Address of Azure Resource Manager. */
+export function managementOf(location: string): string {
+  return cloudOf(location).management;
+}
+
+/** Address of the portal. */
 export function portalOf(location: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(location).apply((name) => {
-    const region = name.toLowerCase().replaceAll(' ', '');
-    if (/^us(gov|dod)/.test(region)) return 'https://portal.azure.us';
-    return region.startsWith('china') ? 'https://portal.azure.cn' : 'https://portal.azure.com';
-  });
+  return pulumi.output(location).apply((name) => cloudOf(name).portal);
 }

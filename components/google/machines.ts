@@ -2,7 +2,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { getImageOutput } from '@pulumi/gcp/compute/getImage.js';
 import { InstanceTemplate } from '@pulumi/gcp/compute/instanceTemplate.js';
-import type { ChildOptions, PoolPlan } from '../plan.js';
+import { workersOf, type ChildOptions, type PoolPlan } from '../plan.js';
 import type { MigWorkerPoolArgs } from './arguments.js';
 
 /** Longest time that Compute Engine gives a machine to end in order, in seconds. */
@@ -24,7 +24,7 @@ export function templateOf(
     ).selfLink;
   const kmsKey = args.google?.kmsKeyName;
   return new InstanceTemplate(
-    `${name}-workers`,
+    workersOf(name, plan),
     {
       machineType,
       disks: [

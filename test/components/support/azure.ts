@@ -25,6 +25,8 @@ const states: States = (type, name, inputs) => {
 const answers: Answers = (token) => {
   if (token === 'azure-native:resources:getResourceGroup') return { location: 'westeurope' };
   if (token === 'azure-native:authorization:getClientConfig') return { subscriptionId: 's', tenantId: 't' };
+  // Nobody to ask: what is not offered, and which image is the newest, is looked up in test/components/azure.
+  if (token === 'azure-native:authorization:getClientToken') return { token: '' };
   throw new Error(`unexpected look-up ${token}`);
 };
 
