@@ -49,7 +49,10 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
   readonly credentialsArn: pulumi.Output<string>;
   /** Security groups of the machines. */
   readonly securityGroupIds: pulumi.Output<string[]>;
-  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  /**
+   * Content hash of the launcher that machines start with, also where updates let them run another one later; `hosted` or
+   * `selfHosted` for other launchers.
+   */
   readonly launcherVersion: pulumi.Output<string>;
   /** How to look at the pool: a console link and a command. */
   readonly howToLook: pulumi.Output<string>;

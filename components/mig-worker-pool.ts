@@ -46,7 +46,10 @@ export class MigWorkerPool extends pulumi.ComponentResource {
   readonly serviceAccountEmail: pulumi.Output<string>;
   /** The secret with token and private key, `projects/P/secrets/S`. */
   readonly credentialsId: pulumi.Output<string>;
-  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  /**
+   * Content hash of the launcher that machines start with, also where updates let them run another one later; `hosted` or
+   * `selfHosted` for other launchers.
+   */
   readonly launcherVersion: pulumi.Output<string>;
   /** How to look at the pool: a console link and a command. */
   readonly howToLook: pulumi.Output<string>;

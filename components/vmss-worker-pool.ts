@@ -50,7 +50,10 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
   readonly credentialsUri: pulumi.Output<string>;
   /** Network security group of the machines. */
   readonly securityGroupId: pulumi.Output<string>;
-  /** Content hash of the launcher; `hosted` or `selfHosted` for other launchers. */
+  /**
+   * Content hash of the launcher that machines start with, also where updates let them run another one later; `hosted` or
+   * `selfHosted` for other launchers.
+   */
   readonly launcherVersion: pulumi.Output<string>;
   /** How to look at the pool: a portal link and a command. */
   readonly howToLook: pulumi.Output<string>;

@@ -53,9 +53,11 @@ export interface LastLines {
   lastLine(run: string, within?: Tx): Promise<string | null>;
 }
 
-/** Where and with which right a worker reaches the worker API for one attempt. */
+/** Where and with which right a worker reaches the worker API for one attempt, or one bundle. */
 export interface BulkAccess {
   grant(run: string, attempt: number, worker: string): Promise<{ endpoint: string; token: string }>;
+  /** For the bundle of one launcher release. */
+  grantRelease(release: string): Promise<{ endpoint: string; token: string }>;
 }
 
 /** Seals a value for a pool: `publicKey` PEM, context of protocol/sealing; answers base64. */

@@ -139,6 +139,10 @@ async function start(
         endpoint: addresses.publicUrl(),
         token: (await tokens.issueRun({ run, attempt, worker })).token,
       }),
+      grantRelease: async (release) => ({
+        endpoint: addresses.publicUrl(),
+        token: (await tokens.issueRelease(release)).token,
+      }),
     },
     seal: (publicKey, sealContext, text) => {
       const key = typeof publicKey === 'string' ? publicKeyOf(publicKey) : publicKey;

@@ -1,7 +1,7 @@
 // The launcher's life: idle, one run at a time, and an end in order.
 import type { PoolwrightError } from '../protocol/errors.js';
 import { PoolwrightError as Fault } from '../protocol/errors.js';
-import type { Assignment } from '../protocol/messages.js';
+import type { Assignment, ReleaseOffer } from '../protocol/messages.js';
 import type { Connection, ConnectionListener, Order, WorkerStatus } from './connection/connection.js';
 import type { Log } from './log.js';
 import type { Attempt, EndReason } from './run/attempt.js';
@@ -13,6 +13,8 @@ export interface LauncherOptions {
   readonly startAttempt: (assignment: Assignment, onBegun: () => void) => Attempt;
   /** Goes on with what a launcher was in the middle of that was killed; its life is this one's then. */
   readonly resume?: { readonly run: StartedRun; readonly start: (onBegun: () => void) => Attempt };
+  /** A release of the launcher is offered. */
+  readonly onRelease?: (offer: ReleaseOffer) => void;
   readonly log: Log;
   /** Told what happens here. */
   readonly observers?: readonly LauncherObserver[];
@@ -31,9 +33,13 @@ export interface LauncherObserver {
   onRunOver?(): void;
 }
 
+export type LauncherEnd = 'ended' | 'made-way';
+
 export interface Launcher {
   /** Takes nothing new and ends after the run it has. */
   drain(reason: string): void;
+  /** The same, to be started again in another version; whatever else asks for its end later has the last word. */
+  makeWay(reason: string): void;
   /** Ends the run it has, too. */
   stop(error: PoolwrightError): void;
   /** The same, but a run whose first command may have run goes on; another one goes back to the queue. */
@@ -42,23 +48,25 @@ export interface Launcher {
   readonly busy: boolean;
   /** Unix milliseconds by the control plane's clock. */
   now(): number;
-  /** Resolves when the launcher has ended in order. */
-  readonly ended: Promise<void>;
+  /** Resolves when the launcher has ended in order: for good, or to make way for another version. */
+  readonly ended: Promise<LauncherEnd>;
 }
 
 export function startLauncher({
   connect,
   startAttempt,
   resume,
+  onRelease,
   log,
   observers = [],
 }: LauncherOptions): Launcher {
   let current: Attempt | undefined;
   let leaving: string | undefined;
+  let makesWay = false;
   /** As the control plane said last. */
   let drained = false;
-  let finish: () => void = () => undefined;
-  const ended = new Promise<void>((resolve) => {
+  let finish: (end: LauncherEnd) => void = () => undefined;
+  const ended = new Promise<LauncherEnd>((resolve) => {
     finish = resolve;
   });
 
@@ -105,6 +113,9 @@ export function startLauncher({
           stop(new Fault('LAUNCHER_STOPPED', `The launcher was told to end at once: ${order.reason}.`));
         else drain(order.reason);
         return;
+      case 'release':
+        onRelease?.(order);
+        return;
     }
   }
 
@@ -144,6 +155,17 @@ export function startLauncher({
   }
 
   function drain(reason: string): void {
+    makesWay = false;
+    leaveFor(reason);
+  }
+
+  function makeWay(reason: string): void {
+    if (leaving !== undefined) return;
+    makesWay = true;
+    leaveFor(reason);
+  }
+
+  function leaveFor(reason: string): void {
     if (leaving !== undefined) return;
     leaving = reason;
     if (current === undefined) {
@@ -167,7 +189,7 @@ export function startLauncher({
 
   async function leave(reason: string): Promise<void> {
     await connection.end(reason);
-    finish();
+    finish(makesWay ? 'made-way' : 'ended');
   }
 
   // Before the first word to the control plane, which compares what this worker says that it holds.
@@ -175,6 +197,7 @@ export function startLauncher({
   connection.start();
   return {
     drain,
+    makeWay,
     stop,
     giveBack,
     get busy() {

@@ -1,11 +1,10 @@
 // The program `launcher`: settings from the environment, one worker, until it is told to end.
 import { PoolwrightError, messageOf } from '../protocol/errors.js';
-import { doctorCommand } from './commands/doctor.js';
-import { policyCommand } from './commands/policy.js';
-import { statusCommand } from './commands/status.js';
 import { describeVariables } from './settings/help.js';
 import { stateDirectoryOf } from './settings/read.js';
-import { run } from './program.js';
+import { startBundle } from './update/load.js';
+import { startWatched } from './update/start.js';
+import { workerCommand } from './update/words.js';
 
 declare const __LAUNCHER_VERSION__: string;
 
@@ -17,6 +16,7 @@ Usage: launcher                          run a worker
        launcher policy …                 show what run initialization policies see, and try one
        launcher controller [--help]      the pool controller of a Kubernetes cluster
        launcher run-init | run-server    in the containers of a run pod
+       launcher worker                   what the launcher starts itself when it takes updates
        launcher --help | --version
 
 All settings come from the environment:
@@ -41,18 +41,33 @@ async function main(args: readonly string[]): Promise<number> {
     return kubernetes(first, rest);
   try {
     const print = (text: string) => process.stdout.write(text);
-    if (first === 'policy') return await policyCommand(rest, print, process.env);
-    if (first === 'doctor') return await doctorCommand(rest, print, process.env);
+    if (first === 'policy') {
+      const { policyCommand } = await import('./commands/policy.js');
+      return await policyCommand(rest, print, process.env);
+    }
+    if (first === 'doctor') {
+      const { doctorCommand } = await import('./commands/doctor.js');
+      return await doctorCommand(rest, print, process.env);
+    }
     if (first === 'status') {
+      const { statusCommand } = await import('./commands/status.js');
       const folder = stateDirectoryOf({ environment: process.env, userId: process.getuid?.() });
       return await statusCommand(rest, print, { folder, now: Date.now() });
     }
+    if (first === workerCommand) return await worker(rest);
     if (first !== undefined) {
       process.stderr.write(`Expected a command, got ${JSON.stringify(first)}. See launcher --help.\n`);
       return 2;
     }
-    await run(__LAUNCHER_VERSION__);
-    return 0;
+    const end = await startWatched(__LAUNCHER_VERSION__, process.env);
+    if (end === undefined) {
+      const { run } = await import('./program.js');
+      await run(__LAUNCHER_VERSION__);
+      return 0;
+    }
+    // As if this process had ended so: whoever started it judges by that.
+    if (end.signal !== null) process.kill(process.pid, end.signal);
+    return end.code ?? 1;
   } catch (error) {
     const wrongSettings =
       error instanceof PoolwrightError && (error.code === 'INVALID_SETTINGS' || error.code === 'UNSUPPORTED');
@@ -63,6 +78,20 @@ async function main(args: readonly string[]): Promise<number> {
     if (wrongSettings) return 2;
     return error instanceof PoolwrightError && error.code === 'NOT_CONNECTED' ? 3 : 1;
   }
+}
+
+/** In the version of the bundle that is named, or in this one. */
+async function worker([path, sha256]: readonly string[]): Promise<number> {
+  if (path !== undefined && sha256 !== undefined) {
+    await startBundle(path, sha256);
+    // From here on the process is the bundle's.
+    return new Promise<never>(() => undefined);
+  }
+  const { meetWatcher } = await import('./update/watched.js');
+  const watcher = await meetWatcher();
+  const { run } = await import('./program.js');
+  await run(__LAUNCHER_VERSION__, watcher);
+  return 0;
 }
 
 /** Loaded only for these commands: a worker on a machine has no use for it. */

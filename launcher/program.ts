@@ -24,14 +24,16 @@ import { readSettings } from './settings/read.js';
 import type { Settings } from './settings/settings.js';
 import { writeOut } from './standard-output.js';
 import { createStatusReport, type StatusReport } from './status/report.js';
+import { createUpdates, type Updates } from './update/updates.js';
+import type { Watcher } from './update/watched.js';
 import { createSurroundings, type Surroundings } from './surroundings.js';
 import { cleanUp, takeLife } from './takeover.js';
 
 /**
  * Runs one worker until it has ended in order. Throws INVALID_SETTINGS, UNSUPPORTED, ENGINE_UNAVAILABLE, PORT_IN_USE,
- * NOT_CONNECTED.
+ * NOT_CONNECTED. `watcher`: the launcher that started this one and takes updates.
  */
-export async function run(version: string): Promise<void> {
+export async function run(version: string, watcher?: Watcher): Promise<void> {
   const { settings, warnings } = readSettings({
     environment: process.env,
     now: Date.now(),
@@ -58,6 +60,7 @@ export async function run(version: string): Promise<void> {
   let started: Executor | undefined;
   let surroundings: Surroundings | undefined;
   let report: StatusReport | undefined;
+  let updates: Updates | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
     started = executor;
@@ -71,9 +74,20 @@ export async function run(version: string): Promise<void> {
     const print = settings.runLogsOnStandardOutput
       ? createRunPrinter(writeOut, () => clock.now())
       : undefined;
+    if (watcher !== undefined) {
+      const own = { authorities: token.authorities, now: () => launcher.now() };
+      const network = { proxies: settings.proxies, authorities, own };
+      updates = createUpdates({ watcher, settings, version, network, clock, random: Math.random, log });
+    }
     const status = createStatusReport({
       folder: life.folder,
-      about: { worker: life.id, pool: token.pool, version, executor: executor.kind },
+      about: {
+        worker: life.id,
+        pool: token.pool,
+        version,
+        executor: executor.kind,
+        update: updates?.about ?? null,
+      },
       now: () => clock.now(),
       onFault: (error) => {
         log.warn(`The status for "launcher status" cannot be written: ${messageOf(error)}`);
@@ -91,7 +105,8 @@ export async function run(version: string): Promise<void> {
     surroundings = around;
     const launcher: Launcher = startLauncher({
       log,
-      observers: [...around.observers, status],
+      observers: [...around.observers, status, ...(updates === undefined ? [] : [updates.observer])],
+      onRelease: (offer) => updates?.offer(offer),
       connect: (status, listener) =>
         createConnection({
           transports: createTransports({
@@ -103,7 +118,13 @@ export async function run(version: string): Promise<void> {
           }),
           token,
           privateKey,
-          identity: { worker: life.id, metadata, version, executor: executor.kind },
+          identity: {
+            worker: life.id,
+            metadata,
+            version,
+            executor: executor.kind,
+            ...(updates === undefined ? {} : { updates: updates.about }),
+          },
           status,
           listener,
           clock,
@@ -160,14 +181,17 @@ export async function run(version: string): Promise<void> {
       };
     }
 
-    const release = takeSignals(launcher, log, settings.endWithParent);
+    const release = takeSignals(launcher, log, settings.endWithParent, watcher);
+    updates?.attach(launcher);
     around.attach(launcher);
-    await launcher.ended;
+    const end = await launcher.ended;
     over = true;
     release();
     await around.finish();
     log.info('Ended.');
+    updates?.ended(end);
   } finally {
+    updates?.close();
     surroundings?.close();
     stopCleaning();
     await report?.settled();
@@ -198,7 +222,7 @@ async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> 
 }
 
 /** The first signal drains, the second stops the run. */
-function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean): () => void {
+function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean, watcher?: Watcher): () => void {
   let signals = 0;
   const stopNow = (why: string) => {
     launcher.stop(new PoolwrightError('LAUNCHER_STOPPED', `The launcher was stopped: ${why}.`));
@@ -208,7 +232,14 @@ function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean): () =
     if (signals === 1) launcher.drain(`the launcher got ${signal}`);
     else stopNow(`it got ${signal} twice`);
   };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  if (watcher === undefined) process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  else {
+    watcher.onSignal(onSignal);
+    // Nobody is left who could pass a signal on, or start it again.
+    watcher.onGone(() => {
+      launcher.drain('the launcher that watches this process is gone');
+    });
+  }
   const onParentGone = () => {
     log.info('Standard input has ended: the parent process is gone.');
     stopNow('the program that started it has ended');

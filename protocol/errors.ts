@@ -29,6 +29,8 @@ export const errorCodes = {
   MESSAGE_REPLAYED: 'A signed message came a second time or is meant for another session.',
   STALE_ATTEMPT: 'The run has moved on: this attempt no longer counts.',
   OUT_OF_SEQUENCE: 'Log records came with a gap before them.',
+  RELEASE_REFUSED:
+    'A launcher release is not signed with a configured key, or its bundle is not what was signed.',
   // control plane
   DATA_DIR_UNUSABLE: 'The data folder cannot be used.',
   DATABASE_UNUSABLE: 'The database at DATABASE_URL cannot be used.',

@@ -20,6 +20,8 @@ export const limits = {
   outputs: 500,
   outputText: 64 * 1024,
   outputsReport: 8 * 1024 * 1024,
+  /** The launcher's bundle, as a release offers it. */
+  launcherBundle: 32 * 1024 * 1024,
   /** Metadata at registration: entries, length of a key, length of a value. */
   metadataEntries: 64,
   metadataKey: 128,

@@ -1,5 +1,6 @@
 // What is said over the broker: schemas of every message, both ways. Bulk goes by HTTPS (worker-api.ts).
 import * as z from 'zod';
+import { signedReleaseSchema } from './launcher-release.js';
 import { limits } from './limits.js';
 import { runTypeSchema, stageSchema, toolSchema } from './runs.js';
 import { ulidSchema } from './topics.js';
@@ -37,6 +38,15 @@ export const registerSchema = z.object({
   drained: z.boolean().optional(),
   /** That it has the pool's private key, see proof.ts. Asked for where the broker does not tell whose message it is. */
   proof: text(2048).optional(),
+  /** Only of a launcher that takes releases. */
+  updates: z
+    .object({
+      /** Version of the launcher as it was deployed; `version` is another one after an update. */
+      base: text(128),
+      /** The release that was tried last and given up. */
+      failed: z.object({ version: text(128), reason: text(1024) }).nullable(),
+    })
+    .optional(),
 });
 
 /** Sent every `rhythm.heartbeat` and whenever `held` or `leaving` changes. */
@@ -181,6 +191,17 @@ export const leaveSchema = z.object({
   reason: text(1024),
 });
 
+/** Offers the pool's launcher release to a worker that takes them. The bundle is fetched by the worker API. */
+export const releaseOfferSchema = z.object({
+  ...down,
+  type: z.literal('release'),
+  release: signedReleaseSchema,
+  /** The worker begins at a random moment within so many milliseconds. */
+  within: milliseconds.max(24 * 60 * 60 * 1000),
+  bulk: z.object({ endpoint: z.url(), token: text(4096) }),
+});
+export type ReleaseOffer = z.infer<typeof releaseOfferSchema>;
+
 export const downMessageSchema = z.discriminatedUnion('type', [
   registeredSchema,
   unregisteredSchema,
@@ -188,6 +209,7 @@ export const downMessageSchema = z.discriminatedUnion('type', [
   stopRunSchema,
   drainSchema,
   leaveSchema,
+  releaseOfferSchema,
 ]);
 export type DownMessage = z.infer<typeof downMessageSchema>;
 

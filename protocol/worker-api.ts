@@ -1,4 +1,4 @@
-// The HTTPS side: paths, log records and answers. All calls carry the assignment's bulk token as bearer.
+// The HTTPS side: paths, log records and answers. All calls carry the bulk token of the assignment, or of the offered release, as bearer.
 import * as z from 'zod';
 import type { ErrorCode } from './errors.js';
 import { limits } from './limits.js';
@@ -27,6 +27,9 @@ export const workerApi = {
   object: (run: string, attempt: number, object: string) =>
     `/worker/v1/runs/${run}/attempts/${String(attempt)}/objects/${object}`,
 } as const;
+
+/** GET, with `Range: bytes=N-` for what comes after the first N → the bundle of the offered release. */
+export const launcherPath = (sha256: string) => `/worker/v1/launchers/${sha256}`;
 
 export const rejectionSchema = z.object({ code: z.string().max(64), message: z.string().max(4096) });
 

@@ -1,4 +1,4 @@
-// Short-lived signed tokens: for API users, for browsers, and for a worker's one attempt at one run.
+// Short-lived signed tokens: for API users, for browsers, and for a worker's one attempt at one run or one download.
 import { createHmac } from 'node:crypto';
 import { jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { z } from 'zod';
@@ -7,7 +7,14 @@ import type { Clock } from '../clock.js';
 import { unauthorized } from './api-keys.js';
 
 /** Seconds that a token counts. */
-export const lifetimes = { api: 60 * 60, session: 12 * 60 * 60, run: 25 * 60 * 60, upload: 60 * 60 } as const;
+export const lifetimes = {
+  api: 60 * 60,
+  session: 12 * 60 * 60,
+  run: 25 * 60 * 60,
+  upload: 60 * 60,
+  /** As long as workers may be told to take for it, and an hour. */
+  release: 25 * 60 * 60,
+} as const;
 type Purpose = keyof typeof lifetimes;
 
 export interface IssuedToken {
@@ -42,6 +49,10 @@ export interface Tokens {
   issueUpload(upload: string): Promise<IssuedToken>;
   /** Answers the id of the upload. Throws UNAUTHORIZED. */
   checkUpload(token: string): Promise<string>;
+  /** For workers that are offered a launcher release. */
+  issueRelease(release: string): Promise<IssuedToken>;
+  /** Answers the id of the release. Throws UNAUTHORIZED. */
+  checkRelease(token: string): Promise<string>;
 }
 
 /** Tokens of earlier versions have no `since`. */
@@ -96,5 +107,7 @@ export function createTokens(secret: string, clock: Clock): Tokens {
     },
     issueUpload: (upload) => issue('upload', upload),
     checkUpload: async (token) => subject(await check('upload', token)),
+    issueRelease: (release) => issue('release', release),
+    checkRelease: async (token) => subject(await check('release', token)),
   };
 }

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { addBackupCommands } from './commands/backup.js';
 import { addKeysCommands } from './commands/keys.js';
+import { addLauncherCommands } from './commands/launcher.js';
 import { addLocalCommand } from './commands/local.js';
 import { addLoginCommand } from './commands/login.js';
 import { addMigrateCommand } from './commands/migrate.js';
@@ -55,6 +56,7 @@ export function createProgram(terminal: Terminal): Command {
   addKeysCommands(program, terminal);
   addPoolCommands(program, terminal);
   addWorkerCommands(program, terminal);
+  addLauncherCommands(program, terminal);
   addStackCommands(program, terminal);
   addRunCommands(program, terminal);
   program.addHelpText('after', epilogue);

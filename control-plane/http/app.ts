@@ -12,6 +12,7 @@ import { answerError } from './errors.js';
 import { openAssets } from '../web/assets.js';
 import { webRoutes } from '../web/routes.js';
 import { healthRoutes, type HealthDependencies } from './health.js';
+import { launcherReleaseRoutes } from './launcher-releases.js';
 import { uploadRoutes } from './uploads.js';
 import { workerApiRoutes } from './worker-api.js';
 
@@ -44,6 +45,7 @@ export async function createApp(dependencies: AppDependencies): Promise<Hono<Ser
   app.route('/', healthRoutes(dependencies));
   app.route('/', graphqlRoutes({ ...dependencies, addressOf }));
   app.route('/', uploadRoutes(dependencies));
+  app.route('/', launcherReleaseRoutes(dependencies));
   app.route('/', workerApiRoutes(dependencies));
   app.route('/', webRoutes({ ...dependencies, addressOf }, await openAssets()));
   return app;

@@ -10,6 +10,7 @@ import { lockRunIfThere, tell } from '../runs/change.js';
 import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
+import { offerRelease } from './releases.js';
 import { isFree, lostAt } from './workers.js';
 
 type Register = Extract<UpMessage, { type: 'register' }>;
@@ -73,6 +74,7 @@ export async function registerWorker(context: Context, sender: Sender, message: 
   );
   repeatLeave(context, worker, message);
   await carryOut(context, settlement);
+  await offerRelease(context, worker);
 }
 
 /** As the broker knows the sender, or as the message itself proves. */
@@ -159,6 +161,7 @@ function saveRegistration(
     metadata: JSON.stringify(message.metadata),
     version: message.version,
     executor: message.executor,
+    updates: message.updates === undefined ? null : JSON.stringify(message.updates),
     connected: true,
     // Told to leave once, it stays so until it is gone, whatever the launcher has heard of it.
     leaving: message.leaving || before?.leaving === true,

@@ -1,4 +1,4 @@
-// Removes what nobody can ask for any more: sealed objects of runs that have ended, logs of runs that are gone. And, where
+// Removes what nobody can ask for any more: sealed objects of runs that have ended, earlier launcher releases, logs of runs that are gone. And, where
 // it was asked for, runs that ended long ago, or only their logs.
 import { sql } from 'kysely';
 import type { Context } from '../context.js';
@@ -109,16 +109,25 @@ function endedBefore(db: Context['db'], ids: readonly string[], since: number): 
     .execute();
 }
 
-/** Those of runs that have not ended. */
+/** Those of runs that have not ended, and the bundle that each pool's workers are offered. */
 async function objectsInUse(context: Pick<Context, 'db'>): Promise<Set<string>> {
   const rows = await context.db
     .selectFrom('runs')
     .select(['archive_object', 'workspace_object'])
     .where('state', 'not in', endStates)
     .execute();
-  return new Set(
-    rows.flatMap(({ archive_object, workspace_object }) => [archive_object, workspace_object]),
-  ) as Set<string>;
+  const releases = await context.db
+    .selectFrom('launcher_releases')
+    .distinctOn('pool_id')
+    .select('id')
+    .where('completed_at', 'is not', null)
+    .orderBy('pool_id')
+    .orderBy('id', 'desc')
+    .execute();
+  return new Set([
+    ...rows.flatMap(({ archive_object, workspace_object }) => [archive_object, workspace_object]),
+    ...releases.map(({ id }) => id),
+  ]) as Set<string>;
 }
 
 /** Looks at once and then every hour. A look that fails is logged; the next one finds the same things. */

@@ -6,6 +6,7 @@ import { accessStatements } from './migrations/access.js';
 import { outputsStatements } from './migrations/outputs.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
+import { releaseStatements } from './migrations/releases.js';
 import { sharedStatements } from './migrations/shared.js';
 import type { Database } from './schema.js';
 
@@ -158,6 +159,7 @@ const migrations: readonly Migration[] = [
   { number: 4, statements: watchStatements },
   { number: 5, statements: accessStatements },
   { number: 6, statements: outputsStatements },
+  { number: 7, statements: releaseStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

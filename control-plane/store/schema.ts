@@ -107,6 +107,30 @@ export interface WorkersTable {
   lost_at: number | null;
   /** Since when it has had its run. */
   busy_since: Defaulted<number | null>;
+  /** Of a launcher that takes releases: what it said of them when it registered. */
+  updates: ColumnType<WorkerUpdates | null, string | null | undefined, string | null>;
+}
+
+export interface WorkerUpdates {
+  /** Version of the launcher as it was deployed. */
+  readonly base: string;
+  readonly failed: { readonly version: string; readonly reason: string } | null;
+}
+
+/** A launcher for the workers of a pool; the bundle is the object with its id. */
+export interface LauncherReleasesTable {
+  id: string;
+  pool_id: string;
+  /** As it was signed, and by whom the workers find out. */
+  payload: string;
+  signature: string;
+  /** Milliseconds within which workers begin to take it. */
+  within_ms: number;
+  published_by: string;
+  created_at: number;
+  /** Since when the bundle is there. */
+  completed_at: number | null;
+  withdrawn_at: number | null;
 }
 
 export interface StacksTable {
@@ -342,11 +366,13 @@ export interface Database {
   alarms: AlarmsTable;
   spaces: SpacesTable;
   audit_entries: AuditEntriesTable;
+  launcher_releases: LauncherReleasesTable;
   schema_migrations: { number: number; applied_at: number };
 }
 
 export type PoolRow = Selectable<WorkerPoolsTable>;
 export type WorkerRow = Selectable<WorkersTable>;
+export type ReleaseRow = Selectable<LauncherReleasesTable>;
 export type StackRow = Selectable<StacksTable>;
 export type VariableRow = Selectable<StackVariablesTable>;
 export type RunRow = Selectable<RunsTable>;

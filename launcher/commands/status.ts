@@ -53,10 +53,11 @@ async function readAll(folder: string): Promise<LauncherStatus[]> {
 }
 
 function describe(launcher: LauncherStatus, now: number): string {
-  const { run, lastRuns } = launcher;
+  const { run, lastRuns, update } = launcher;
   const ago = (since: number) => `${String(Math.max(0, Math.round((now - since) / 1000)))} s`;
   return [
     `Worker ${launcher.worker} of pool ${launcher.pool} (launcher ${launcher.version}, ${launcher.executor})`,
+    ...(update === null ? [] : updateLines(launcher.version, update)),
     launcher.connected
       ? `  connected for ${ago(launcher.connectionSince)}`
       : `  not connected for ${ago(launcher.connectionSince)}: ${launcher.reason ?? 'connecting'}`,
@@ -69,4 +70,11 @@ function describe(launcher: LauncherStatus, now: number): string {
     ),
     '',
   ].join('\n');
+}
+
+function updateLines(version: string, { base, failed }: NonNullable<LauncherStatus['update']>): string[] {
+  return [
+    version === base ? '  takes updates, and runs as it was deployed' : `  updated from launcher ${base}`,
+    ...(failed === null ? [] : [`  launcher ${failed.version} was given up: ${failed.reason}`]),
+  ];
 }

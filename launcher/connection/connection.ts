@@ -1,5 +1,7 @@
 // What the launcher asks of its line to the control plane, whatever carries it.
-import type { DownMessage, HeldRun } from '../../protocol/messages.js';
+import type { DownMessage, HeldRun, UpMessage } from '../../protocol/messages.js';
+
+type RegisterMessage = Extract<UpMessage, { type: 'register' }>;
 
 /** What `register` and `heartbeat` say of the worker. Read whenever one of them is sent. */
 export interface WorkerStatus {
@@ -17,6 +19,8 @@ export interface WorkerIdentity {
   /** Version of the launcher. */
   readonly version: string;
   readonly executor: 'docker' | 'host' | 'pod';
+  /** Of a launcher that takes releases; as `register` has it. */
+  readonly updates?: RegisterMessage['updates'];
 }
 
 /** What the control plane says besides what is about `register`; checked, and each only once. */

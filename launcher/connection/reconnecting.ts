@@ -140,13 +140,13 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   async function sendRegister(): Promise<void> {
-    const { metadata, version, executor } = identity;
+    const { metadata, version, executor, updates } = identity;
     const status = options.status();
     said = JSON.stringify(status);
     const stamped = stamp();
     const registrant = { pool: token.pool, worker: identity.worker, ...stamped };
     const proof = proveRegistration(registrant, options.privateKey);
-    await publish({ ...stamped, type: 'register', metadata, version, executor, ...status, proof });
+    await publish({ ...stamped, type: 'register', metadata, version, executor, updates, ...status, proof });
   }
 
   async function sendHeartbeat(): Promise<void> {

@@ -72,6 +72,7 @@ export function readSettings(machine: Machine): ReadSettings {
       ],
       dockerConfigDirectory: optional(variables.dockerConfigDirectory),
     },
+    update: { keys: optional(variables.updateKeys), probation: optional(variables.updateProbation) },
     vcsMappings: readVcsMappings(environment, faults),
     proxies: {
       https: optional(variables.httpsProxy),

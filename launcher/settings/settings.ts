@@ -29,6 +29,14 @@ export interface VcsMapping {
 
 export type ExecutorChoice = 'docker' | 'host' | 'auto';
 
+/** Which other versions of itself the launcher takes; docs/updates.md, "Updates". */
+export interface UpdateSettings {
+  /** Public keys that a release may be signed with; none: no release is ever taken. */
+  readonly keys: readonly KeyObject[];
+  /** Milliseconds within which a new version must be connected. */
+  readonly probation: number;
+}
+
 export interface Settings {
   readonly token: PoolToken;
   /** The pool's key, parsed once. */
@@ -58,6 +66,7 @@ export interface Settings {
   readonly initializationPolicy: string | null;
   readonly cloud: CloudSettings;
   readonly health: HealthSettings;
+  readonly update: UpdateSettings;
 }
 
 /** What the machine's cloud has to do with the launcher. */

@@ -1,5 +1,6 @@
 // The one table of the variables that the launcher reads. The reader and `launcher --help` are made from it.
 import { loadPrivateKey } from '../../protocol/keys.js';
+import { readReleaseKeys } from '../../protocol/release-signing.js';
 import { decodeToken } from '../../protocol/token.js';
 import { parseTimeout } from '../../protocol/duration.js';
 import { readProxy } from '../network/proxies.js';
@@ -221,6 +222,20 @@ export const variables = {
     default: '',
     noDefault: 'never',
     read: (text) => (text === '' ? null : parseTimeout(text)),
+  }),
+  updateKeys: define({
+    name: 'POOLWRIGHT_UPDATE_KEY',
+    meaning:
+      'Public key (Ed25519, base64; several with commas between) of whoever may release launchers for this pool. With it the launcher takes releases that are signed so, when it has no run. See poolwright launcher --help.',
+    default: '',
+    noDefault: 'none, no release is ever taken',
+    read: readReleaseKeys,
+  }),
+  updateProbation: define({
+    name: 'POOLWRIGHT_UPDATE_PROBATION',
+    meaning: 'A new version that is not connected within this is given up for the one before it (duration).',
+    default: '2m',
+    read: parseTimeout,
   }),
   endWithParent: define({
     name: 'POOLWRIGHT_END_WITH_PARENT',

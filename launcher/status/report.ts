@@ -11,6 +11,14 @@ export const statusSchema = z.object({
   pool: z.string(),
   version: z.string(),
   executor: z.string(),
+  /** What it is an update of, and which release was given up; null for a launcher that takes none. */
+  update: z
+    .object({
+      base: z.string(),
+      failed: z.object({ version: z.string(), reason: z.string() }).nullable(),
+    })
+    .nullable()
+    .default(null),
   /** Unix milliseconds, as all times here. */
   started: time,
   connected: z.boolean(),
@@ -39,7 +47,7 @@ export interface StatusReport extends LauncherObserver {
 
 export function createStatusReport(options: {
   readonly folder: string;
-  readonly about: Pick<LauncherStatus, 'worker' | 'pool' | 'version' | 'executor'>;
+  readonly about: Pick<LauncherStatus, 'worker' | 'pool' | 'version' | 'executor' | 'update'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** A status that cannot be written is no reason to stop. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { errorCodes } from '../../protocol/errors.js';
 import { limits, rhythm } from '../../protocol/limits.js';
 import * as messages from '../../protocol/messages.js';
+import { releaseSchema } from '../../protocol/launcher-release.js';
 import { rsaBits } from '../../protocol/keys.js';
 import { archiveContext, variableContext, workspaceContext } from '../../protocol/sealing/contexts.js';
 import { maximumContext } from '../../protocol/sealing/envelope.js';
@@ -30,6 +31,8 @@ describe('docs/protocol.md', () => {
     ['stop', messages.stopRunSchema, down],
     ['drain', messages.drainSchema, down],
     ['leave', messages.leaveSchema, down],
+    ['release', messages.releaseOfferSchema, down],
+    ['Launcher releases', releaseSchema, ''],
     ['log', api.logRecordSchema, records],
     ['state', api.stateRecordSchema, records],
     ['result', api.resultRecordSchema, records],
@@ -91,6 +94,7 @@ describe('docs/protocol.md', () => {
 
   it('has every call of the worker API', () => {
     const text = section(page, 'Worker API');
+    expect(text).toContain(`GET ${api.launcherPath('<sha256>')}`);
     expect(text).toContain(`POST ${api.workerApi.accept('<run>', 1).replace('/1/', '/<attempt>/')}`);
     const base = api.workerApi.accept('<run>', 1).replace('/accept', '');
     for (const [name, path] of Object.entries(api.workerApi)) {

@@ -39,7 +39,8 @@ export interface TestPlane {
   workers(): Promise<Worker[]>;
   /** Waits until that many workers are idle. */
   idle(count: number): Promise<void>;
-  startLauncher(environment?: Readonly<Record<string, string>>): Promise<TestLauncher>;
+  /** `executable`: in the place of the bundle. */
+  startLauncher(environment?: Readonly<Record<string, string>>, executable?: string): Promise<TestLauncher>;
   /** Makes a stack of commands in the pool and runs it; `how`: a command is a task. Default: a tracked run. */
   triggerRun(
     stack: StackInput,
@@ -86,19 +87,25 @@ export async function aroundControlPlane(
   const { pool, token } = await createPool(client, { name: 'test', certificateSigningRequest: request });
   const launchers: TestLauncher[] = [];
 
-  async function startLauncher(environment: Readonly<Record<string, string>> = {}): Promise<TestLauncher> {
+  async function startLauncher(
+    environment: Readonly<Record<string, string>> = {},
+    executable?: string,
+  ): Promise<TestLauncher> {
     counter += 1;
     const state = join(folder, `launcher-${String(counter)}`);
     await mkdir(state);
-    const launcher = launchLauncher({
-      SPACELIFT_TOKEN: token,
-      SPACELIFT_POOL_PRIVATE_KEY: Buffer.from(privateKey).toString('base64'),
-      POOLWRIGHT_STATE_DIR: state,
-      POOLWRIGHT_EXECUTOR: 'host',
-      SPACELIFT_METADATA_name: `launcher-${String(counter)}`,
-      ...options.environment,
-      ...environment,
-    });
+    const launcher = launchLauncher(
+      {
+        SPACELIFT_TOKEN: token,
+        SPACELIFT_POOL_PRIVATE_KEY: Buffer.from(privateKey).toString('base64'),
+        POOLWRIGHT_STATE_DIR: state,
+        POOLWRIGHT_EXECUTOR: 'host',
+        SPACELIFT_METADATA_name: `launcher-${String(counter)}`,
+        ...options.environment,
+        ...environment,
+      },
+      executable,
+    );
     launchers.push(launcher);
     return launcher;
   }
@@ -167,8 +174,12 @@ export async function aroundControlPlane(
 }
 
 /** Starts the built launcher with an environment of its own and nothing else. */
-export function launchLauncher(environment: Readonly<Record<string, string>>): TestLauncher {
-  const child = spawn(process.execPath, [launcherProgram], {
+export function launchLauncher(
+  environment: Readonly<Record<string, string>>,
+  executable?: string,
+): TestLauncher {
+  const [program, args] = executable === undefined ? [process.execPath, [launcherProgram]] : [executable, []];
+  const child = spawn(program, args, {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,5 +1,8 @@
 // Worker pools, workers, the public pool, alarms.
+import type { SignedRelease } from '../../../protocol/launcher-release.js';
+import { readRelease } from '../../../protocol/release-signing.js';
 import { findSpace } from '../../access/spaces.js';
+import { releaseUpload } from '../../http/launcher-releases.js';
 import { listAlarms } from '../../pools/alarms.js';
 import {
   createPool,
@@ -13,14 +16,22 @@ import {
   type PoolFields,
   type PoolWithToken,
 } from '../../pools/pools.js';
+import { createRelease, currentRelease, withdrawRelease } from '../../pools/releases.js';
 import { searchPools } from '../../pools/search.js';
 import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
 import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
 import { listStacks } from '../../stacks/stacks.js';
-import { publicPoolId, type AlarmRow, type PoolRow, type WorkerRow } from '../../store/schema.js';
+import {
+  publicPoolId,
+  type AlarmRow,
+  type PoolRow,
+  type ReleaseRow,
+  type WorkerRow,
+} from '../../store/schema.js';
 import type { SearchInput } from '../../store/search.js';
 import {
   administrator,
+  identityOf,
   poolFor,
   rightsOf,
   seconds,
@@ -120,6 +131,28 @@ export const poolResolvers = {
       await poolFor(request, args.workerPool, 'operate');
       return setDrained(request.context, args.workerPool, args.id, args.drain);
     },
+    workerPoolReleasePublish: async (
+      _: unknown,
+      args: SignedRelease & Id & { within?: number | null },
+      request: ApiRequest,
+    ) => {
+      const { id: pool } = await poolFor(request, args.id, 'administer');
+      const { payload, signature, within } = args;
+      const { id } = await createRelease(request.context, {
+        pool,
+        signed: { payload, signature },
+        within: (within ?? 60) * 1000,
+        publishedBy: identityOf(request).name,
+      });
+      const { path, headers } = await releaseUpload(request.tokens, id);
+      const entries = Object.entries(headers).map(([key, value]) => ({ key, value }));
+      return { id, uploadUrl: `${request.publicUrl()}${path}`, uploadHeaders: { entries } };
+    },
+    workerPoolReleaseWithdraw: async (_: unknown, args: Id, request: ApiRequest) => {
+      const pool = await poolFor(request, args.id, 'administer');
+      await withdrawRelease(request.context, pool.id);
+      return pool;
+    },
     workerPoolDrainSet: async (_: unknown, args: Id & { drain: boolean }, request: ApiRequest) => {
       await poolFor(request, args.id, 'operate');
       const workers: WorkerRow[] = [];
@@ -137,6 +170,8 @@ export const poolResolvers = {
     deleted: ({ deleted_at }: PoolRow) => deleted_at !== null,
     driftDetectionRunLimit: ({ drift_detection_run_limit }: PoolRow) => drift_detection_run_limit,
     managedByK8sController: ({ managed_by_k8s_controller }: PoolRow) => managed_by_k8s_controller,
+    launcherRelease: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
+      (await currentRelease(context, id)) ?? null,
     workersCount: async ({ id }: PoolRow, _: unknown, { context }: ApiRequest) =>
       (await poolCounts(context, id)).workers,
     // Nobody's to see: who runs there shares the machines with others.
@@ -158,7 +193,25 @@ export const poolResolvers = {
   SchedulableRun: {
     stackId: ({ run }: SchedulableRun) => run.stack_id,
   },
+  LauncherRelease: {
+    version: (row: ReleaseRow) => readRelease(row).version,
+    sha256: (row: ReleaseRow) => readRelease(row).sha256,
+    size: (row: ReleaseRow) => readRelease(row).size,
+    bases: (row: ReleaseRow) => readRelease(row).bases,
+    releasedAt: (row: ReleaseRow) => seconds(readRelease(row).released),
+    publishedAt: ({ created_at }: ReleaseRow) => seconds(created_at),
+    publishedBy: ({ published_by }: ReleaseRow) => published_by,
+    within: ({ within_ms }: ReleaseRow) => seconds(within_ms),
+  },
   Worker: {
+    launcherUpdate: ({ updates }: WorkerRow) =>
+      updates === null
+        ? null
+        : {
+            base: updates.base,
+            failedVersion: updates.failed?.version ?? null,
+            failure: updates.failed?.reason ?? null,
+          },
     busy: ({ run_id }: WorkerRow) => run_id !== null,
     createdAt: ({ created_at }: WorkerRow) => seconds(created_at),
     availableAt: ({ run_id, available_at }: WorkerRow) => (run_id === null ? seconds(available_at) : null),

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { PoolwrightError } from '../../../protocol/errors.js';
 import type { ApiClient } from './client.js';
 
-const workerFields = 'id busy drained status createdAt availableAt metadata version executor connected run';
+const workerFields =
+  'id busy drained status createdAt availableAt metadata version executor connected run launcherUpdate { base failedVersion failure }';
 
 /** The API's `metadata` is a JSON text that holds an object of strings. */
 const metadataSchema = z.string().transform((text, context): Record<string, string> => {
@@ -26,6 +27,10 @@ const workerSchema = z.object({
   version: z.string().nullable(),
   executor: z.string().nullable(),
   connected: z.boolean(),
+  /** Null when it takes no launcher releases. */
+  launcherUpdate: z
+    .object({ base: z.string(), failedVersion: z.string().nullable(), failure: z.string().nullable() })
+    .nullable(),
   /** The run it holds. */
   run: z.string().nullable(),
 });

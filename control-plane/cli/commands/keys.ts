@@ -1,9 +1,9 @@
 // poolwright keys …: the key that never leaves the user, and the request that a pool is made from.
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
+import { messageOf } from '../../../protocol/errors.js';
 import {
   assertCertificateCurrent,
   assertKeyBelongs,
@@ -12,33 +12,9 @@ import {
 } from '../../../protocol/keys.js';
 import { decodeToken } from '../../../protocol/token.js';
 import { UsageError } from '../exit.js';
+import { readInput, writeNew } from '../files.js';
 import { act, withExample } from '../invocation.js';
 import type { Terminal } from '../terminal.js';
-
-/** Writes a file that must not be there yet: a key that is overwritten takes its pool with it. */
-async function writeNew(file: string, text: string, mode: number): Promise<void> {
-  try {
-    await writeFile(file, text, { mode, flag: 'wx' });
-    await chmod(file, mode);
-  } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new PoolwrightError(
-      exists ? 'CONFLICT' : 'INVALID_ARGUMENT',
-      exists
-        ? `${file} is there already and is not overwritten: a pool may depend on it. Name another folder or --name.`
-        : `${file} cannot be written: ${messageOf(cause)}.`,
-      { cause },
-    );
-  }
-}
-
-async function readInput(file: string, what: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`The ${what} ${file} cannot be read: ${messageOf(cause)}.`, { cause });
-  }
-}
 
 /** Adds the `keys` commands. */
 export function addKeysCommands(program: Command, terminal: Terminal): void {

@@ -60,6 +60,14 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> =
     'administer',
     ({ pool }) => `mutation { workerPoolReset(id: "${pool}", certificateSigningRequest: "x") { id } }`,
   ],
+  workerPoolReleasePublish: [
+    'administer',
+    ({ pool }) => `mutation { workerPoolReleasePublish(id: "${pool}", payload: "", signature: "") { id } }`,
+  ],
+  workerPoolReleaseWithdraw: [
+    'administer',
+    ({ pool }) => `mutation { workerPoolReleaseWithdraw(id: "${pool}") { id } }`,
+  ],
   workerPoolCycle: ['operate', ({ pool }) => `mutation { workerPoolCycle(id: "${pool}") }`],
   workerPoolDelete: ['administer', ({ pool }) => `mutation { workerPoolDelete(id: "${pool}") { id } }`],
   workerDrainSet: [

@@ -51,7 +51,10 @@ export async function openRules(): Promise<Rules> {
         return 'the last line';
       },
     },
-    bulk: { grant: () => Promise.resolve({ endpoint: 'https://control.example', token: 'token' }) },
+    bulk: {
+      grant: () => Promise.resolve({ endpoint: 'https://control.example', token: 'token' }),
+      grantRelease: () => Promise.resolve({ endpoint: 'https://control.example', token: 'token' }),
+    },
     seal: (_key, _context, text) => `sealed ${text}`,
     log: pino({ level: 'silent' }),
   };

@@ -10,6 +10,7 @@ export interface Effect {
 const containers = (test: string): Effect => ({ file: 'launcher/options/containers.test.ts', test });
 const process = (test: string): Effect => ({ file: 'launcher/options/process.test.ts', test });
 const notices = (test: string): Effect => ({ file: 'launcher/notices/process.test.ts', test });
+const update = (test: string): Effect => ({ file: 'faults/update.test.ts', test });
 const proxy: Effect = {
   file: 'launcher/network/through-proxy.test.ts',
   test: 'runs a run to its end, and nothing goes another way',
@@ -84,6 +85,8 @@ export const own: Readonly<Record<string, Effect>> = {
   POOLWRIGHT_CLOUD_ENDPOINT: instance,
   POOLWRIGHT_HEALTH_PORT: notices('says on the loopback address how it is'),
   POOLWRIGHT_DISCONNECTED_TIMEOUT: notices('ends by itself with exit code 3 and the cause'),
+  POOLWRIGHT_UPDATE_KEY: update('is refused when somebody else has signed it'),
+  POOLWRIGHT_UPDATE_PROBATION: update('is given up when the new version %s'),
   POOLWRIGHT_END_WITH_PARENT: process('POOLWRIGHT_END_WITH_PARENT makes it end with its standard input'),
   HTTPS_PROXY: proxy,
   HTTP_PROXY: proxy,

@@ -19,7 +19,7 @@ beforeEach(async () => {
   time = 1_000;
   report = createStatusReport({
     folder,
-    about: { worker: 'w', pool: 'p', version: 'v', executor: 'host' },
+    about: { worker: 'w', pool: 'p', version: 'v', executor: 'host', update: null },
     now: () => time,
     onFault: (error) => {
       throw error;
