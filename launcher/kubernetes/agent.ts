@@ -7,11 +7,10 @@ import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/res
 import type { Assignment } from '../../protocol/messages.js';
 import type { Connection, Order } from '../connection/connection.js';
 import { createConnection } from '../connection/reconnecting.js';
-import type { Transport } from '../connection/transport.js';
 import { createTransports } from '../connection/transports.js';
-import type { Log } from '../log.js';
 import { trustedCertificates } from '../network/tls.js';
 import { variables } from '../settings/variables.js';
+import { openWhileLeading, quiet } from './agent-line.js';
 import { paths } from './api.js';
 import type { PoolCredentials } from './credentials.js';
 import { keyOf, type Worker } from './objects.js';
@@ -69,6 +68,11 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   let left: Promise<void> | undefined;
   let published = '';
   let publishing = Promise.resolve();
+  const metadata = {
+    k8s_namespace: worker.metadata.namespace,
+    k8s_worker: worker.metadata.name,
+    k8s_pool: options.poolName,
+  };
   let connection: Connection = connect();
 
   function connect(): Connection {
@@ -81,16 +85,12 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         proxies: deps.proxies,
         authorities: () => trustedCertificates(token.authorities, process.env),
         context: secureContext,
-      }).map((transport) => whileLeading(transport, deps.leads)),
+      }).map((transport) => openWhileLeading(transport, deps.leads)),
       token,
       privateKey,
       identity: {
         worker: workerId,
-        metadata: {
-          k8s_namespace: worker.metadata.namespace,
-          k8s_worker: worker.metadata.name,
-          k8s_pool: options.poolName,
-        },
+        metadata,
         version: deps.version,
         executor: 'pod',
       },
@@ -111,7 +111,6 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       },
       clock,
       random: deps.random,
-      // A hundred workers would say the same; the pool says it once, by an event.
       log: quiet(log),
     });
   }
@@ -163,7 +162,8 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         privateKey: credentials.privateKey,
         token: credentials.tokenText,
         authorities: [...credentials.token.authorities],
-        defaultImage: variables.defaultImage.default ?? '',
+        defaultImage: defaultImageOf(spec),
+        metadata,
         customBinariesPath: spec.pod.customBinariesPath ?? '',
         // The server still has its own last words to say.
         grace: Math.max(1, graceSeconds(spec.pod) * 0.7) * 1000,
@@ -276,20 +276,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   };
 }
 
-/** Of two controllers that were both connected as the same worker, each would cut the other's line. */
-function whileLeading(transport: Transport, leads: () => boolean): Transport {
-  return {
-    ...transport,
-    open: (signal) =>
-      leads()
-        ? transport.open(signal)
-        : Promise.reject(new Error('this controller cannot renew its lease, and another one may lead')),
-  };
-}
-
-function quiet(log: Log): Log {
-  const debug: Log['debug'] = (message, fields) => {
-    log.debug(message, fields);
-  };
-  return { debug, info: debug, warn: debug, error: debug };
+/** Manifests of users hold empty texts for what they do not want. */
+function defaultImageOf({ pod: { defaultRunnerImage = '' } }: WorkerPoolSpec): string {
+  return defaultRunnerImage === '' ? (variables.defaultImage.default ?? '') : defaultRunnerImage;
 }

@@ -43,10 +43,8 @@ export function runObjects(options: RunObjectsOptions): RunObjects {
   const { namespace } = worker.metadata;
   const name = podName(run, stage, attempt);
   const podPath = `${paths.pods(namespace)}/${name}`;
-  const runnerImage =
-    [assignment.runnerImage, spec.pod.defaultRunnerImage].find(
-      (image) => image !== null && image !== undefined && image !== '',
-    ) ?? secret.defaultImage;
+  const { runnerImage: asked } = assignment;
+  const runnerImage = asked === null || asked === '' ? secret.defaultImage : asked;
   const allowed = spec.allowedRunnerImageHosts;
 
   const pod = async () => pods.get(namespace, name) ?? (await api.get<Pod>(podPath));

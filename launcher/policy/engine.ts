@@ -2,7 +2,7 @@
 // so a launcher without a policy pays nothing for it, and a policy that runs away takes nothing with it.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, constants, rename, writeFile } from 'node:fs/promises';
+import { access, constants, realpath, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { brotliDecompressSync } from 'node:zlib';
@@ -53,7 +53,9 @@ export async function findEngine(
     const unpacked = await unpackEngine(folder);
     if (unpacked !== undefined) return unpacked;
   }
-  const beside = join(dirname(process.argv[1] ?? ''), `policy-engine-${architecture()}`);
+  // The launcher may have been called by a link to it.
+  const file = await realpath(process.argv[1] ?? '').catch(() => '');
+  const beside = join(dirname(file), `policy-engine-${architecture()}`);
   if (await isProgram(beside)) return beside;
   throw new PoolwrightError(
     'UNSUPPORTED',

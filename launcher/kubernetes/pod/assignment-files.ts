@@ -24,6 +24,8 @@ const runSchema = z.object({
   customBinariesPath: z.string(),
   /** Milliseconds between the first signal and the last for a step that is ended. */
   grace: z.number(),
+  /** Of the worker, as it has registered. Secrets of earlier versions have none. */
+  metadata: z.record(z.string(), z.string()).default({}),
   /** Name and version of worker and controller, for the log. */
   greeting: z.string(),
 });

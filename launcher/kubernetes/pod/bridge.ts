@@ -34,6 +34,8 @@ export interface BridgeOptions {
   readonly folder: string;
   /** Folders that come first on the PATH of steps, with colons between; empty for none. */
   readonly customBinariesPath: string;
+  /** Names of the worker's own variables that steps do not get. Default: none. */
+  readonly withheld?: () => readonly string[];
   readonly clock: Clock;
   /** Milliseconds between the first signal and the last. */
   readonly grace: number;
@@ -99,7 +101,8 @@ export function openBridge(options: BridgeOptions): Bridge {
     number += 1;
     const file = join(folder, `step.${String(number)}`);
     const pipe = join(folder, `output.${String(number)}`);
-    await writeFile(file, stepScript(step, options.customBinariesPath), {
+    const withheld = options.withheld?.() ?? [];
+    await writeFile(file, stepScript(step, options.customBinariesPath, withheld), {
       mode: options.openToAll === true ? 0o644 : 0o640,
     });
     await makePipe(pipe, options.openToAll === true ? '0666' : '0660');
@@ -177,12 +180,17 @@ function openForReading(path: string): Socket {
 }
 
 /** Sourced by the worker's shell in a shell of its own. */
-function stepScript(step: Omit<Step, 'number'>, customBinariesPath: string): string {
+function stepScript(
+  step: Omit<Step, 'number'>,
+  customBinariesPath: string,
+  withheld: readonly string[],
+): string {
   const variables = Object.entries(step.environment).map(
     ([name, value]) => `export ${name}=${quoted(value)}`,
   );
   const path = customBinariesPath === '' ? [] : [`PATH=${quoted(customBinariesPath)}:$PATH`, 'export PATH'];
   return [
+    ...withheld.map((name) => `unset ${name}`),
     ...variables,
     ...path,
     `cd ${quoted(step.workingDirectory)} || exit 126`,

@@ -3,11 +3,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PoolwrightError, type Fault } from '../../../protocol/errors.js';
 import { systemClock } from '../../clock.js';
+import { policyInput } from '../../policy/input.js';
+import { openPolicy } from '../../policy/policy.js';
 import { createJournal, type Journal } from '../../run/journal.js';
 import { prepareSource } from '../../run/source/prepare.js';
 import { openSpool } from '../../run/spool.js';
 import { startUploader } from '../../run/uploader.js';
 import { readVcsMappings } from '../../settings/families.js';
+import { variables } from '../../settings/variables.js';
 import type { LastWord } from './assignment-files.js';
 import { makePipe } from './bridge.js';
 import { inContainer, isStale, type Container, type ContainerOptions } from './container.js';
@@ -75,21 +78,14 @@ async function prepare(container: Container, terminated: AbortSignal): Promise<L
   return stale.signal.aborted ? { delivered: true, outcome: 'dropped' } : word;
 }
 
-/** Throws what prepareSource throws; UNSUPPORTED, INVALID_SETTINGS; the signal's reason. */
+/** Throws what prepareSource throws; RUN_DENIED, UNSUPPORTED, INVALID_SETTINGS; the signal's reason. */
 async function fill(container: Container, journal: Journal, signal: AbortSignal): Promise<void> {
   const { secret, api, places } = container;
   const { assignment, privateKey } = secret;
   journal.enter('PREPARING');
   journal.line(secret.greeting);
   journal.hide([assignment.bulk.token]);
-  const { SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: policy = '' } = process.env;
-  if (policy !== '') {
-    throw new PoolwrightError(
-      'UNSUPPORTED',
-      'The pool names a run initialization policy, which this version cannot enforce, and a policy that is not ' +
-        'enforced protects nothing. Remove SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY from spec.pod.initContainer.env.',
-    );
-  }
+  await assertAllowed(container, journal);
   const faults: Fault[] = [];
   const vcsMappings = readVcsMappings(process.env, faults);
   if (faults.length > 0) {
@@ -119,6 +115,16 @@ async function fill(container: Container, journal: Journal, signal: AbortSignal)
   });
   await makeBridge(places.bridge);
   await writeFile(join(places.state, preparedFile), JSON.stringify({ commit }));
+}
+
+/** Asks the policy of the pool, before anything is fetched. Throws RUN_DENIED, INVALID_SETTINGS, UNSUPPORTED. */
+async function assertAllowed({ secret, places, now }: Container, journal: Journal): Promise<void> {
+  const file = process.env[variables.initializationPolicy.name] ?? '';
+  if (file === '') return;
+  const policy = await openPolicy({ file, environment: process.env, folder: places.state });
+  const { assignment, defaultImage, metadata } = secret;
+  const printed = await policy.assertAllowed(policyInput(assignment, { defaultImage, metadata }, now()));
+  for (const line of printed) journal.line(`The run initialization policy prints: ${line}`);
 }
 
 /** The pipes and the worker's program. */

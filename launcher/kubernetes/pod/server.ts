@@ -15,6 +15,7 @@ import { keepWorkspace } from '../../run/source/workspace.js';
 import { variables } from '../../settings/variables.js';
 import type { LastWord, RunSecret } from './assignment-files.js';
 import { openBridge } from './bridge.js';
+import { givenVariables, readVariable, type GivenVariables, type Variable } from './given-variables.js';
 import { inContainer, type Container, type ContainerOptions } from './container.js';
 import { preparedFile } from './init.js';
 
@@ -34,9 +35,11 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
   const { commit } = preparedSchema.parse(
     JSON.parse(await readFile(join(places.state, preparedFile), 'utf8')),
   );
+  let withheld: readonly string[] = [];
   const bridge = openBridge({
     folder: places.bridge,
     customBinariesPath: secret.customBinariesPath,
+    withheld: () => withheld,
     clock: systemClock,
     grace: secret.grace,
   });
@@ -47,17 +50,19 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
   });
   stopWaiting.catch(() => undefined);
   // Timeouts and masks are the worker's own variables, which may come from ConfigMaps and Secrets.
-  const environment = await Promise.race([bridge.hello, stopWaiting]);
+  const worker = await Promise.race([bridge.hello, stopWaiting]);
+  const given = givenVariables(worker, process.env, assignment.runType);
+  ({ withheld } = given);
   let outcome: LastWord['outcome'] | undefined;
   const ended = { handedOver: false };
   const attempt = startAttempt(
     {
-      settings: settingsOf(secret, environment, container.proxies),
+      settings: settingsOf(secret, given, container.proxies),
       executor: createPodExecutor(bridge, {
         project: join(places.workspace, 'source'),
         home: join(places.workspace, 'home'),
       }),
-      // The container init comes before, and refuses a run with a policy: it cannot enforce one yet.
+      // The container init comes before, and has asked it.
       policy: null,
       prepareSource: () => Promise.resolve({ commit }),
       keepWorkspace,
@@ -77,7 +82,7 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
       log,
       folder: places.state,
       workspace: join(places.workspace, 'source'),
-      environment,
+      environment: given.environment,
       greeting: 'The container worker is ready.',
       onBegun: () => undefined,
       spoolAfter: acknowledged,
@@ -107,25 +112,14 @@ function beingEnded(): PoolwrightError {
 /** Throws INVALID_SETTINGS for timeouts that are none. */
 function settingsOf(
   secret: RunSecret,
-  environment: Readonly<Record<string, string>>,
+  { environment, passed, masked }: GivenVariables,
   proxies: ProxySettings,
 ): StageSettings {
-  const read = <Value>({
-    name,
-    default: otherwise,
-    read: parse,
-  }: {
-    readonly name: string;
-    readonly default: string | undefined;
-    readonly read: (text: string) => Value;
-  }): Value => {
-    const given = environment[name] ?? '';
-    return parse(given === '' ? (otherwise ?? '') : given);
-  };
+  const read = <Value>(variable: Variable<Value>) => readVariable(variable, environment);
   return {
     privateKey: secret.privateKey,
-    passedVariables: [],
-    maskedVariables: read(variables.maskedVariables),
+    passedVariables: passed,
+    maskedVariables: masked,
     timeouts: { run: read(variables.runTimeout), silence: read(variables.silenceTimeout) },
     debug: read(variables.debug),
     vcsMappings: [],

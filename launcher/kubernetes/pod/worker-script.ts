@@ -8,6 +8,8 @@ export const askedVariables = [
   'SPACELIFT_LAUNCHER_LOGS_TIMEOUT',
   'SPACELIFT_LAUNCHER_RUN_TIMEOUT',
   'SPACELIFT_MASK_ENVS',
+  'SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED',
+  'SPACELIFT_WHITELIST_ENVS',
 ] as const;
 
 /** POSIX shell; works with dash, busybox and bash. First argument: the folder of the bridge. */

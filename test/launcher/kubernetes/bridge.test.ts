@@ -72,6 +72,7 @@ describe.each(there)('a worker in %s', (shell) => {
     const bridge = openBridge({
       folder,
       customBinariesPath: '/custom',
+      withheld: () => ['WITHHELD'],
       clock: systemClock,
       grace: 2000,
       openToAll: true,
@@ -136,7 +137,8 @@ describe.each(there)('a worker in %s', (shell) => {
       SECRET: 'two\nlines',
       OTHER: '',
     };
-    const { variables } = await start(given);
+    const { bridge, variables } = await start({ ...given, WITHHELD: 'no', GIVEN: 'yes' });
+    expect((await run(bridge, 'echo ${GIVEN:-none} ${WITHHELD:-none}')).output).toBe('yes none\n');
     expect(variables).toMatchObject({
       SPACELIFT_LAUNCHER_RUN_TIMEOUT: '90m',
       SECRET: 'two\nlines',
