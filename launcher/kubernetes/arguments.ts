@@ -17,6 +17,8 @@ export interface ControllerArguments {
   /** Milliseconds. */
   readonly patience: { readonly start: number; readonly create: number; readonly confirm: number };
   readonly lease: LeaseTimes;
+  /** Milliseconds: Secrets of pools are read again, and old pods looked at. */
+  readonly syncPeriod: number;
   readonly debug: boolean;
 }
 
@@ -45,6 +47,7 @@ Usage: launcher controller [options]
   --create-timeout DURATION           How long a pod may fail to be made, for a full quota. Default: 5m.
   --confirm-timeout DURATION          How long a node may take to confirm the end of a pod, beyond the pod's own
                                       grace, before it counts as gone. Default: 15s.
+  --sync-period DURATION              How often Secrets of pools are read again, and old pods looked at. Default: 30s.
   --debug                             Say more.
 
 The cluster is that of the service account, or of $KUBECONFIG.
@@ -81,6 +84,7 @@ export function readControllerArguments(
       confirm: duration('confirm-timeout', values['confirm-timeout'] ?? '15s'),
     },
     lease: leaseOf(values),
+    syncPeriod: duration('sync-period', values['sync-period'] ?? '30s'),
     debug: values.debug ?? false,
   };
 }
@@ -124,6 +128,7 @@ function parse(args: readonly string[]) {
       'start-timeout': { type: 'string' },
       'create-timeout': { type: 'string' },
       'confirm-timeout': { type: 'string' },
+      'sync-period': { type: 'string' },
       debug: { type: 'boolean' },
     },
   }).values;

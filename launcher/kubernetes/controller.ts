@@ -46,7 +46,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   let pools: Pools | undefined;
   let queue: WorkQueue | undefined;
   let leadership: Leadership | undefined;
-  const metrics = createMetrics((): readonly PoolFigures[] => pools?.figures() ?? []);
+  const metrics = createMetrics((): readonly PoolFigures[] => pools?.figures() ?? [], api.requests);
   const ok = () => Promise.resolve({ status: 200, type: 'text/plain', body: 'ok' });
   endpoints.push(await serveHttp(given.healthAddress, { '/healthz': ok, '/readyz': ok }));
   if (given.metricsAddress !== '0') {
@@ -123,6 +123,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
           found.secrets.list().filter((secret) => secret.metadata.labels?.[labels.worker] === workerId),
       },
       patience: given.patience,
+      syncPeriod: given.syncPeriod,
     });
     const made = pools;
     queue = createWorkQueue({

@@ -20,7 +20,11 @@ export interface Metrics {
 const prefix = 'spacelift_workerpool_controller_';
 const seconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-export function createMetrics(pools: () => readonly PoolFigures[]): Metrics {
+/** `requests`: sent to the API server until now. */
+export function createMetrics(
+  pools: () => readonly PoolFigures[],
+  requests: () => number = () => 0,
+): Metrics {
   const registers = [new Registry()];
   const [registry = new Registry()] = registers;
   const gauge = (name: string, help: string, read: (figures: PoolFigures) => number) =>
@@ -52,6 +56,15 @@ export function createMetrics(pools: () => readonly PoolFigures[]): Metrics {
     name: `${prefix}worker_creation_errors_total`,
     help: 'Tries to make a pod for a run that failed.',
     registers,
+  });
+  new Counter({
+    name: `${prefix}api_requests_total`,
+    help: 'Requests to the API server, without watches.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(requests());
+    },
   });
   return {
     created: (value) => {

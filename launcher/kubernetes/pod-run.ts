@@ -166,7 +166,11 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
       if (ending?.kind === 'stop') return { code: 'RUN_STOPPED', text: ending.reason, elsewhere: false };
       try {
         if (await objects.makePod()) {
-          metrics.created((clock.monotonic() - started) / 1000);
+          const took = clock.monotonic() - started;
+          metrics.created(took / 1000);
+          log.info(`Pod ${namespace}/${name} was created ${took.toFixed(1)} ms after its run was assigned.`, {
+            run,
+          });
           record('Normal', 'RunPodCreated', `Run ${run}: created pod ${name}.`);
         }
         return undefined;

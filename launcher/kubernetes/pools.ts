@@ -30,6 +30,8 @@ export interface Caches {
 
 export interface PoolsOptions extends Omit<FleetOptions, 'runSecretsOf' | 'noteWorker'>, RegistrationOptions {
   readonly caches: Caches;
+  /** Milliseconds: Secrets are read again, and old pods looked at. */
+  readonly syncPeriod: number;
 }
 
 export interface Pools {
@@ -47,8 +49,6 @@ interface Known {
   readonly readFrom: string;
 }
 
-/** Milliseconds: Secrets are looked at again, and old pods. */
-export const lookAgain = 30_000;
 /** Milliseconds until the workers of a pool that is deleted are looked at again, unless something happens. */
 const lookAtLast = 1_000;
 
@@ -81,7 +81,7 @@ export function createPools(options: PoolsOptions): Pools {
     }
     const credentials = await currentCredentials(key, pool, spec);
     if (credentials === undefined) {
-      options.requeue(key, lookAgain);
+      options.requeue(key, options.syncPeriod);
       return;
     }
     const marked = await mark(pool, credentials.token.pool);
@@ -92,7 +92,7 @@ export function createPools(options: PoolsOptions): Pools {
     await fleet.scale(of, marked, own());
     await prune(api, clock, caches.podsOf(credentials.token.pool, namespace), spec);
     await publish(key, marked, spec, credentials.token.pool);
-    options.requeue(key, lookAgain);
+    options.requeue(key, options.syncPeriod);
   }
 
   // ——— credentials
@@ -105,7 +105,7 @@ export function createPools(options: PoolsOptions): Pools {
   ): Promise<PoolCredentials | undefined> {
     const before = known.get(key);
     const readFrom = JSON.stringify([spec.token, spec.privateKey, spec.spaceliftAPICredentials]);
-    if (before?.readFrom === readFrom && clock.monotonic() - before.readAt < lookAgain)
+    if (before?.readFrom === readFrom && clock.monotonic() - before.readAt < options.syncPeriod)
       return before.credentials;
     const credentials = await credentialsFor(pool, spec, before?.credentials);
     if (credentials === undefined) return undefined;

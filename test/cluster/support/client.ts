@@ -25,6 +25,8 @@ export interface Client {
   bind(pod: TestPod, node: string): Promise<void>;
   patchStatus(pod: TestPod, status: object): Promise<void>;
   event(pod: TestPod, reason: string, message: string): Promise<void>;
+  /** Text by key. */
+  configMap(namespace: string, name: string): Promise<Readonly<Record<string, string>>>;
   /** Base64 by key. */
   secret(namespace: string, name: string): Promise<Readonly<Record<string, string>>>;
   removeNow(pod: TestPod): Promise<void>;
@@ -99,6 +101,12 @@ export function createClient(server: ApiServer): Client {
         reason,
         message,
       });
+    },
+    async configMap(namespace, name) {
+      const found = (await call('GET', `/api/v1/namespaces/${namespace}/configmaps/${name}`)) as {
+        data?: Record<string, string>;
+      };
+      return found.data ?? {};
     },
     async secret(namespace, name) {
       const found = (await call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`)) as {

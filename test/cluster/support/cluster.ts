@@ -8,6 +8,7 @@ import * as z from 'zod';
 import type { RunWithHistory } from '../../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../../control-plane/cli/api/stacks.js';
 import { ownRules, poolRules } from '../../../protocol/kubernetes/rights.js';
+import { generateKeyAndRequest } from '../../../protocol/requests.js';
 import { until } from '../../launcher/support/until.js';
 import { logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { runnerImage } from '../../support/runner-image.js';
@@ -22,13 +23,20 @@ interface Made {
   readonly run: string;
 }
 
+export interface ControllerOptions {
+  readonly options?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Default: the API server itself, as the user that has a controller's rights. */
+  readonly kubeconfig?: string;
+}
+
 export interface Cluster {
   readonly server: ApiServer;
   readonly plane: TestPlane;
   readonly kubelet: Kubelet;
   /** All that controllers have said. */
   readonly said: () => string;
-  startController(...more: readonly string[]): Promise<ChildProcess>;
+  startController(how?: ControllerOptions): Promise<ChildProcess>;
   /** Controllers that have not ended. */
   controllers(): readonly ChildProcess[];
   /** Kills controllers, at once. */
@@ -36,6 +44,8 @@ export interface Cluster {
   apply(...objects: readonly object[]): Promise<void>;
   /** With a Secret of the control plane's pool; waits for its workers. */
   createPool(name: string, poolSize: number, spec: object): Promise<void>;
+  /** A new token and key for the control plane's pool, as `kubectl apply` would bring them; in the Secret of this name. */
+  rotate(secret: string): Promise<void>;
   scale(pool: string, size: number): Promise<void>;
   patchPool(name: string, spec: object): Promise<void>;
   /** Stacks have names of their own, so that a test can be tried again. */
@@ -69,6 +79,11 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
   const controllers: ChildProcess[] = [];
   let said = '';
   let stacks = 0;
+  const pairOf = (token: string, privateKey: string) => ({
+    token,
+    privateKey: Buffer.from(privateKey).toString('base64'),
+  });
+  let pair = pairOf(plane.token, plane.privateKey);
 
   const withWords = (error: unknown): never => {
     throw new Error(`${String(error)}; the controller said ${said.slice(-4000)}`);
@@ -79,7 +94,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     plane,
     kubelet,
     said: () => said,
-    async startController(...more) {
+    async startController(how = {}) {
       const before = said.length;
       const child = spawn(
         process.execPath,
@@ -88,12 +103,13 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
           'controller',
           ...['--launcher-image=registry.test/launcher:1', '--health-probe-bind-address=127.0.0.1:0'],
           ...options,
-          ...more,
+          ...(how.options ?? []),
         ],
         {
           env: {
             PATH: process.env['PATH'],
-            KUBECONFIG: server.kubeconfig.controller,
+            KUBECONFIG: how.kubeconfig ?? server.kubeconfig.controller,
+            ...how.environment,
           },
           stdio: ['ignore', 'pipe', 'pipe'],
         },
@@ -130,7 +146,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
           apiVersion: 'v1',
           kind: 'Secret',
           metadata: { name },
-          stringData: { token: plane.token, privateKey: Buffer.from(plane.privateKey).toString('base64') },
+          stringData: pair,
         },
         {
           apiVersion: 'workers.spacelift.io/v1beta1',
@@ -140,6 +156,16 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
         },
       );
       await plane.idle(before + poolSize).catch(withWords);
+    },
+    async rotate(secret) {
+      const { request, privateKey } = await generateKeyAndRequest();
+      const { workerPoolReset } = await plane.client.request(
+        'mutation ($id: ID!, $csr: String!) { workerPoolReset(id: $id, certificateSigningRequest: $csr) { config } }',
+        { id: plane.pool, csr: request },
+        z.object({ workerPoolReset: z.object({ config: z.string() }) }),
+      );
+      pair = pairOf(workerPoolReset.config, privateKey);
+      await cluster.apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: secret }, stringData: pair });
     },
     async scale(pool, size) {
       await server.kubectl(['scale', 'workerpools', pool, `--replicas=${String(size)}`]);

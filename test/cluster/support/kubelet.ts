@@ -47,6 +47,12 @@ interface ContainerSpec {
   readonly volumeMounts?: readonly { name: string; mountPath: string; readOnly?: boolean }[];
 }
 
+interface VolumeSpec {
+  readonly name: string;
+  readonly secret?: { readonly secretName: string; readonly items?: readonly { readonly key: string }[] };
+  readonly configMap?: { readonly name: string };
+}
+
 const node = 'node-1';
 const user = 1983;
 
@@ -83,7 +89,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
         if (running === undefined && !seen.includes(name)) {
           seen.push(name);
           start(name, take(pod));
-        } else if (running !== undefined && !running.ended && pod.metadata.deletionTimestamp !== undefined) {
+        } else if (running !== undefined && !running.ended && isToEnd(pod)) {
           start(name, endContainers(name, running, false));
         } else if (pod.metadata.deletionTimestamp !== undefined && pod.metadata.finalizers === undefined) {
           start(name, client.removeNow(pod));
@@ -157,20 +163,30 @@ export function startKubelet(options: KubeletOptions): Kubelet {
 
   async function makeVolumes(pod: TestPod, folder: string): Promise<Map<string, string>> {
     const volumes = new Map<string, string>();
-    for (const volume of pod.spec.volumes as readonly { name: string; secret?: { secretName: string } }[]) {
+    for (const volume of pod.spec.volumes as readonly VolumeSpec[]) {
       const path = join(folder, volume.name);
       await mkdir(path);
-      if (volume.secret !== undefined) {
-        const data = await client.secret(pod.metadata.namespace, volume.secret.secretName);
-        for (const [key, value] of Object.entries(data)) {
-          await writeFile(join(path, key), Buffer.from(value, 'base64'), { mode: 0o440 });
-          await chown(join(path, key), user, user);
-        }
+      for (const [key, value] of await filesOf(pod, volume)) {
+        await writeFile(join(path, key), value, { mode: 0o440 });
+        await chown(join(path, key), user, user);
       }
       await chown(path, user, user);
       volumes.set(volume.name, path);
     }
     return volumes;
+  }
+
+  async function filesOf(pod: TestPod, { secret, configMap }: VolumeSpec): Promise<[string, Buffer][]> {
+    const { namespace } = pod.metadata;
+    if (configMap !== undefined) {
+      const data = await client.configMap(namespace, configMap.name);
+      return Object.entries(data).map(([key, value]) => [key, Buffer.from(value)]);
+    }
+    if (secret === undefined) return [];
+    const keys = secret.items?.map(({ key }) => key);
+    return Object.entries(await client.secret(namespace, secret.secretName))
+      .filter(([key]) => keys?.includes(key) ?? true)
+      .map(([key, value]) => [key, Buffer.from(value, 'base64')]);
   }
 
   async function runContainer(
@@ -234,6 +250,11 @@ export function startKubelet(options: KubeletOptions): Kubelet {
 
   const looking = look();
   return kubelet;
+}
+
+/** Deleted, or the time that it had left was taken from it. */
+function isToEnd({ metadata, spec }: TestPod): boolean {
+  return metadata.deletionTimestamp !== undefined || spec['activeDeadlineSeconds'] === 1;
 }
 
 /** The launcher containers have this machine's Node and Git: no registry can be reached for an image that has them. */

@@ -82,6 +82,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
     ownKey: { namespace: 'ci', name: 'key' },
     requeue: () => undefined,
     pods: { get: () => undefined, note: () => undefined },
+    syncPeriod: 30_000,
     patience: { start: 0, create: 0, confirm: 0 },
     caches: {
       pool: () => pool,

@@ -1,0 +1,229 @@
+// What a pool goes through in its life: credentials that change, an API server that has too much to do or forgets, a wrong
+// clock, many runs, policies, pods that are kept for a time. The namespace enforces the restricted Pod Security profile.
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { until } from '../launcher/support/until.js';
+import { logOf } from '../support/control-plane.js';
+import { hasRunnerImage } from '../support/runner-image.js';
+import { hasApiServer } from './support/api-server.js';
+import { startCluster, type Cluster } from './support/cluster.js';
+import { disturbedWay, type DisturbedWay } from './support/disturbed-way.js';
+import type { Fate } from './support/kubelet.js';
+
+const there = hasApiServer('life of a pool') && hasRunnerImage('life of a pool');
+const ahead = fileURLToPath(new URL('support/five-minutes-ahead.cjs', import.meta.url));
+
+/** A pod whose init container fails right away. */
+const fails: Fate = (pod, node) =>
+  node.setStatus(pod, {
+    phase: 'Failed',
+    initContainerStatuses: [
+      {
+        name: 'init',
+        image: 'x',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        state: { terminated: { exitCode: 9, reason: 'Error' } },
+      },
+    ],
+  });
+
+describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
+  let cluster: Cluster;
+  let way: DisturbedWay;
+  beforeAll(async () => {
+    cluster = await startCluster(['--confirm-timeout=500ms', '--sync-period=1s']);
+    way = await disturbedWay(cluster.server);
+    await cluster.server.kubectl([
+      ...['label', 'namespace', 'default', 'pod-security.kubernetes.io/enforce=restricted'],
+    ]);
+    await cluster.startController();
+    await cluster.createPool('life', 1, { pod: { terminationGracePeriodSeconds: 1 } });
+  }, 180_000);
+  afterAll(async () => {
+    await cluster.close();
+    await way.close();
+  });
+  beforeEach(async () => {
+    cluster.kubelet.fate = () => 'run';
+    way.tooManyOf = 0;
+    if (cluster.controllers().length === 0) await cluster.startController();
+    await cluster.scale('life', 1);
+    await cluster.count('workers', 1);
+    await cluster.plane.idle(1);
+  }, 120_000);
+
+  const patched = (spec: object, back: object) => {
+    onTestFinished(() => cluster.patchPool('life', back));
+    return cluster.patchPool('life', spec);
+  };
+  const podsOf = (run: string) => cluster.names('pods', '-l', `workers.spacelift.io/run-id=${run}`);
+
+  test('asks the run initialization policy of the init container before anything is prepared', async () => {
+    await cluster.apply({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'policy' },
+      data: {
+        'initialization-policy.rego':
+          'package spacelift\n\ndeny["no secrets in commands"] { contains(input.stack.commands.plan[_], "secret") }\n',
+      },
+    });
+    const folder = '/opt/spacelift/policies/initialization';
+    await patched(
+      {
+        pod: {
+          volumes: [{ name: 'initialization-policy', configMap: { name: 'policy' } }],
+          initContainer: {
+            volumeMounts: [{ name: 'initialization-policy', mountPath: folder, readOnly: true }],
+            env: [
+              {
+                name: 'SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY',
+                value: `${folder}/initialization-policy.rego`,
+              },
+            ],
+          },
+        },
+      },
+      { pod: { volumes: null, initContainer: null } },
+    );
+    const denied = await cluster.triggerRun({ name: 'denied', planCommands: ['cat secret'] });
+    const allowed = await cluster.triggerRun({ name: 'allowed', planCommands: ['echo fine'] });
+    const run = await cluster.reached(denied, 'FAILED');
+    expect(run.history.map(({ note }) => note ?? '').join()).toMatch(
+      /denies the run:\s+no secrets in commands/,
+    );
+    await cluster.reached(allowed, 'UNCONFIRMED');
+  });
+
+  test('gives runs its own programs first, and ends what runs beside a run with it', async () => {
+    await patched(
+      {
+        pod: {
+          customBinariesPath: '/opt/custom/bin',
+          additionalSidecarContainers: [
+            {
+              name: 'beside',
+              image: 'registry.test/runner:1',
+              command: ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.1; done'],
+              securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+            },
+          ],
+        },
+        successfulPodsHistoryLimit: 1,
+      },
+      {
+        pod: { customBinariesPath: null, additionalSidecarContainers: null },
+        successfulPodsHistoryLimit: null,
+      },
+    );
+    const made = await cluster.triggerRun({ name: 'beside', planCommands: ['echo $PATH'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+    expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toMatch(/^\/opt\/custom\/bin:/m);
+    const [pod = ''] = await podsOf(made.run);
+    const engineName = `poolwright-${pod.replace('pod/', '')}-beside`;
+    await until(
+      () =>
+        !execFileSync('docker', ['ps', '--format', '{{.Names}}'], { encoding: 'utf8' }).includes(engineName),
+      'the container beside the run to be ended',
+      20_000,
+    );
+    expect(await podsOf(made.run)).toHaveLength(1);
+  });
+
+  test('keeps as many pods of failed runs as it says, and for as long', async () => {
+    cluster.kubelet.fate = () => fails;
+    await patched({ failedPodsHistoryLimit: 2 }, { failedPodsHistoryLimit: 5, failedPodsHistoryTTL: null });
+    for (let count = 0; count < 3; count += 1) {
+      const made = await cluster.triggerRun({ name: 'kept', planCommands: ['true'] });
+      await cluster.reached(made, 'FAILED');
+    }
+    const failed = () => cluster.names('pods', '--field-selector', 'status.phase=Failed');
+    await until(async () => (await failed()).length === 2, 'two pods to be kept', 20_000);
+    await cluster.patchPool('life', { failedPodsHistoryTTL: '1s' });
+    await until(async () => (await failed()).length === 0, 'the pods to be gone after their time', 20_000);
+  });
+
+  test('has its workers connect again when its credentials change', async () => {
+    await cluster.rotate('life');
+    await until(
+      async () =>
+        (await cluster.server.kubectl(['describe', 'workerpool', 'life'])).includes('CredentialsChanged'),
+      'an event',
+      20_000,
+    );
+    await cluster.plane.idle(1);
+    const made = await cluster.triggerRun({ name: 'after rotation', planCommands: ['true'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+  });
+
+  test('works on while the API server has too much to do, and after it has forgotten its watches', async () => {
+    await cluster.kill(cluster.controllers());
+    onTestFinished(() => cluster.kill(cluster.controllers()));
+    way.tooManyOf = 6;
+    await cluster.startController({ kubeconfig: way.kubeconfig });
+    await cluster.plane.idle(1);
+    const busy = await cluster.triggerRun({ name: 'too many', planCommands: ['true'] });
+    await cluster.reached(busy, 'UNCONFIRMED');
+    await cluster.noRunSecrets();
+    expect(way.refused()).toBeGreaterThan(0);
+    way.tooManyOf = 0;
+    expect(way.expireWatches()).toBe(4);
+    await cluster.scale('life', 2);
+    await cluster.count('workers', 2);
+    expect(way.expired()).toBe(4);
+    const made = await cluster.triggerRun({ name: 'forgotten', planCommands: ['true'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+  });
+
+  test('works with a controller whose clock is five minutes ahead', async () => {
+    await cluster.kill(cluster.controllers());
+    onTestFinished(() => cluster.kill(cluster.controllers()));
+    await cluster.startController({ environment: { NODE_OPTIONS: `--require ${ahead}` } });
+    await cluster.plane.idle(1);
+    const made = await cluster.triggerRun({ name: 'ahead', planCommands: ['echo fine'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+    await cluster.noRunSecrets();
+  });
+
+  test('ends its run in order although pool and Secret were deleted while no controller was there', async () => {
+    // In the pool that the control plane gives to all workers here, so that this one has the run.
+    await cluster.scale('life', 0);
+    await cluster.count('workers', 0);
+    const name = `left-${String(Date.now())}`;
+    await cluster.createPool(name, 1, {});
+    const made = await cluster.triggerRun({ name: 'left', planCommands: ['echo up; sleep 5; echo done'] });
+    await cluster.logHas(made, 'PLANNING', 'up');
+    await cluster.kill(cluster.controllers());
+    await cluster.server.kubectl(['delete', 'workerpool', name, '--wait=false']);
+    await cluster.server.kubectl(['delete', 'secret', name]);
+    await cluster.startController();
+    await cluster.reached(made, 'UNCONFIRMED');
+    expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toMatch(/^up\ndone\n/);
+    await cluster.count('workers', 0);
+    await until(
+      async () => !(await cluster.names('workerpools')).some((path) => path.endsWith(`/${name}`)),
+      'the pool to be gone',
+      20_000,
+    );
+    await cluster.noRunSecrets();
+  });
+
+  test('takes a hundred runs at once to their ends, each told once', async () => {
+    cluster.kubelet.fate = () => fails;
+    await cluster.scale('life', 30);
+    await until(async () => (await cluster.plane.workers()).length >= 30, 'thirty workers', 60_000);
+    const made = await Promise.all(
+      Array.from({ length: 100 }, () => cluster.triggerRun({ name: 'many', planCommands: ['true'] })),
+    );
+    for (const one of made) {
+      const run = await cluster.reached(one, 'FAILED');
+      const notes = run.history.filter(({ note }) => note?.includes('exit code 9') === true);
+      expect(notes).toHaveLength(1);
+    }
+    await cluster.noRunSecrets();
+    await cluster.count('pods', 5);
+  });
+});
