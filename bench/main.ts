@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   launcher: () => import('./launcher.js'),
   seal: () => import('./seal.js'),
   logs: () => import('./logs.js'),
+  kubernetes: () => import('./kubernetes.js'),
   workers: () => import('./workers.js'),
   imports: () => import('./imports.js'),
   previews: () => import('./previews.js'),

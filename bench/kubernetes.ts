@@ -1,0 +1,197 @@
+// From an assignment to its pod at the API server, with 10, 1,000 and 10,000 idle workers, beside a bare creation on the
+// same server; the requests that a run costs, and the controller's memory. A real API server and etcd; no node.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { resolve } from 'node:path';
+import * as z from 'zod';
+import { triggerRun } from '../control-plane/cli/api/runs.js';
+import { nextFreePort } from '../control-plane/local/ports.js';
+import { hasApiServer, startApiServer, type ApiServer } from '../test/cluster/support/api-server.js';
+import { createClient, type Client } from '../test/cluster/support/client.js';
+import { installDefinitions, json } from '../test/cluster/support/manifests.js';
+import { figure, quantile, type Figure } from './figure.js';
+import { ended, memoryOf, poll, startPlane, type Plane } from './support/plane.js';
+
+const countSchema = z.object({ workerPool: z.object({ workersCount: z.number() }) });
+
+const sizes = [10, 1_000, 10_000];
+const runs = 100;
+const pods = '/api/v1/namespaces/default/pods';
+
+export async function bench(): Promise<Figure[] | string> {
+  if (!hasApiServer('kubernetes')) return 'no kube-apiserver, kubectl or etcd (npm run test:tools)';
+  const [server, plane] = await Promise.all([startApiServer(), startPlane()]);
+  const metrics = await nextFreePort('127.0.0.1', 15_280);
+  let controller: ChildProcess | undefined;
+  try {
+    await installDefinitions(server);
+    const client = createClient(server);
+    const bare = await bareCreations(client);
+    const started = startController(server, metrics);
+    controller = started.process;
+    await makePool(server, plane);
+    const figures: Figure[] = [];
+    for (const size of sizes) {
+      process.stderr.write(`  ${size.toLocaleString('en')} idle workers …\n`);
+      await server.kubectl(['scale', 'workerpool', 'bench', `--replicas=${String(size)}`]);
+      await poll(async () => (await gauge(metrics, 'worker_total')) === size, 'the workers', 900_000);
+      await poll(async () => (await connected(plane)) >= size, 'their registrations', 900_000);
+      figures.push(...(await measure(plane, client, started, metrics, size, bare)));
+    }
+    return figures;
+  } finally {
+    if (controller !== undefined) await ended(controller, 'SIGKILL');
+    await plane.close();
+    await server.close();
+  }
+}
+
+async function measure(
+  plane: Plane,
+  client: Client,
+  controller: Controller,
+  metrics: number,
+  size: number,
+  bare: readonly number[],
+): Promise<Figure[]> {
+  const stack = await plane.stack({});
+  const samples: number[] = [];
+  let before = 0;
+  // The first are not counted: caches fill and code is compiled.
+  for (let count = -10; count < runs; count += 1) {
+    if (count === 0) before = await gauge(metrics, 'api_requests_total');
+    const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
+    const took = await controller.created(id);
+    if (count >= 0) samples.push(took);
+    await fail(client, `${id.toLowerCase()}-preparing-1`);
+    const name = `/api/v1/namespaces/default/secrets/${id.toLowerCase()}-preparing-1`;
+    await poll(
+      () =>
+        client.call('GET', name).then(
+          () => false,
+          () => true,
+        ),
+      'the run to be over',
+    );
+  }
+  const requests = ((await gauge(metrics, 'api_requests_total')) - before) / runs;
+  const memory = (await memoryOf(controller.process.pid)) / 1_000_000;
+  const what = `${size.toLocaleString('en')} idle workers`;
+  const reference = { what: 'bare creation of a pod', samples: bare };
+  return [
+    figure({ name: `kubernetes pod p50, ${what}`, unit: 'ms', samples, reference }),
+    figure({
+      name: `kubernetes pod p99, ${what}`,
+      unit: 'ms',
+      samples: [quantile(samples, 0.99)],
+      reference: { what: 'bare creation of a pod, p99', samples: [quantile(bare, 0.99)] },
+    }),
+    figure({ name: `kubernetes requests per run, ${what}`, unit: 'requests', samples: [requests] }),
+    figure({
+      name: `kubernetes memory, ${what}`,
+      unit: 'MB',
+      samples: [memory],
+      ...(size === 10_000 ? { goal: { of: 'value', atMost: 150 } as const } : {}),
+      note: 'resident memory of the controller; each idle worker is a TLS connection of its own',
+    }),
+  ];
+}
+
+/** Milliseconds of each creation, one after the other. */
+async function bareCreations(client: Client): Promise<number[]> {
+  const samples: number[] = [];
+  for (let count = -10; count < runs; count += 1) {
+    const name = `bare-${String(count + 10)}`;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name },
+      spec: { containers: [{ name: 'worker', image: 'registry.test/runner:1' }] },
+    };
+    const before = performance.now();
+    await client.call('POST', pods, body);
+    if (count >= 0) samples.push(performance.now() - before);
+    await client.call('DELETE', `${pods}/${name}`, { gracePeriodSeconds: 0 });
+  }
+  return samples;
+}
+
+/** As a node whose container ended: the run is over then. */
+async function fail(client: Client, name: string): Promise<void> {
+  const state = { terminated: { exitCode: 1, reason: 'Error' } };
+  const container = { name: 'init', image: 'x', imageID: '', ready: false, restartCount: 0, state };
+  const status = { phase: 'Failed', initContainerStatuses: [container] };
+  await client.call('PATCH', `${pods}/${name}/status`, { status }, 'application/merge-patch+json');
+}
+
+interface Controller {
+  readonly process: ChildProcess;
+  /** Milliseconds from the assignment of a run to its pod, as the controller says. */
+  created(run: string): Promise<number>;
+}
+
+function startController(server: ApiServer, metrics: number): Controller {
+  const child = spawn(
+    process.execPath,
+    [
+      ...[resolve('dist/launcher.cjs'), 'controller', '--launcher-image=registry.test/launcher:1'],
+      ...['--health-probe-bind-address=127.0.0.1:0', `--metrics-bind-address=127.0.0.1:${String(metrics)}`],
+      '--sync-period=1h',
+    ],
+    {
+      env: { PATH: process.env['PATH'], KUBECONFIG: server.kubeconfig.admin },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const took = new Map<string, number>();
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const [, run, milliseconds] = /"run":"(\w+)".*created ([\d.]+) ms after/.exec(line) ?? [];
+      if (run !== undefined) took.set(run, Number(milliseconds));
+    }
+  });
+  return {
+    process: child,
+    async created(run) {
+      await poll(() => Promise.resolve(took.has(run)), `the pod of run ${run}`);
+      return took.get(run) ?? NaN;
+    },
+  };
+}
+
+async function makePool(server: ApiServer, plane: Plane): Promise<void> {
+  const reference = (key: string) => ({ secretKeyRef: { name: 'bench', key } });
+  const objects = json(
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'bench' },
+      stringData: { token: plane.token, privateKey: Buffer.from(plane.privateKey).toString('base64') },
+    },
+    {
+      apiVersion: 'workers.spacelift.io/v1beta1',
+      kind: 'WorkerPool',
+      metadata: { name: 'bench' },
+      spec: { poolSize: 0, token: reference('token'), privateKey: reference('privateKey') },
+    },
+  );
+  await server.kubectl(['apply', '-f', '-'], objects);
+}
+
+async function connected(plane: Plane): Promise<number> {
+  const answer = await plane.client.request(
+    'query ($id: ID!) { workerPool(id: $id) { workersCount } }',
+    { id: plane.pool },
+    countSchema,
+  );
+  return answer.workerPool.workersCount;
+}
+
+/** A figure of the controller, over all pools. */
+async function gauge(port: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text();
+  const lines = text.matchAll(new RegExp(`^spacelift_workerpool_controller_${name}(?:{.*})? (.+)$`, 'gm'));
+  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+}
