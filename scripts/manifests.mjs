@@ -1,12 +1,16 @@
-// `npm run manifests -- --image REF [options]`: prints the objects that put the pool controller into a cluster, for
-// `kubectl apply -f -` or a kustomization.
+// `npm run manifests -- [helm|kustomize] --image REF [options]`: prints the objects that put the pool controller into a
+// cluster, for `kubectl apply -f -`, or writes them to a folder as a Helm chart or as the base of a kustomization.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { dumpYaml } from '@kubernetes/client-node';
 import { build } from 'esbuild';
+import { dump } from 'js-yaml';
 
-const help = `npm run -s manifests -- --image IMAGE [options]
+const help = `npm run -s manifests -- --image IMAGE [options]                         prints YAML
+npm run -s manifests -- kustomize --out FOLDER --image IMAGE [options]    the same as the base of a kustomization
+npm run -s manifests -- helm --out FOLDER --image IMAGE                   a chart, whose values are the options
 
   --image IMAGE         Image of the controller and of init and launcher-grpc in run pods; see deploy/Dockerfile.
   --namespace NAME      Namespace of the controller. Default: spacelift-worker-controller-system.
@@ -21,8 +25,10 @@ const help = `npm run -s manifests -- --image IMAGE [options]
   --json                A List in JSON instead of YAML documents.
 `;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    out: { type: 'string' },
     image: { type: 'string' },
     namespace: { type: 'string' },
     name: { type: 'string' },
@@ -37,7 +43,10 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-if (values.help || (values.image === undefined && !values['crds-only'])) {
+const [form = 'print', ...others] = positionals;
+const known = ['print', 'helm', 'kustomize'].includes(form) && others.length === 0;
+const place = form === 'print' || values.out !== undefined;
+if (values.help || !known || !place || (values.image === undefined && !values['crds-only'])) {
   process.stderr.write(help);
   process.exit(values.help ? 0 : 2);
 }
@@ -54,7 +63,7 @@ if (values['service-monitor'] && !values.metrics) {
 
 const bundle = await build({
   stdin: {
-    contents: ['deployment', 'manifests', 'monitoring', 'protection']
+    contents: ['chart', 'deployment', 'manifests', 'monitoring', 'protection']
       .map((file) => `export * from './protocol/kubernetes/${file}.ts';`)
       .join('\n'),
     resolveDir: fileURLToPath(new URL('..', import.meta.url)),
@@ -66,6 +75,14 @@ const bundle = await build({
 });
 const source = Buffer.from(bundle.outputFiles[0]?.text ?? '').toString('base64');
 const kubernetes = await import(`data:text/javascript;base64,${source}`);
+if (form === 'helm') {
+  const [, repository = '', tag = 'latest'] = /^(.+?)(?::([^/:]+))?$/.exec(values.image ?? '') ?? [];
+  const { version } = JSON.parse(
+    await readFile(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8'),
+  );
+  await write(kubernetes.chart(yaml, { version, repository, tag }));
+  process.exit(0);
+}
 const { controllerDefaults, disruptionBudget, httpsPort, brokerPort, ports } = kubernetes;
 
 const name = values.name ?? controllerDefaults.name;
@@ -98,8 +115,43 @@ const all = [
     : []),
 ];
 const wanted = values['crds-only'] ? all.filter(({ kind }) => kind === 'CustomResourceDefinition') : all;
-process.stdout.write(
-  values.json
-    ? `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: wanted }, null, 2)}\n`
-    : wanted.map((object) => dumpYaml(object, { lineWidth: -1 })).join('---\n'),
-);
+if (form === 'kustomize') {
+  const isDefinition = (/** @type {{ kind: string }} */ { kind }) => kind === 'CustomResourceDefinition';
+  const files = [
+    { path: 'definitions.yaml', text: documents(wanted.filter(isDefinition)) },
+    { path: 'controller.yaml', text: documents(wanted.filter((object) => !isDefinition(object))) },
+  ].filter(({ text }) => text !== '');
+  const base = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: files.map(({ path }) => path),
+  };
+  await write([...files, { path: 'kustomization.yaml', text: yaml(base) }]);
+} else {
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: wanted }, null, 2)}\n`
+      : documents(wanted),
+  );
+}
+
+/** @param {object} object */
+function yaml(object) {
+  // Lines are not folded, and objects that occur twice are written twice.
+  return dump(object, { lineWidth: -1, noRefs: true });
+}
+
+/** @param {object[]} objects */
+function documents(objects) {
+  return objects.map(yaml).join('---\n');
+}
+
+/** @param {{ path: string, text: string }[]} files */
+async function write(files) {
+  for (const { path, text } of files) {
+    const file = join(values.out ?? '', path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+    process.stderr.write(`${file}\n`);
+  }
+}

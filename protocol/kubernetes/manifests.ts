@@ -70,7 +70,7 @@ function subjectsOf<Text>({ name, namespace }: ControllerSettings<Text>) {
 }
 
 /** Only for a controller that looks after all namespaces. */
-function clusterRoles(settings: ControllerSettings) {
+export function clusterRoles(settings: ControllerSettings) {
   if (scopeOf(settings) !== 'all') return [];
   const role = `${settings.name}-manager-role`;
   const labels = controllerLabels(settings.name);

@@ -9,7 +9,7 @@ export function metricsService<Text>({ name, namespace }: Place<Text>, port: num
     apiVersion: 'v1' as const,
     kind: 'Service' as const,
     metadata: { name: `${name}-metrics`, namespace, labels },
-    spec: { selector: labels, ports: [{ name: 'metrics', port, targetPort: 'metrics' }] },
+    spec: { type: 'ClusterIP', selector: labels, ports: [{ name: 'metrics', port, targetPort: 'metrics' }] },
   };
 }
 

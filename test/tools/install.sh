@@ -86,6 +86,17 @@ for program in kube-apiserver kubectl; do
   fi
 done
 
+# Renders the chart of the pool controller.
+if [ ! -x .tools/bin/helm ]; then
+  if command -v go >/dev/null; then
+    say 'building Helm (a minute or two, once) …'
+    (cd test/tools/helm && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o ../../../.tools/bin/helm helm.sh/helm/v3/cmd/helm) ||
+      say 'Helm could not be built'
+  else
+    say 'no Go: Helm is not built'
+  fi
+fi
+
 # The Pulumi engine and its reader of YAML, only when asked for (`npm run test:tools -- engine`): two long builds.
 if [[ " $* " == *' engine '* ]]; then
   for tool in pulumi:github.com/pulumi/pulumi/pkg/v3/cmd/pulumi \

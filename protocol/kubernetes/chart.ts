@@ -1,0 +1,302 @@
+// The Helm chart of the pool controller: the manifests of manifests.ts with values in their places, under the names that
+// users of charts for this kind of pool know.
+import { definitions } from './definitions.js';
+import { controllerDefaults, controllerDeployment, ports, type ControllerSettings } from './deployment.js';
+import { clusterRoles, roles, serviceAccount } from './manifests.js';
+import { metricsService, serviceMonitor } from './monitoring.js';
+import {
+  brokerPort,
+  controllerNetworkPolicy,
+  disruptionBudget,
+  httpsPort,
+  runNetworkPolicy,
+} from './protection.js';
+import { helpers, valuesText } from './chart-values.js';
+import { createSlots, type Dump } from './slots.js';
+
+export interface ChartFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+const chartName = controllerDefaults.name;
+
+/** `repository` and `tag` of the image are the defaults of its values. */
+export function chart(
+  dump: Dump,
+  options: { readonly version: string; readonly repository: string; readonly tag: string },
+): readonly ChartFile[] {
+  const { inline, block, optional, lines, entries, render } = createSlots(dump);
+  const doc = (object: object) => `---\n${render(object)}`;
+  const at = (path: string) => `$.Values.${path}`;
+  const manager = 'controllerManager.manager';
+  const settings: ControllerSettings = {
+    name: inline(`include "controller.fullname" $`),
+    namespace: inline('$.Release.Namespace'),
+    image: inline(
+      `printf "%s:%s" ${at(`${manager}.image.repository`)} (toString ${at(`${manager}.image.tag`)}) | quote`,
+    ),
+    replicas: 1,
+    ownNamespace: false,
+    namespaces: [],
+  };
+  const account = inline('include "controller.account" $');
+  const withAccount = <Given extends { subjects?: { kind: string; name: string; namespace: string }[] }>(
+    given: Given,
+  ) =>
+    given.subjects === undefined
+      ? given
+      : { ...given, subjects: given.subjects.map((subject) => ({ ...subject, name: account })) };
+
+  const deployment = controllerDeployment(settings);
+  const pod = deployment.spec.template.spec;
+  const [container] = pod.containers;
+  const metricsEnabled = at('metricsService.enabled');
+  const controller = {
+    ...deployment,
+    metadata: {
+      ...deployment.metadata,
+      labels: {
+        ...deployment.metadata.labels,
+        ...entries(at('controllerManager.extraLabels')),
+      },
+      annotations: optional(at('controllerManager.annotations')),
+    },
+    spec: {
+      ...deployment.spec,
+      replicas: inline(at('controllerManager.replicas')),
+      template: {
+        metadata: {
+          labels: {
+            ...deployment.spec.template.metadata.labels,
+            ...entries(at(`${manager}.extraPodLabels`)),
+          },
+          annotations: {
+            ...deployment.spec.template.metadata.annotations,
+            ...entries(at('controllerManager.podAnnotations')),
+          },
+        },
+        spec: {
+          ...pod,
+          serviceAccountName: account,
+          nodeSelector: {
+            ...pod.nodeSelector,
+            ...entries(at('controllerManager.nodeSelector')),
+          },
+          tolerations: optional(at('controllerManager.tolerations')),
+          topologySpreadConstraints: optional(at('controllerManager.topologySpreadConstraints')),
+          imagePullSecrets: optional(at('controllerManager.imagePullSecrets')),
+          volumes: optional(at('controllerManager.extraVolumes')),
+          containers: [
+            {
+              ...container,
+              args: lines(`{{ toYaml ${at(`${manager}.args`)} }}
+- --controller-namespace=$(CONTROLLER_NAMESPACE)
+- --metrics-bind-address={{ ternary ":${String(ports.metrics)}" "0" ${metricsEnabled} }}
+{{- range ${at('controllerManager.namespaces')} }}
+- --namespaces={{ . }}
+{{- end }}`),
+              ports: lines(`- name: health
+  containerPort: ${String(ports.health)}
+{{- if ${metricsEnabled} }}
+- name: metrics
+  containerPort: ${String(ports.metrics)}
+{{- end }}`),
+              resources: block(at(`${manager}.resources`)),
+              securityContext: block(at(`${manager}.containerSecurityContext`)),
+              volumeMounts: optional(at(`${manager}.extraVolumeMounts`)),
+            },
+          ],
+        },
+      },
+    },
+  };
+
+  const own = serviceAccount(settings);
+  const everywhere = clusterRoles(settings);
+  // Its own namespace stands for each of those that are named: there, `.` is the namespace.
+  const namespaced = roles({ ...settings, namespaces: [inline('.')] });
+  const leading = namespaced.slice(0, 1);
+  const inEach = namespaced.slice(1);
+  const service = metricsService(settings, ports.metrics);
+  const monitor = serviceMonitor(settings, {
+    interval: inline(at('metricsService.serviceMonitor.interval')),
+    labels: {},
+  });
+  const [endpoint] = monitor.spec.endpoints;
+  const budget = disruptionBudget(settings.name, inline('.'));
+  const each = (text: string) =>
+    `{{- range ${at('controllerManager.namespaces')} | default (list $.Release.Namespace) }}\n${text}{{- end }}\n`;
+  const when = (condition: string, ...texts: string[]) =>
+    `{{- if ${condition} }}\n${texts.join('')}{{- end }}\n`;
+
+  return [
+    {
+      path: 'Chart.yaml',
+      text: dump({
+        apiVersion: 'v2',
+        name: chartName,
+        description: 'The controller of worker pools on Kubernetes, and their custom resources',
+        type: 'application',
+        version: options.version,
+        appVersion: options.tag,
+        kubeVersion: '>=1.26.0-0',
+      }),
+    },
+    { path: 'values.yaml', text: valuesText(options) },
+    { path: 'templates/_helpers.tpl', text: helpers },
+    {
+      path: 'templates/definitions.yaml',
+      text: when(
+        at('crds.install'),
+        ...definitions().map((definition) =>
+          doc({
+            ...definition,
+            metadata: {
+              ...definition.metadata,
+              annotations: {
+                // With them, the API server would remove all pools.
+                'helm.sh/resource-policy': 'keep',
+                ...entries(at('crds.annotations')),
+              },
+            },
+          }),
+        ),
+      ),
+    },
+    {
+      path: 'templates/account.yaml',
+      text: when(
+        at('controllerManager.serviceAccount.create'),
+        doc({
+          ...own,
+          metadata: {
+            ...own.metadata,
+            name: account,
+            labels: {
+              ...own.metadata.labels,
+              ...entries(at('controllerManager.serviceAccount.labels')),
+            },
+            annotations: optional(at('controllerManager.serviceAccount.annotations')),
+          },
+        }),
+      ),
+    },
+    {
+      path: 'templates/rights.yaml',
+      text: [
+        ...leading.flatMap(({ role, binding }) => [doc(role), doc(withAccount(binding))]),
+        `{{- if ${at('controllerManager.namespaces')} }}\n`,
+        `{{- range ${at('controllerManager.namespaces')} }}\n`,
+        ...inEach.flatMap(({ role, binding }) => [doc(role), doc(withAccount(binding))]),
+        '{{- end }}\n{{- else }}\n',
+        ...everywhere.flatMap((object) => [doc(withAccount(object))]),
+        '{{- end }}\n',
+      ].join(''),
+    },
+    { path: 'templates/controller.yaml', text: doc(controller) },
+    {
+      path: 'templates/metrics.yaml',
+      text: `{{- if and ${metricsEnabled} ${at('metricsService.secure')} }}
+{{- fail "metricsService.secure: this controller serves its figures by plain HTTP; set it to false" }}
+{{- end }}
+${when(
+  metricsEnabled,
+  doc({
+    ...service,
+    spec: {
+      ...service.spec,
+      type: inline(at('metricsService.type')),
+      ports: block(at('metricsService.ports')),
+    },
+  }),
+)}${when(
+        `and ${metricsEnabled} ${at('metricsService.serviceMonitor.enabled')}`,
+
+        doc({
+          ...monitor,
+          metadata: {
+            ...monitor.metadata,
+            namespace: inline(
+              `${at('metricsService.serviceMonitor.namespace')} | default $.Release.Namespace`,
+            ),
+            labels: {
+              ...monitor.metadata.labels,
+              ...entries(at('metricsService.serviceMonitor.additionalLabels')),
+            },
+            annotations: optional(at('metricsService.serviceMonitor.annotations')),
+          },
+          spec: {
+            ...monitor.spec,
+            namespaceSelector: { matchNames: [settings.namespace] },
+            endpoints: [
+              {
+                ...endpoint,
+                port: inline(at('metricsService.serviceMonitor.port')),
+                path: inline(at('metricsService.serviceMonitor.path')),
+                scrapeTimeout: inline(at('metricsService.serviceMonitor.scrapeTimeout')),
+              },
+            ],
+          },
+        }),
+      )}`,
+    },
+    {
+      path: 'templates/protection.yaml',
+      text: [
+        when(
+          at('pdb.enabled'),
+          each(
+            doc({
+              ...budget,
+              spec: {
+                selector: budget.spec.selector,
+                ...lines(`{{- if ne (toString (${at('pdb.maxUnavailable')} | default "")) "" }}
+maxUnavailable: {{ ${whole(at('pdb.maxUnavailable'))} }}
+{{- else }}
+minAvailable: {{ ${whole(at('pdb.minAvailable'))} }}
+{{- end }}`),
+              },
+            }),
+          ),
+        ),
+        when(
+          at('networkPolicy.enabled'),
+          doc(
+            withPorts(
+              controllerNetworkPolicy(
+                settings.name,
+                settings.namespace,
+                [httpsPort, brokerPort],
+                ports.metrics,
+              ),
+              lines,
+              at('networkPolicy.controllerPorts'),
+            ),
+          ),
+          each(
+            doc(
+              withPorts(
+                runNetworkPolicy(settings.name, inline('.'), [httpsPort]),
+                lines,
+                at('networkPolicy.ports'),
+              ),
+            ),
+          ),
+        ),
+      ].join(''),
+    },
+  ];
+}
+
+/** Helm reads numbers as floating-point ones, and would write large ones as such. */
+const whole = (value: string) => `kindIs "string" ${value} | ternary ${value} (int64 ${value})`;
+
+type Policy = ReturnType<typeof runNetworkPolicy>;
+
+/** The policy, with the TCP ports of a value among those that let out. */
+function withPorts(policy: Policy, lines: (text: string) => object, list: string): object {
+  const [names, tcp] = policy.spec.egress;
+  const more = lines(`{{- range ${list} }}\n- protocol: TCP\n  port: {{ . }}\n{{- end }}`);
+  return { ...policy, spec: { ...policy.spec, egress: [names, { ports: [...(tcp?.ports ?? []), more] }] } };
+}
