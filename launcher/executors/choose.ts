@@ -6,11 +6,15 @@ import type { Settings } from '../settings/settings.js';
 import { createDockerExecutor } from './docker.js';
 import type { Executor, LauncherLife } from './executor.js';
 import { createHostExecutor } from './host.js';
+import { hadExecutor, noteExecutor, sweepingBoth } from './lives.js';
 
 const noIsolation =
   "Runs are processes of this machine, with the launcher's rights and no container around them.";
 
-/** As the settings say; `auto` takes containers when an engine answers. Throws ENGINE_UNAVAILABLE, INVALID_SETTINGS. */
+/**
+ * As the settings say; `auto` takes containers when an engine answers, and waits for it where this life has had
+ * containers before. Throws ENGINE_UNAVAILABLE, INVALID_SETTINGS.
+ */
 export async function chooseExecutor(
   settings: Pick<Settings, 'executor' | 'containers'>,
   { life, clock, log }: { readonly life: LauncherLife; readonly clock: Clock; readonly log: Log },
@@ -28,22 +32,29 @@ export async function chooseExecutor(
     clock,
     path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
   });
-  switch (settings.executor) {
-    case 'host':
-      log.warn(noIsolation);
-      return host;
-    case 'docker':
-      await docker.check();
-      return docker;
-    case 'auto':
-      try {
+  const chosen = await choose();
+  await noteExecutor(life, chosen.kind);
+  return sweepingBoth(chosen, chosen === docker ? host : docker);
+
+  async function choose(): Promise<Executor> {
+    switch (settings.executor) {
+      case 'host':
+        log.warn(noIsolation);
+        return host;
+      case 'docker':
         await docker.check();
         return docker;
-      } catch (error) {
-        // An engine that answers is taken, and what the settings ask of it has to be there.
-        if (!(error instanceof PoolwrightError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
-        log.warn(`${messageOf(error)} ${noIsolation}`);
-        return host;
-      }
+      case 'auto':
+        try {
+          await docker.check();
+          return docker;
+        } catch (error) {
+          // An engine that answers is taken, and what the settings ask of it has to be there.
+          if (!(error instanceof PoolwrightError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
+          if (await hadExecutor(life, 'docker')) throw error;
+          log.warn(`${messageOf(error)} ${noIsolation}`);
+          return host;
+        }
+    }
   }
 }

@@ -27,8 +27,6 @@ export interface AttemptDependencies extends StageDependencies {
   readonly folder: string;
   /** Sees to it that there is room for a run. Throws DISK_FULL. */
   readonly makeRoom?: () => Promise<void>;
-  /** Ends whatever earlier processes of this worker's life have started. Default: there is nothing. */
-  readonly sweep?: () => Promise<unknown>;
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
   /** Number of the last record that others have sent in this attempt. Default: 0. */
@@ -175,7 +173,7 @@ export function startAttempt(
   async function openFolder(folder: string): Promise<AttemptRecord> {
     if (past.processes === 0) {
       await deps.makeRoom?.();
-      await mkdir(folder, { recursive: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
       await keepAssignment(folder, assignment, deps.settings.privateKey);
     }
     return openRecord(folder);

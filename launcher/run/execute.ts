@@ -58,6 +58,8 @@ export interface StageDependencies {
   readonly now: () => number;
   /** The launcher's own environment. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Ends whatever earlier processes of this worker's life have started. Default: there is nothing. */
+  readonly sweep?: () => Promise<unknown>;
   /** Name and version of this worker, for the first line of the log. */
   readonly greeting: string;
 }
@@ -158,7 +160,7 @@ async function prepareAndBegin(request: StageRequest): Promise<RunWorld> {
     for (const name of ['workspace', 'scratch', 'home', 'output'])
       await rm(join(folder, name), { recursive: true, force: true });
   }
-  if (deps.workspace === undefined) await mkdir(join(folder, 'workspace'));
+  if (deps.workspace === undefined) await mkdir(join(folder, 'workspace'), { mode: 0o700 });
   await mkdir(join(folder, 'scratch'), { mode: 0o700 });
   const world = await prepare(request);
   try {
@@ -177,13 +179,7 @@ async function goOn(request: StageRequest, phases: readonly Phase[]): Promise<Ru
   const { deps, journal, past, signal } = request;
   request.onBegun();
   request.onCommit(past.commit);
-  if (past.executor !== deps.executor.kind) {
-    throw new PoolwrightError(
-      'RUN_INTERRUPTED',
-      `The run was cut off: the launcher that had begun it was killed, and the one after it runs steps by ` +
-        `"${deps.executor.kind}" instead of "${String(past.executor)}".`,
-    );
-  }
+  if (past.executor !== deps.executor.kind) throw await executedElsewhere(request);
   const adopted = deps.executor.adopt(worldRequest(request, signal));
   if (past.failure !== null) {
     await adopted.then((world) => world.close(), ignoreInterrupted);
@@ -195,6 +191,20 @@ async function goOn(request: StageRequest, phases: readonly Phase[]): Promise<Ru
   }
   journal.line('The launcher was killed and started again; the run goes on.');
   return adopted;
+}
+
+/** Nothing of the run goes on by the time that its failure is told. */
+async function executedElsewhere({ deps, past }: StageRequest): Promise<PoolwrightError> {
+  const left = await Promise.resolve(deps.sweep?.()).then(
+    () => '',
+    (error: unknown) => ` What it had started may still run: ${messageOf(error)}`,
+  );
+  return new PoolwrightError(
+    'RUN_INTERRUPTED',
+    `The run was cut off: the launcher that had begun it was killed, and the one after it executes runs by ` +
+      `"${deps.executor.kind}" instead of "${String(past.executor)}" (POOLWRIGHT_EXECUTOR). What it had changed by then ` +
+      `stays changed; look there before you trigger it anew.${left}`,
+  );
 }
 
 function ignoreInterrupted(error: unknown): void {
