@@ -86,8 +86,16 @@ packages() {
 }
 
 engine() {
-  systemctl daemon-reload
-  systemctl enable --now docker >/dev/null 2>"$WORK/problem" || fail "Docker does not start: $(problem)"
+  local how=start
+  # One that runs already knows nothing of proxies and certificates. No run is there yet.
+  if [ -n "${HTTP_PROXY:-}${HTTPS_PROXY:-}" ] || [ -e "$HOME_FOLDER/extra-ca.pem" ]; then
+    systemctl daemon-reload
+    how=restart
+  fi
+  {
+    systemctl is-enabled --quiet docker || systemctl enable --quiet docker
+    systemctl "$how" docker
+  } 2>"$WORK/problem" || fail "Docker does not start: $(problem)"
   retry 'the Docker engine' docker_answers
 }
 
@@ -168,8 +176,7 @@ credentials() {
 
 units() {
   if [ "$RUN_AS" = root ]; then install -d -m 700 /var/lib/poolwright; else install -d -m 700 -o 1983 -g 1983 /var/lib/poolwright; fi
-  systemctl daemon-reload
-  systemctl enable poolwright-prepare poolwright-launcher >/dev/null 2>&1
+  systemctl enable --quiet poolwright-launcher
   if systemctl is-active --quiet poolwright-launcher; then return 0; fi
   # Only now: from here on the units say themselves what goes wrong. It waits until this program has ended.
   systemctl start --no-block poolwright-launcher

@@ -99,8 +99,8 @@ describe.runIf(possible)('a machine', () => {
     expect(log).toMatch(/certificates: \d{2,}\n\/made/);
     const trusted = await all.machine.exec('cat /etc/ssl/certs/ca-certificates.crt');
     expect(trusted).toContain(authority.certificate.trim().split('\n')[1]);
-    expect(await all.machine.exec('systemctl show docker -P Environment')).toContain(
-      'HTTP_PROXY=http://proxy.invalid:3128',
+    expect(await all.machine.exec('tr "\\0" "\\n" </proc/$(pidof dockerd)/environ')).toContain(
+      'HTTP_PROXY=http://proxy.invalid:3128\n',
     );
   }, 240_000);
 
