@@ -34,7 +34,7 @@ async function cutOff({ plane, machine }: Scene): Promise<void> {
 
 describe.runIf(possible)('a machine', () => {
   it('that its group takes out finishes its run, then completes the hook and powers off', async () => {
-    const all = await scene('aws');
+    const all = await scene('aws', { inGroup: true });
     const { cloud, plane } = all;
     await all.boot({ extraCaCertificates: [all.authority] });
     await all.idle();
@@ -50,6 +50,7 @@ describe.runIf(possible)('a machine', () => {
     const going = await begun(all, 'echo begun; sleep 10; echo ended');
     runs.push(going);
     expect(calls.map(([action]) => action)).toEqual(['SetInstanceProtection true']);
+    expect(await all.isProtected()).toBe(true);
     cloud.announced.set('/latest/meta-data/autoscaling/target-lifecycle-state', 'Terminated');
     expect(await all.poweredOff()).toMatch(/the launcher has ended \(exit code 0\).*Powering off/);
     expect(await stateOf(going)).toBe('FINISHED');
@@ -59,6 +60,7 @@ describe.runIf(possible)('a machine', () => {
     const completed = calls.filter(([action]) => action === 'CompleteLifecycleAction');
     expect(completed.map(([, state]) => state)).toEqual(['FINISHED', 'FINISHED']);
     expect(calls).toContainEqual(['SetInstanceProtection false', 'FINISHED']);
+    expect(await all.isProtected()).toBe(false);
   }, 300_000);
 
   it('that is taken back at short notice says so in its run, and powers off', async () => {

@@ -1,8 +1,8 @@
-// Stand-ins of what no emulator offers: the metadata service of each cloud, Key Vault, and Google's Secret Manager and
-// Cloud Storage.
+// Stand-ins of what no emulator offers: the metadata service of each cloud, Key Vault, Google's Secret Manager and Cloud
+// Storage, and of Auto Scaling CompleteLifecycleAction and RecordLifecycleActionHeartbeat, which moto does not have.
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Cloud } from '../../../components/machines.js';
 import { isSigned } from '../../launcher/notices/support/signature.js';
@@ -22,6 +22,8 @@ export interface CloudStandIn {
   identity: InstanceIdentity;
   /** What the metadata service says beyond what it always does, by path: a test announces things here. */
   readonly announced: Map<string, string>;
+  /** EC2: port of the emulator that has the group; null: every call to Auto Scaling is answered here. */
+  groupAt: number | null;
   /** EC2: told of each call to Auto Scaling before it is answered. */
   onScaling: (parameters: URLSearchParams) => Promise<void>;
   /** Answers requests to the cloud's services. */
@@ -102,6 +104,7 @@ export async function startCloud(
     launcher,
     identity: { AccessKeyId: '', SecretAccessKey: '', Token: '' },
     announced: new Map(),
+    groupAt: null,
     onScaling: () => Promise.resolve(),
     services: { aws: autoScaling, azure: azureServices, google }[cloud],
     async close() {
@@ -131,7 +134,7 @@ export async function startCloud(
     return json({ access_token: identityToken(resource.replace(/\/$/, '')), expires_in: '3600' });
   }
 
-  /** The calls that a worker makes about itself, signed by its role. No emulator has the life of instances. */
+  /** The calls that a worker makes about itself, signed by its role. */
   function autoScaling(request: IncomingMessage, response: ServerResponse): void {
     void (async () => {
       const body = await textOf(request);
@@ -140,8 +143,16 @@ export async function startCloud(
         response.writeHead(403).end('<Error><Code>SignatureDoesNotMatch</Code></Error>');
         return;
       }
-      await standIn.onScaling(new URLSearchParams(body));
-      response.end('<Response/>');
+      const parameters = new URLSearchParams(body);
+      await standIn.onScaling(parameters);
+      if (standIn.groupAt === null || parameters.get('Action') !== 'SetInstanceProtection') {
+        response.end('<Response/>');
+        return;
+      }
+      const onward = httpRequest({ host: '127.0.0.1', port: standIn.groupAt, ...asked, path: asked.url });
+      onward.on('response', (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502)));
+      onward.on('error', (error) => response.writeHead(502).end(String(error)));
+      onward.end(body);
     })();
   }
 

@@ -19,6 +19,8 @@ import { azureAccount, deployPool, launcherBucket } from './pools.js';
 import { freePort } from './program.js';
 import { giveAtEveryStart, giveByCloudInit } from './user-data.js';
 
+const instanceId = '/latest/meta-data/instance-id';
+
 export const canBoot = (what: string) =>
   hasMachineImage(what) && hasRunnerImage(what) && hasMoto(what) && hasAzurite(what);
 
@@ -33,6 +35,8 @@ export interface Scene {
   readonly addressOf: Resolve;
   /** Deploys the pool, gives the machine its user data and starts it. */
   boot(args?: WorkerPoolArgs): Promise<void>;
+  /** Whether the emulated group may not take the machine out. */
+  isProtected(): Promise<boolean>;
   /** Waits for an idle worker; fails with what the machine said. */
   idle(): Promise<void>;
   /** Waits until the machine has powered off; gives the last line that is ours on its console. */
@@ -44,6 +48,8 @@ export interface SceneOptions {
   readonly cloudInit?: boolean;
   /** The machine's image trusts the authority behind the cloud's addresses. Default: true. */
   readonly trusted?: boolean;
+  /** EC2: the machine is an instance of a group at the emulator. Default: false, because that takes its time. */
+  readonly inGroup?: boolean;
   /** What the bucket gives out in the place of the launcher. */
   readonly otherLauncher?: Buffer;
   /** Name of the control plane, which then is behind the same authority as the cloud's addresses. */
@@ -114,8 +120,15 @@ export async function createScene(
       const pool = await deployPool(name, all, { secretArn });
       await emulator.createBucket(launcherBucket);
       await emulator.putObject(launcherBucket, pool.launcherKey, launcher);
-      // The emulator asks for rights on all secrets, whichever one is read: of the policy only the resource is widened.
-      cloud.identity = await emulator.assumeRole(pool.policy.replaceAll(secretArn, '*'));
+      if (options.inGroup === true) {
+        cloud.groupAt = emulator.port;
+        cloud.announced.set(instanceId, await emulator.createGroup('builds-workers'));
+      }
+      // The emulator asks for rights on all secrets and groups, whichever one is meant: of the policy only these resources
+      // are widened.
+      cloud.identity = await emulator.assumeRole(
+        pool.policy.replaceAll(secretArn, '*').replaceAll(/arn:aws:autoscaling:[^"]+/g, '*'),
+      );
       await emulator.checkAccess();
       ({ userData } = pool);
     } else {
@@ -127,6 +140,8 @@ export async function createScene(
     await (cloudInit ? giveByCloudInit : giveAtEveryStart)(machine, userData);
     await machine.start();
   }
+
+  const isProtected = async () => (await emulators.moto()).isProtected(cloud.announced.get(instanceId) ?? '');
 
   async function idle(): Promise<void> {
     try {
@@ -153,5 +168,16 @@ export async function createScene(
   const addressOf: Resolve = (host, port) =>
     names.includes(host) && port === 443 ? { host: hostAddress, port: front.port } : { host, port };
 
-  return { plane, cloud, front, machine, authority: certificate, addressOf, boot, idle, poweredOff };
+  return {
+    plane,
+    cloud,
+    front,
+    machine,
+    authority: certificate,
+    addressOf,
+    boot,
+    isProtected,
+    idle,
+    poweredOff,
+  };
 }

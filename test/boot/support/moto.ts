@@ -1,4 +1,5 @@
-// moto, an emulator of AWS: S3, Secrets Manager, IAM and STS. It checks signatures and what a role's policy permits.
+// moto, an emulator of AWS: S3, Secrets Manager, Auto Scaling, IAM and STS. It checks signatures and what a role's policy
+// permits.
 import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { resolve } from 'node:path';
@@ -27,6 +28,10 @@ export interface Moto {
   createSecret(name: string, value: string): Promise<string>;
   createBucket(bucket: string): Promise<void>;
   putObject(bucket: string, key: string, body: Buffer): Promise<void>;
+  /** An Auto Scaling group of one instance, whose id it gives. */
+  createGroup(name: string): Promise<string>;
+  /** Whether this instance of a group is protected from scale-in. */
+  isProtected(instance: string): Promise<boolean>;
   /** Credentials of a role with this policy, as an instance has them. */
   assumeRole(policy: string): Promise<InstanceIdentity>;
   close(): Promise<void>;
@@ -77,12 +82,18 @@ export async function startMoto(): Promise<Moto> {
     return answered;
   }
 
-  const query = (service: string, parameters: Record<string, string>) =>
-    call(service, `${service}.amazonaws.com`, {
+  const query = (host: string, parameters: Record<string, string>) =>
+    call(host.split('.')[0] ?? '', `${host}.amazonaws.com`, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(parameters).toString(),
     });
+
+  const value = (answer: string, name: string) => {
+    const found = new RegExp(`<${name}>([^<]+)</${name}>`).exec(answer)?.[1];
+    if (found === undefined) throw new Error(`moto gave no ${name}`);
+    return found;
+  };
 
   return {
     port,
@@ -117,6 +128,34 @@ export async function startMoto(): Promise<Moto> {
         body,
       });
     },
+    async createGroup(name) {
+      const scaling = (parameters: Record<string, string>) => query(`autoscaling.${region}`, parameters);
+      await scaling({
+        Action: 'CreateLaunchConfiguration',
+        LaunchConfigurationName: name,
+        ImageId: 'ami-0def',
+        InstanceType: 't3.small',
+      });
+      await scaling({
+        Action: 'CreateAutoScalingGroup',
+        AutoScalingGroupName: name,
+        LaunchConfigurationName: name,
+        MinSize: '1',
+        MaxSize: '1',
+        'AvailabilityZones.member.1': `${region}a`,
+      });
+      return value(await scaling({ Action: 'DescribeAutoScalingInstances' }), 'InstanceId');
+    },
+    async isProtected(instance) {
+      // For the moment of this question, as nobody's rights are checked.
+      await own('/moto-api/reset-auth', 'inf');
+      const answer = await query(`autoscaling.${region}`, {
+        Action: 'DescribeAutoScalingInstances',
+        'InstanceIds.member.1': instance,
+      });
+      await own('/moto-api/reset-auth', '0');
+      return value(answer, 'ProtectedFromScaleIn') === 'true';
+    },
     async assumeRole(policy) {
       const trust = JSON.stringify({ Version: '2012-10-17', Statement: [] });
       await query('iam', { Action: 'CreateRole', RoleName: 'workers', AssumeRolePolicyDocument: trust });
@@ -131,15 +170,10 @@ export async function startMoto(): Promise<Moto> {
         RoleArn: 'arn:aws:iam::123456789012:role/workers',
         RoleSessionName: 'i-0abc',
       });
-      const value = (name: string) => {
-        const found = new RegExp(`<${name}>([^<]+)</${name}>`).exec(answer)?.[1];
-        if (found === undefined) throw new Error(`moto gave no ${name}`);
-        return found;
-      };
       return {
-        AccessKeyId: value('AccessKeyId'),
-        SecretAccessKey: value('SecretAccessKey'),
-        Token: value('SessionToken'),
+        AccessKeyId: value(answer, 'AccessKeyId'),
+        SecretAccessKey: value(answer, 'SecretAccessKey'),
+        Token: value(answer, 'SessionToken'),
       };
     },
   };
