@@ -13,6 +13,11 @@ export interface KubernetesLauncherArgs {
   image?: Input<string>;
   /** Names of variables whose values never appear in logs. */
   maskEnvs?: Input<Input<string>[]>;
+  /**
+   * Names of variables that runs get from launcher.environment and pod.workerContainer; `ro_NAME` passes NAME to read runs
+   * only, `wo_NAME` to write runs only. Default: all.
+   */
+  whitelistEnvs?: Input<Input<string>[]>;
   /** A run that prints nothing for this long is killed. Go duration such as `7m` or `1h30m`. Default: `7m`. */
   logsTimeout?: Input<string>;
   /**
@@ -20,6 +25,8 @@ export interface KubernetesLauncherArgs {
    * pod.activeDeadlineSeconds is given.
    */
   runTimeout?: Input<string>;
+  /** Text of a Rego policy (`package spacelift`, `deny[msg]`) that every run must pass before it starts. */
+  runInitializationPolicy?: Input<string>;
   /** Image of run containers when the stack names none. Default: `public.ecr.aws/spacelift/runner-terraform:latest`. */
   defaultRunnerImage?: Input<string>;
   /** Write the exact commands of a run into its log. Default: false. */

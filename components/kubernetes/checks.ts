@@ -35,6 +35,8 @@ export const early = [
 const launcher: Names<KubernetesLauncherArgs> = {
   image: true,
   maskEnvs: true,
+  whitelistEnvs: true,
+  runInitializationPolicy: true,
   logsTimeout: true,
   runTimeout: true,
   defaultRunnerImage: true,

@@ -18,7 +18,15 @@ const folders = { extra: '/opt/spacelift/certificates/extra', all: '/opt/spaceli
 const extraFile = `${folders.extra}/extra-ca.pem`;
 /** Those of the launcher's image, and the extra ones. */
 const bundle = `${folders.all}/ca-certificates.crt`;
-const volumes = { extra: 'extra-certificates', all: 'all-certificates' } as const;
+const volumes = {
+  extra: 'extra-certificates',
+  all: 'all-certificates',
+  policy: 'initialization-policy',
+} as const;
+const policyFolder = '/opt/spacelift/policies/initialization';
+/** In its ConfigMap. */
+export const policyFile = 'initialization-policy.rego';
+
 const mounts = [
   { name: volumes.extra, mountPath: folders.extra, readOnly: true },
   { name: volumes.all, mountPath: folders.all },
@@ -68,6 +76,8 @@ export interface PodAdditions {
   readonly environment: string | null;
   /** Name of the ConfigMap with further certificates, or null. */
   readonly certificates: string | null;
+  /** Name of the ConfigMap with the run initialization policy, or null. */
+  readonly policy: string | null;
   /** Image of the launcher's containers, if the pool has to name it. */
   readonly launcherImage: string | null;
   /** The same, for the container that puts certificates together. */
@@ -78,7 +88,7 @@ export interface PodAdditions {
 export function podOf(options: PlainOptions, additions: PodAdditions): pulumi.Unwrap<PodArgs> {
   const { pod, launcher, proxy } = options;
   const proxies = proxyVariables(proxy);
-  const { certificates } = additions;
+  const { certificates, policy } = additions;
   const trusts = certificates !== null;
   const own = Object.entries(launcherEnvironment({ ...launcher, environment: {} })).filter(
     ([name]) => name !== 'SPACELIFT_DEFAULT_RUNNER_IMAGE',
@@ -87,9 +97,12 @@ export function podOf(options: PlainOptions, additions: PodAdditions): pulumi.Un
   const extra = trusts ? { NODE_EXTRA_CA_CERTS: extraFile } : {};
   const replacing = (names: readonly string[]) =>
     trusts ? Object.fromEntries(names.map((name) => [name, bundle])) : {};
-  const container = <Given extends PodContainer>(given: Given | undefined, variables: Variables) => {
+  const policyMounts =
+    policy === null ? [] : [{ name: volumes.policy, mountPath: policyFolder, readOnly: true }];
+  const container = (given: PodContainer | undefined, variables: Variables, own: readonly Mount[] = []) => {
     const env = merged(variables, given?.env);
-    const more = trusts ? [...mounts, ...(given?.volumeMounts ?? [])] : given?.volumeMounts;
+    const added = [...(trusts ? mounts : []), ...own];
+    const more = added.length === 0 ? given?.volumeMounts : [...added, ...(given?.volumeMounts ?? [])];
     const made = {
       ...given,
       ...(env === undefined ? {} : { env }),
@@ -103,6 +116,17 @@ export function podOf(options: PlainOptions, additions: PodAdditions): pulumi.Un
       : {
           envFrom: [{ secretRef: { name: additions.environment } }, ...(pod.workerContainer?.envFrom ?? [])],
         };
+  const given = {
+    ...proxies,
+    ...extra,
+    ...replacing(['SSL_CERT_FILE', 'CURL_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 'GIT_SSL_CAINFO']),
+  };
+  // A list of what runs get has to have what they get from here.
+  const { whitelistEnvs } = launcher;
+  const whitelist: Variables =
+    whitelistEnvs === undefined
+      ? {}
+      : { SPACELIFT_WHITELIST_ENVS: [...whitelistEnvs, ...Object.keys(given)].join(',') };
   return withoutUndefined({
     ...pod,
     activeDeadlineSeconds:
@@ -110,34 +134,50 @@ export function podOf(options: PlainOptions, additions: PodAdditions): pulumi.Un
       (launcher.runTimeout === undefined ? undefined : deadlineOf(launcher.runTimeout)),
     launcherImage: pod.launcherImage ?? additions.launcherImage ?? undefined,
     defaultRunnerImage: pod.defaultRunnerImage ?? launcher.defaultRunnerImage,
+    volumes:
+      certificates === null && policy === null
+        ? pod.volumes
+        : [
+            ...(certificates === null
+              ? []
+              : [extraVolume(certificates), { name: volumes.all, emptyDir: {} }]),
+            ...(policy === null ? [] : [{ name: volumes.policy, configMap: { name: policy } }]),
+            ...(pod.volumes ?? []),
+          ],
     ...(certificates === null
       ? {}
       : {
-          volumes: [extraVolume(certificates), { name: volumes.all, emptyDir: {} }, ...(pod.volumes ?? [])],
           customInitContainers: [
             bundler(pod.launcherImage ?? additions.certificatesImage),
             ...(pod.customInitContainers ?? []),
           ],
         }),
-    initContainer: container(pod.initContainer, {
-      ...proxies,
-      ...extra,
-      ...replacing(['GIT_SSL_CAINFO']),
-      ...Object.fromEntries(own.filter(([name]) => ofInit(name))),
-    }),
-    grpcServerContainer: container(pod.grpcServerContainer, { ...proxies, ...extra }),
-    workerContainer: container(
-      { ...pod.workerContainer, ...envFrom },
+    initContainer: container(
+      pod.initContainer,
       {
         ...proxies,
         ...extra,
-        ...replacing(['SSL_CERT_FILE', 'CURL_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 'GIT_SSL_CAINFO']),
-        ...Object.fromEntries(own.filter(([name]) => !ofInit(name))),
+        ...replacing(['GIT_SSL_CAINFO']),
+        ...Object.fromEntries(own.filter(([name]) => ofInit(name))),
+        ...(policy === null
+          ? {}
+          : { SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: `${policyFolder}/${policyFile}` }),
       },
+      policyMounts,
+    ),
+    grpcServerContainer: container(pod.grpcServerContainer, { ...proxies, ...extra }),
+    workerContainer: container(
+      { ...pod.workerContainer, ...envFrom },
+      { ...given, ...Object.fromEntries(own.filter(([name]) => !ofInit(name))), ...whitelist },
     ),
   });
 }
 
+interface Mount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly readOnly?: boolean;
+}
 type PodContainer = NonNullable<pulumi.Unwrap<PodArgs>['workerContainer']>;
 
 /** Runs before the container init: programs in runs take one file with all certificates, not further ones. */

@@ -15,7 +15,7 @@ import {
 } from '../../protocol/kubernetes/protection.js';
 import type { ChildOptions } from '../plan.js';
 import type { KubernetesWorkerPoolArgs } from './arguments.js';
-import { podOf } from './environment.js';
+import { podOf, policyFile } from './environment.js';
 import type { Labelled } from './labels.js';
 import { usualPorts, type KubernetesPlan } from './plan.js';
 
@@ -33,6 +33,7 @@ export interface PoolData {
   readonly apiCredentials: pulumi.Output<string> | null;
   readonly environment: pulumi.Output<string> | null;
   readonly certificates: pulumi.Output<string> | null;
+  readonly policy: pulumi.Output<string> | null;
   readonly made: readonly pulumi.Resource[];
 }
 
@@ -74,19 +75,27 @@ export function dataOf(
         ? null
         : secret('environment', pulumi.secret(launcher?.environment ?? {})),
   };
-  if (plan.certificates === null) return { ...data, certificates: null, made };
-  const certificates = new ConfigMap(
-    `${name}-certificates`,
-    {
-      metadata,
-      data: {
-        'extra-ca.pem': plan.certificates.apply((list) => list.map((pem) => `${pem.trim()}\n`).join('')),
-      },
-    },
-    options,
-  );
-  made.push(certificates);
-  return { ...data, certificates: nameOf(certificates), made };
+  const configMap = (part: string, text: Record<string, pulumi.Output<string>>) => {
+    const one = new ConfigMap(`${name}-${part}`, { metadata, data: text }, options);
+    made.push(one);
+    return nameOf(one);
+  };
+  return {
+    ...data,
+    certificates:
+      plan.certificates === null
+        ? null
+        : configMap('certificates', {
+            'extra-ca.pem': plan.certificates.apply((list) => list.map((pem) => `${pem.trim()}\n`).join('')),
+          }),
+    policy:
+      launcher?.runInitializationPolicy === undefined
+        ? null
+        : configMap('policy', {
+            [policyFile]: plan.options.apply((values) => values.launcher.runInitializationPolicy ?? ''),
+          }),
+    made,
+  };
 }
 
 /** Budget and policies. */
@@ -159,11 +168,12 @@ export function workerPoolOf(
   const reference = (secret: pulumi.Input<string>, key: string) => ({ secretKeyRef: { name: secret, key } });
   const image = args.launcher?.image;
   const pod = pulumi
-    .all([plan.options, data.environment, data.certificates, image ?? ''])
-    .apply(([values, environment, certificates, launcherImage]) =>
+    .all([plan.options, data.environment, data.certificates, data.policy, image ?? ''])
+    .apply(([values, environment, certificates, policy, launcherImage]) =>
       podOf(values, {
         environment,
         certificates,
+        policy,
         // A controller of ours uses its own image.
         launcherImage: plan.installController || launcherImage === '' ? null : launcherImage,
         certificatesImage: launcherImage,

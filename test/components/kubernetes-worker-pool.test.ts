@@ -250,6 +250,38 @@ describe('a pool on Kubernetes', () => {
     expect(specOf(others).pod['launcherImage']).toBe(image);
   });
 
+  it('has runs asked by a policy, and gets no more to them than is named', async () => {
+    const deployment = await make({
+      ...credentials,
+      launcher: {
+        image,
+        runInitializationPolicy: 'package spacelift',
+        whitelistEnvs: ['ro_TOKEN'],
+        environment: { TOKEN: 'a', OTHER: 'b' },
+      },
+      proxy: { no: ['.internal'] },
+    });
+    const { pod } = specOf(deployment);
+    expect(named(deployment, 'ConfigMap', 'builds-policy').inputs['data']).toEqual({
+      'initialization-policy.rego': 'package spacelift',
+    });
+    const folder = '/opt/spacelift/policies/initialization';
+    expect(variables(pod.initContainer)).toMatchObject({
+      SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: `${folder}/initialization-policy.rego`,
+    });
+    expect(pod.initContainer?.volumeMounts).toEqual([
+      { name: 'initialization-policy', mountPath: folder, readOnly: true },
+    ]);
+    expect(pod.workerContainer?.volumeMounts).toBeUndefined();
+    expect(pod.volumes).toEqual([
+      { name: 'initialization-policy', configMap: { name: 'builds-policy-1a2b3c4d' } },
+    ]);
+    // What runs get from the proxy settings is not held back.
+    expect(variables(pod.workerContainer)).toMatchObject({
+      SPACELIFT_WHITELIST_ENVS: 'ro_TOKEN,NO_PROXY,no_proxy',
+    });
+  });
+
   it('brings proxies and certificates to controller, launcher and runs', async () => {
     const deployment = await make({
       ...least(),
