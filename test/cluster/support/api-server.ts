@@ -6,12 +6,12 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { until } from '../../launcher/support/until.js';
 import { available, hasProgram } from '../../support/skips.js';
 
-const tools = fileURLToPath(new URL('../../../.tools/bin', import.meta.url));
+/** From the top of the repository, where tests and benches run: a bench is bundled, and its files are elsewhere. */
+const tools = resolve('.tools/bin');
 const apiServerProgram = join(tools, 'kube-apiserver');
 const kubectlProgram = join(tools, 'kubectl');
 
