@@ -81,8 +81,9 @@ export const executables = {
  * @param {Architecture} architecture
  * @param {string} folder
  * @param {string} target
+ * @param {string} [main] another program than the launcher, to compare it with
  */
-export async function make(architecture, folder, target) {
+export async function make(architecture, folder, target, main = 'dist/launcher.cjs') {
   /** @type {Record<Architecture, { package: string, integrity: string }>} */
   const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
   const node = join(folder, `node-${architecture}`);
@@ -90,7 +91,8 @@ export async function make(architecture, folder, target) {
   await chmod(node, 0o755);
   const stripped = await strip(architecture, node);
   // The blob is made by a Node of the same version.
-  const blob = await makeBlob(folder, await runtime(runtimes[own]), `dist/policy-engine-${architecture}.br`);
+  const maker = await runtime(runtimes[own]);
+  const blob = await makeBlob(folder, maker, `dist/policy-engine-${architecture}.br`, main);
   await postject.inject(node, 'NODE_SEA_BLOB', await readFile(blob), { sentinelFuse: fuse });
   await cp(node, `${target}.new`);
   await rename(`${target}.new`, target);
@@ -123,15 +125,16 @@ async function compress(file) {
  * @param {string} folder
  * @param {string} node
  * @param {string} engine
+ * @param {string} main
  */
-async function makeBlob(folder, node, engine) {
+async function makeBlob(folder, node, engine, main) {
   const output = join(folder, 'blob');
   const config = join(folder, 'sea.json');
   await writeFile(
     config,
     JSON.stringify({
       // Becomes part of the executable, which must be the same whatever folder it is built in.
-      main: 'dist/launcher.cjs',
+      main,
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: false,
