@@ -62,9 +62,9 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
 
   async function up(recorded: readonly Recorded[]): Promise<void> {
     for (const { object } of recorded) {
-      const manager = object.metadata.annotations?.['pulumi.com/patchFieldManager'];
-      const how =
-        manager === undefined ? ['create'] : ['apply', '--server-side', `--field-manager=${manager}`];
+      // Applied, so that a test may be tried again.
+      const manager = object.metadata.annotations?.['pulumi.com/patchFieldManager'] ?? 'pulumi-kubernetes';
+      const how = ['apply', '--server-side', `--field-manager=${manager}`];
       // A definition is served a moment after it was made.
       await until(
         () =>
@@ -82,8 +82,8 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
 
   async function down(recorded: readonly Recorded[]): Promise<void> {
     for (const { object, retained } of recorded.toReversed()) {
-      if (retained) continue;
-      // The namespace itself goes by the hands of a controller manager, which is not here.
+      // A namespace goes by the hands of a controller manager, which is not here.
+      if (retained || object.kind === 'Namespace') continue;
       await server.kubectl(['delete', '--wait=false', '-f', '-'], JSON.stringify(object));
     }
   }
