@@ -52,7 +52,7 @@ export async function bench(): Promise<Figure[]> {
         unit: 'MB/s',
         samples: samples.ours,
         reference: { what: 'tar | openssl enc, and back', samples: samples.reference },
-        note: 'Ours also compresses (gzip 1), which is its limit, and reads the sealed file twice: nothing that is not authenticated is unpacked.',
+        note: 'Ours also compresses (gzip 1) and reads the sealed file twice: nothing that is not authenticated is unpacked.',
       }),
     ];
   } finally {
