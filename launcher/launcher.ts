@@ -16,6 +16,8 @@ export interface LauncherOptions {
   /** A release of the launcher is offered. */
   readonly onRelease?: (offer: ReleaseOffer) => void;
   readonly log: Log;
+  /** Why no run can be taken now; null when one can. Default: one always can. */
+  readonly unavailable?: () => string | null;
   /** Told what happens here. */
   readonly observers?: readonly LauncherObserver[];
 }
@@ -44,6 +46,8 @@ export interface Launcher {
   stop(error: PoolwrightError): void;
   /** The same, but a run whose first command may have run goes on; another one goes back to the queue. */
   giveBack(error: PoolwrightError): void;
+  /** Tells the control plane that what it says of itself has changed. */
+  report(): void;
   /** Whether there is a run on this worker. */
   readonly busy: boolean;
   /** Unix milliseconds by the control plane's clock. */
@@ -58,6 +62,7 @@ export function startLauncher({
   resume,
   onRelease,
   log,
+  unavailable = () => null,
   observers = [],
 }: LauncherOptions): Launcher {
   let current: Attempt | undefined;
@@ -75,6 +80,7 @@ export function startLauncher({
       held:
         current === undefined ? null : { run: current.run, attempt: current.attempt, begun: current.begun },
       leaving: leaving !== undefined,
+      unavailable: unavailable()?.slice(0, 1024) ?? null,
       drained,
     }),
     { onRegistered, onDisconnected, onOrder },
@@ -200,6 +206,7 @@ export function startLauncher({
     makeWay,
     stop,
     giveBack,
+    report: () => void connection.report(),
     get busy() {
       return current !== undefined;
     },

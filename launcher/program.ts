@@ -9,6 +9,7 @@ import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
 import { startLauncher, type Launcher } from './launcher.js';
+import { watchFitness, type Fitness } from './fitness.js';
 import { endLife } from './life.js';
 import { createLog, type Log, type LogFields } from './log.js';
 import { startAttempt, type AttemptDependencies } from './run/attempt.js';
@@ -61,6 +62,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   let surroundings: Surroundings | undefined;
   let report: StatusReport | undefined;
   let updates: Updates | undefined;
+  let fitness: Fitness | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
     started = executor;
@@ -103,8 +105,21 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
       log,
     });
     surroundings = around;
+    const fit = watchFitness({
+      check: async () => {
+        await executor.check();
+        await makeRoom(life.folder, executor, log);
+      },
+      onChange: () => {
+        launcher.report();
+      },
+      clock,
+      log,
+    });
+    fitness = fit;
     const launcher: Launcher = startLauncher({
       log,
+      unavailable: () => fit.fault,
       observers: [...around.observers, status, ...(updates === undefined ? [] : [updates.observer])],
       onRelease: (offer) => updates?.offer(offer),
       connect: (status, listener) =>
@@ -173,6 +188,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
         log,
         folder: life.folder,
         makeRoom: () => makeRoom(life.folder, executor, log),
+        onUnfit: () => fit.look(),
         sweep: () => executor.sweep([life]),
         environment: process.env,
         greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
@@ -181,6 +197,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
       };
     }
 
+    void fit.look();
     const release = takeSignals(launcher, log, settings.endWithParent, watcher);
     updates?.attach(launcher);
     around.attach(launcher);
@@ -192,6 +209,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     updates?.ended(end);
   } finally {
     updates?.close();
+    fitness?.close();
     surroundings?.close();
     stopCleaning();
     await report?.settled();

@@ -16,6 +16,9 @@ const sessionSchema = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecima
 export const heldRunSchema = z.object({ run: ulidSchema, attempt, begun: z.boolean() }).nullable();
 export type HeldRun = z.infer<typeof heldRunSchema>;
 
+/** Why the worker takes no run now, for people; null or not given when it does. */
+const unavailable = text(1024).nullable().optional();
+
 const up = { v: z.literal(protocolVersion), session: sessionSchema, at: milliseconds };
 
 /** Sent after each connect, before anything else. */
@@ -34,6 +37,7 @@ export const registerSchema = z.object({
   held: heldRunSchema,
   /** True when the worker is told by its own machine to take nothing new (SIGTERM, instance notice). */
   leaving: z.boolean(),
+  unavailable,
   /** What it was last told. It counts when the control plane has forgotten the worker: a drained one stays drained. */
   drained: z.boolean().optional(),
   /** That it has the pool's private key, see proof.ts. Asked for where the broker does not tell whose message it is. */
@@ -49,12 +53,13 @@ export const registerSchema = z.object({
     .optional(),
 });
 
-/** Sent every `rhythm.heartbeat` and whenever `held` or `leaving` changes. */
+/** Sent every `rhythm.heartbeat` and whenever `held`, `leaving` or `unavailable` changes. */
 export const heartbeatSchema = z.object({
   ...up,
   type: z.literal('heartbeat'),
   held: heldRunSchema,
   leaving: z.boolean(),
+  unavailable,
 });
 
 /** The last will, and the last word of an orderly end. */

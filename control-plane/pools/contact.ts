@@ -99,6 +99,7 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
         lost_at: null,
         last_contact_at: context.clock.now(),
         leaving: before.leaving || message.leaving,
+        unavailable: message.unavailable ?? null,
       })
       .where('id', '=', sender.worker)
       .returningAll()
@@ -147,7 +148,7 @@ function lockWorker(tx: Tx, worker: string): Promise<WorkerRow | undefined> {
   return tx.selectFrom('workers').selectAll().where('id', '=', worker).forUpdate().executeTakeFirst();
 }
 
-function saveRegistration(
+async function saveRegistration(
   tx: Tx,
   context: Context,
   sender: Sender,
@@ -165,17 +166,28 @@ function saveRegistration(
     connected: true,
     // Told to leave once, it stays so until it is gone, whatever the launcher has heard of it.
     leaving: message.leaving || before?.leaving === true,
+    unavailable: message.unavailable ?? null,
     last_contact_at: now,
     lost_at: null,
   };
+  const lost =
+    before === undefined
+      ? await tx
+          .deleteFrom('lost_workers')
+          .where('id', '=', sender.worker)
+          .where('pool_id', '=', sender.pool)
+          .returning('drained')
+          .executeTakeFirst()
+      : undefined;
   return tx
     .insertInto('workers')
     .values({
       id: sender.worker,
       pool_id: sender.pool,
       ...said,
-      // Lost for a moment and forgotten here, it is still drained: whoever was told "not busy" counts on it.
-      drained: message.drained ?? false,
+      // Lost for a moment, it is still drained: whoever was told "not busy" counts on it. What the worker was told last
+      // counts where nothing is known of it here.
+      drained: lost?.drained ?? message.drained ?? false,
       run_id: null,
       created_at: now,
       available_at: now,
@@ -278,6 +290,9 @@ async function carryOut(
 /** Most reports say nothing new, and a large pool sends a hundred of them a second: they wake nobody. */
 function looksOtherThan(before: WorkerRow, after: WorkerRow): boolean {
   return (
-    before.connected !== after.connected || before.leaving !== after.leaving || before.run_id !== after.run_id
+    before.connected !== after.connected ||
+    before.leaving !== after.leaving ||
+    before.run_id !== after.run_id ||
+    before.unavailable !== after.unavailable
   );
 }

@@ -19,6 +19,7 @@ export async function endRunOf(context: Context, worker: string, cause: string):
       .executeTakeFirst();
     if (row?.lost_at == null || row.lost_at > context.clock.now()) return undefined;
     await tx.deleteFrom('workers').where('id', '=', worker).execute();
+    await remember(tx, context, row);
     const run =
       row.run_id === null ? undefined : await release(tx, context, row, row.run_id, cause, lastLine);
     await noteEmpty(tx, context, row.pool_id);
@@ -31,6 +32,23 @@ export async function endRunOf(context: Context, worker: string, cause: string):
   if (run !== undefined) tell(context, run);
   context.events.emit({ kind: 'worker', pool: row.pool_id, worker, free: false });
   return true;
+}
+
+/** Milliseconds after which nobody expects a lost worker any more. */
+const remembered = 7 * 24 * 60 * 60 * 1000;
+
+/** It may come back, not knowing what was decided about it while its line was broken. */
+async function remember(tx: Tx, context: Context, { id, pool_id, drained }: WorkerRow): Promise<void> {
+  const now = context.clock.now();
+  await tx
+    .deleteFrom('lost_workers')
+    .where('lost_at', '<', now - remembered)
+    .execute();
+  await tx
+    .insertInto('lost_workers')
+    .values({ id, pool_id, drained, lost_at: now })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ drained, lost_at: now }))
+    .execute();
 }
 
 /** So that a run that waits there can say since when the pool has nobody. */

@@ -16,7 +16,8 @@ export function workerStatus(worker: WorkerRow): WorkerStatus {
 
 /** Whether it may be given a run. */
 export function isFree(worker: WorkerRow): boolean {
-  return worker.connected && !worker.leaving && !worker.drained && worker.run_id === null;
+  const { connected, leaving, drained, unavailable, run_id } = worker;
+  return connected && !leaving && !drained && unavailable === null && run_id === null;
 }
 
 /** For an update of workers that are out of contact since `now` (Unix milliseconds): when each counts as lost. */

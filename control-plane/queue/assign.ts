@@ -42,6 +42,7 @@ function idleWorker(tx: Tx, pool: string): Promise<WorkerRow | undefined> {
     .where('connected', '=', true)
     .where('leaving', '=', false)
     .where('drained', '=', false)
+    .where('unavailable', 'is', null)
     .where('run_id', 'is', null)
     .orderBy('available_at')
     .orderBy('id')

@@ -175,6 +175,7 @@ async function mayHavePassedOver(context: Context, pool: string): Promise<boolea
     .where('connected', '=', true)
     .where('leaving', '=', false)
     .where('drained', '=', false)
+    .where('unavailable', 'is', null)
     .where('run_id', 'is', null)
     .limit(1)
     .executeTakeFirst();

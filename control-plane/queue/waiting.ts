@@ -131,27 +131,30 @@ function poolOf(db: Reading['db'], run: RunRow): Promise<PoolRow | undefined> {
   return db.selectFrom('worker_pools').selectAll().where('id', '=', run.pool_id).executeTakeFirst();
 }
 
-type Seen = Pick<WorkerRow, 'connected' | 'leaving' | 'drained' | 'run_id' | 'busy_since'>;
+type Seen = Pick<WorkerRow, 'connected' | 'leaving' | 'drained' | 'run_id' | 'busy_since' | 'unavailable'>;
 
 async function poolReason(context: Reading, run: RunRow): Promise<string> {
   const workers = await context.db
     .selectFrom('workers')
-    .select(['connected', 'leaving', 'drained', 'run_id', 'busy_since'])
+    .select(['connected', 'leaving', 'drained', 'run_id', 'busy_since', 'unavailable'])
     .where('pool_id', '=', run.pool_id)
     .execute();
   if (workers.length === 0) return emptyReason(context, run);
   const here = workers.filter(({ connected }) => connected);
   const busy = here.filter(({ run_id }) => run_id !== null);
   const drained = here.filter((worker) => worker.run_id === null && worker.drained).length;
-  const leaving = here.filter((worker) => worker.run_id === null && !worker.drained && worker.leaving).length;
+  const others = here.filter((worker) => worker.run_id === null && !worker.drained);
+  const leaving = others.filter((worker) => worker.leaving).length;
+  const without = others.filter((worker) => !worker.leaving && worker.unavailable !== null);
   const away = workers.length - here.length;
   const counted = [
     [busy.length, `busy${oldest(context, busy)}`],
     [drained, 'drained'],
     [leaving, 'leaving'],
+    [without.length, `not able to take one (${without[0]?.unavailable?.replace(/\.$/, '') ?? ''})`],
     [away, 'out of contact'],
   ] as const;
-  const unfit = busy.length + drained + leaving + away;
+  const unfit = busy.length + drained + leaving + without.length + away;
   if (unfit < workers.length) return 'a worker is idle; it is about to start';
   const total = String(workers.length);
   const parts = counted.filter(([count]) => count > 0);

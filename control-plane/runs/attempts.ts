@@ -44,6 +44,9 @@ export async function acceptRun(
   tell(context, row);
 }
 
+/** Reasons that lie with the worker and not with the run. */
+const ofWorker: ReadonlySet<string> = new Set(['DISK_FULL', 'ENGINE_UNAVAILABLE']);
+
 /** The worker cannot take it: back to the queue. Throws STALE_ATTEMPT, CONFLICT when the run has begun. */
 export async function rejectRun(
   context: Context,
@@ -63,7 +66,12 @@ export async function rejectRun(
     }
     const freed = await tx
       .updateTable('workers')
-      .set({ run_id: null, available_at: context.clock.now() })
+      .set({
+        run_id: null,
+        available_at: context.clock.now(),
+        // What it cannot do for this run it cannot do for the next one either, until it says otherwise.
+        ...(ofWorker.has(reason.code) ? { unavailable: reason.message.slice(0, 1024) } : {}),
+      })
       .where('id', '=', worker)
       .where('run_id', '=', run)
       .returning('pool_id')

@@ -107,6 +107,8 @@ export interface WorkersTable {
   lost_at: number | null;
   /** Since when it has had its run. */
   busy_since: Defaulted<number | null>;
+  /** Why it takes no run now, as it says itself; null when it does. */
+  unavailable: Defaulted<string | null>;
   /** Of a launcher that takes releases: what it said of them when it registered. */
   updates: ColumnType<WorkerUpdates | null, string | null | undefined, string | null>;
 }
@@ -131,6 +133,14 @@ export interface LauncherReleasesTable {
   /** Since when the bundle is there. */
   completed_at: number | null;
   withdrawn_at: number | null;
+}
+
+/** Workers that were lost and may come back: what people decided about them still counts then. */
+export interface LostWorkersTable {
+  id: string;
+  pool_id: string;
+  drained: boolean;
+  lost_at: number;
 }
 
 export interface StacksTable {
@@ -352,6 +362,7 @@ export interface Database {
   api_keys: ApiKeysTable;
   worker_pools: WorkerPoolsTable;
   workers: WorkersTable;
+  lost_workers: LostWorkersTable;
   stacks: StacksTable;
   stack_variables: StackVariablesTable;
   runs: RunsTable;

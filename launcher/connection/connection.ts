@@ -7,6 +7,8 @@ type RegisterMessage = Extract<UpMessage, { type: 'register' }>;
 export interface WorkerStatus {
   readonly held: HeldRun;
   readonly leaving: boolean;
+  /** Why no run can be taken now; null or not given when one can. */
+  readonly unavailable?: string | null;
   /** As the control plane said last; only `register` tells it. */
   readonly drained: boolean;
 }

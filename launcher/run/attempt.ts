@@ -27,6 +27,8 @@ export interface AttemptDependencies extends StageDependencies {
   readonly folder: string;
   /** Sees to it that there is room for a run. Throws DISK_FULL. */
   readonly makeRoom?: () => Promise<void>;
+  /** Called before a run is given back that this worker could not take. */
+  readonly onUnfit?: () => Promise<void>;
   /** Called when the run may run its first command. */
   readonly onBegun: () => void;
   /** Number of the last record that others have sent in this attempt. Default: 0. */
@@ -313,6 +315,7 @@ export function startAttempt(
 
   async function giveBack(api: WorkerApi, fault: PoolwrightError): Promise<boolean> {
     log.error(`Run ${run} cannot be run here: ${fault.message}`, { run, code: fault.code });
+    if (ownFaults.has(fault.code)) await deps.onUnfit?.();
     try {
       await api.reject({ code: fault.code, message: fault.message }, delivery.signal);
       return true;

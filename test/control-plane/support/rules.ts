@@ -62,7 +62,7 @@ export async function openRules(): Promise<Rules> {
     context,
     async reset() {
       sent.length = 0;
-      for (const table of ['alarms', 'runs', 'workers', 'stacks'] as const)
+      for (const table of ['alarms', 'runs', 'workers', 'lost_workers', 'stacks'] as const)
         await db.deleteFrom(table).execute();
       await db.deleteFrom('worker_pools').where('public', '=', false).execute();
     },
@@ -99,7 +99,7 @@ export interface SimulatedWorker {
   /** `drained`: what it was last told; default: it says nothing of it. */
   register(held?: HeldRun, drained?: boolean): Promise<void>;
   /** `leaving`: it has heard that it is to leave; default false. */
-  heartbeat(held: HeldRun, leaving?: boolean): Promise<void>;
+  heartbeat(held: HeldRun, leaving?: boolean, unavailable?: string): Promise<void>;
   gone(orderly: boolean): Promise<void>;
 }
 
@@ -126,8 +126,8 @@ export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedW
         ...(drained === undefined ? {} : { drained }),
       });
     },
-    heartbeat: (held, leaving = false) =>
-      heartbeat(rules.context, sender, { ...up(), type: 'heartbeat', held, leaving }),
+    heartbeat: (held, leaving = false, unavailable) =>
+      heartbeat(rules.context, sender, { ...up(), type: 'heartbeat', held, leaving, unavailable }),
     gone: (orderly) => workerGone(rules.context, sender, { ...up(), type: 'gone', orderly, reason: 'test' }),
   };
   await worker.register();

@@ -13,6 +13,8 @@ export interface Happened {
   readonly workers: ReadonlySet<string>;
   /** The run that it was about. */
   readonly run?: string;
+  /** While its worker, which was idle then, was drained: no run may start there. */
+  readonly idle?: { readonly from: number; readonly to: number };
 }
 
 /** What is known of a run after its end. */
@@ -39,6 +41,9 @@ export interface Ended {
 
 /** Milliseconds that a worker may be away before its run fails for it; less by what it takes to notice. */
 const awayForLoss = 6_500;
+
+/** A run fails when that many workers in a row did not get to its first command. */
+const attemptsInVain = 3;
 
 /** Everything that is wrong with it; empty when nothing is. */
 export function judge(run: Ended, happened: readonly Happened[]): string[] {
@@ -114,33 +119,76 @@ function isAsPlanned(steps: readonly ExpectedStep[], state: RunState, failure: E
 function ofCause(run: Ended, touches: readonly Happened[]): string[] {
   const { state, failure, steps } = run;
   if (isAsPlanned(steps, state, failure)) return [];
-  const has = (...kinds: readonly Fault['kind'][]) => touches.some(({ fault }) => kinds.includes(fault.kind));
+  const stoppedByUs = touches.some(({ fault }) => fault.kind === 'stop-run');
   const because = failure === null ? state : `${state} with ${failure.code} (${failure.message})`;
   const unexplained = [`it is ${because}, which no fault explains. ${explain(touches)}`];
   if (state === 'STOPPED' || state === 'CANCELED' || state === 'DISCARDED')
-    return has('stop-run') ? [] : unexplained;
+    return stoppedByUs ? [] : unexplained;
   if (state !== 'FAILED' || failure === null) return unexplained;
-  switch (failure.code) {
+  const explained = causesOf(failure, run, touches);
+  return explained ? [] : unexplained;
+}
+
+function causesOf(
+  { code, message }: NonNullable<Ended['failure']>,
+  { workers: own }: Ended,
+  touches: readonly Happened[],
+): boolean {
+  const has = (...kinds: readonly Fault['kind'][]) => touches.some(({ fault }) => kinds.includes(fault.kind));
+  switch (code) {
     case 'WORKER_LOST':
-      return touches.some(mayLose) ? [] : unexplained;
+      return touches.some(mayLose);
+    case 'LAUNCHER_STOPPED':
+      return has('stop-launcher');
+    case 'RUN_INTERRUPTED':
+      return has('kill-run');
+    case 'COMMAND_FAILED':
+      return /was ended by SIG/.test(message) && has('kill-run');
+    case 'UNAVAILABLE':
+      // It was given to that many workers in vain.
+      if (has('stall')) return true;
+      return (
+        touches.reduce((sum, { workers }) => sum + [...own].filter((id) => workers.has(id)).length, 0) >=
+        attemptsInVain
+      );
     default:
-      return unexplained;
+      return false;
   }
 }
 
 /** Whether the worker was away for so long that it counts as lost. */
 function mayLose({ fault, from, to }: Happened): boolean {
-  switch (fault.kind) {
-    case 'kill-launcher':
-    case 'cut-line':
-      return to - from >= awayForLoss;
-    case 'stop-run':
-      return false;
-  }
+  const away = to - from;
+  if (fault.kind === 'lose-machine' || fault.kind === 'stall') return true;
+  if (fault.kind === 'kill-launcher' || fault.kind === 'cut-line') return away >= awayForLoss;
+  // The broker notices it later than the launcher does.
+  return fault.kind === 'freeze-line' && away >= awayForLoss + 12_000;
 }
 
 function explain(touches: readonly Happened[]): string {
   if (touches.length === 0) return 'No fault touched it.';
   const each = touches.map(({ fault, from, to }) => `${fault.kind} (over after ${String(to - from)} ms)`);
   return `Touched by: ${each.join(', ')}.`;
+}
+
+/** Runs that started on a worker which was drained and had none. */
+export function startedWhileDrained(
+  witnessed: readonly Witnessed[],
+  happened: readonly Happened[],
+): string[] {
+  const begins = new Map<string, Witnessed>();
+  for (const each of witnessed)
+    if (each.world !== '' && !begins.has(each.world)) begins.set(each.world, each);
+  return happened.flatMap(({ idle, workers }) =>
+    [...begins.values()]
+      .filter(({ world, at }) => workers.has(world.split('.')[0] ?? '') && isWithin(at, idle))
+      .map(
+        ({ marker, world }) =>
+          `${marker} started on worker ${world.split('.')[0] ?? ''}, which was drained and idle`,
+      ),
+  );
+}
+
+function isWithin(at: number | null, idle: Happened['idle']): boolean {
+  return at !== null && idle !== undefined && at > idle.from && at < idle.to;
 }

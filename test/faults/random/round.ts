@@ -12,8 +12,9 @@ import {
 import { createStack } from '../../../control-plane/cli/api/stacks.js';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import { idle, type Fleet } from './fleet.js';
-import { inject, type StartedRun } from './inject.js';
-import { judge, type Ended, type Happened } from './judge.js';
+import { inject } from './inject/inject.js';
+import type { StartedRun } from './inject/stage.js';
+import { judge, startedWhileDrained, type Ended, type Happened } from './judge.js';
 import { leftovers } from './leftovers.js';
 import { readLog } from './log.js';
 import { isUnavailable, patiently } from './patience.js';
@@ -65,7 +66,7 @@ export async function performRound(fleet: Fleet, schedule: Schedule): Promise<Ro
     const result = await inject({ fleet, started }, fault);
     if (result !== undefined) happened.push(result);
   });
-  const sampling = takeSamples(fleet, started, samples, () => over);
+  const sampling = takeSamples(fleet, started, samples, happened, () => over);
   try {
     await allOf([...runs, ...faults]);
     const states = await allOf(started.map((run) => (run === undefined ? missing() : ended(fleet, run))));
@@ -81,7 +82,7 @@ export async function performRound(fleet: Fleet, schedule: Schedule): Promise<Ro
       for (const fault of judge(known, happened))
         violations.push(`run ${marker} (${run.id}, ${planned.type.toLowerCase()}): ${fault}`);
     }
-    violations.push(...(await leftovers(fleet)));
+    violations.push(...startedWhileDrained(witness, happened), ...(await leftovers(fleet)));
     return { seed: schedule.seed, seconds: since(begin), ends: countEnds(states), happened, violations };
   } catch (error) {
     violations.push(messageOf(error));
@@ -150,17 +151,25 @@ async function ended({ client }: Fleet, { stack, run }: StartedRun): Promise<Run
   }
 }
 
-/** Reads logs now and then while runs are under way: what was there once must stay. */
+/** Milliseconds that no answer takes, unless the machine has no time for what runs on it. */
+const stalled = 4_000;
+
+/**
+ * Reads logs now and then while runs are under way: what was there once must stay. Notices by it when the machine is so
+ * busy that programs on it count as gone to each other.
+ */
 async function takeSamples(
   fleet: Fleet,
   started: readonly (StartedRun | undefined)[],
   samples: Sample[],
+  happened: Happened[],
   over: () => boolean,
 ): Promise<void> {
   for (let turn = 0; !over(); turn += 1) {
     await sleep(200);
     const run = started[turn % started.length];
     if (run === undefined) continue;
+    const from = Date.now();
     try {
       const { state } = await getRun(fleet.client, run.stack, run.run);
       const working = workStates.find((each) => each === state);
@@ -169,7 +178,19 @@ async function takeSamples(
     } catch (error) {
       if (!isUnavailable(error)) throw error;
     }
+    const to = Date.now();
+    if (to - from > stalled)
+      happened.push({
+        fault: { kind: 'stall', at: 0 },
+        from: from - stalled,
+        to: to + stalled,
+        workers: everyone(fleet),
+      });
   }
+}
+
+function everyone({ places }: Fleet): Set<string> {
+  return new Set(places.flatMap(({ launcher, workers }) => [...workers, ...launcher.workers]));
 }
 
 async function look(
