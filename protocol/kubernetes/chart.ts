@@ -1,7 +1,7 @@
 // The Helm chart of the pool controller: the manifests of manifests.ts with values in their places, under the names that
 // users of charts for this kind of pool know.
 import { definitions } from './definitions.js';
-import { controllerDefaults, controllerDeployment, ports, type ControllerSettings } from './deployment.js';
+import { controllerDefaults, ports, type ControllerSettings } from './deployment.js';
 import { clusterRoles, roles, serviceAccount } from './manifests.js';
 import { metricsService, serviceMonitor } from './monitoring.js';
 import {
@@ -12,7 +12,8 @@ import {
   runNetworkPolicy,
 } from './protection.js';
 import { helpers, valuesText } from './chart-values.js';
-import { createSlots, type Dump } from './slots.js';
+import { at, createSlots, type Dump } from './slots.js';
+import { deploymentOf } from './chart-deployment.js';
 
 export interface ChartFile {
   readonly path: string;
@@ -26,15 +27,14 @@ export function chart(
   dump: Dump,
   options: { readonly version: string; readonly repository: string; readonly tag: string },
 ): readonly ChartFile[] {
-  const { inline, block, optional, lines, entries, render } = createSlots(dump);
+  const slots = createSlots(dump);
+  const { inline, block, optional, lines, entries, render } = slots;
   const doc = (object: object) => `---\n${render(object)}`;
-  const at = (path: string) => `$.Values.${path}`;
-  const manager = 'controllerManager.manager';
   const settings: ControllerSettings = {
     name: inline(`include "controller.fullname" $`),
     namespace: inline('$.Release.Namespace'),
     image: inline(
-      `printf "%s:%s" ${at(`${manager}.image.repository`)} (toString ${at(`${manager}.image.tag`)}) | quote`,
+      `printf "%s:%s" ${at('controllerManager.manager.image.repository')} (toString ${at('controllerManager.manager.image.tag')}) | quote`,
     ),
     replicas: 1,
     ownNamespace: false,
@@ -48,76 +48,13 @@ export function chart(
       ? given
       : { ...given, subjects: given.subjects.map((subject) => ({ ...subject, name: account })) };
 
-  const deployment = controllerDeployment(settings);
-  const pod = deployment.spec.template.spec;
-  const [container] = pod.containers;
-  const metricsEnabled = at('metricsService.enabled');
-  const controller = {
-    ...deployment,
-    metadata: {
-      ...deployment.metadata,
-      labels: {
-        ...deployment.metadata.labels,
-        ...entries(at('controllerManager.extraLabels')),
-      },
-      annotations: optional(at('controllerManager.annotations')),
-    },
-    spec: {
-      ...deployment.spec,
-      replicas: inline(at('controllerManager.replicas')),
-      template: {
-        metadata: {
-          labels: {
-            ...deployment.spec.template.metadata.labels,
-            ...entries(at(`${manager}.extraPodLabels`)),
-          },
-          annotations: {
-            ...deployment.spec.template.metadata.annotations,
-            ...entries(at('controllerManager.podAnnotations')),
-          },
-        },
-        spec: {
-          ...pod,
-          serviceAccountName: account,
-          nodeSelector: {
-            ...pod.nodeSelector,
-            ...entries(at('controllerManager.nodeSelector')),
-          },
-          tolerations: optional(at('controllerManager.tolerations')),
-          topologySpreadConstraints: optional(at('controllerManager.topologySpreadConstraints')),
-          imagePullSecrets: optional(at('controllerManager.imagePullSecrets')),
-          volumes: optional(at('controllerManager.extraVolumes')),
-          containers: [
-            {
-              ...container,
-              args: lines(`{{ toYaml ${at(`${manager}.args`)} }}
-- --controller-namespace=$(CONTROLLER_NAMESPACE)
-- --metrics-bind-address={{ ternary ":${String(ports.metrics)}" "0" ${metricsEnabled} }}
-{{- range ${at('controllerManager.namespaces')} }}
-- --namespaces={{ . }}
-{{- end }}`),
-              ports: lines(`- name: health
-  containerPort: ${String(ports.health)}
-{{- if ${metricsEnabled} }}
-- name: metrics
-  containerPort: ${String(ports.metrics)}
-{{- end }}`),
-              resources: block(at(`${manager}.resources`)),
-              securityContext: block(at(`${manager}.containerSecurityContext`)),
-              volumeMounts: optional(at(`${manager}.extraVolumeMounts`)),
-            },
-          ],
-        },
-      },
-    },
-  };
-
   const own = serviceAccount(settings);
   const everywhere = clusterRoles(settings);
   // Its own namespace stands for each of those that are named: there, `.` is the namespace.
   const namespaced = roles({ ...settings, namespaces: [inline('.')] });
   const leading = namespaced.slice(0, 1);
   const inEach = namespaced.slice(1);
+  const metricsEnabled = at('metricsService.enabled');
   const service = metricsService(settings, ports.metrics);
   const monitor = serviceMonitor(settings, {
     interval: inline(at('metricsService.serviceMonitor.interval')),
@@ -194,7 +131,7 @@ export function chart(
         '{{- end }}\n',
       ].join(''),
     },
-    { path: 'templates/controller.yaml', text: doc(controller) },
+    { path: 'templates/controller.yaml', text: doc(deploymentOf(slots, settings, account)) },
     {
       path: 'templates/metrics.yaml',
       text: `{{- if and ${metricsEnabled} ${at('metricsService.secure')} }}

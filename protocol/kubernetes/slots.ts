@@ -20,6 +20,9 @@ export interface Slots {
   readonly render: (object: object) => string;
 }
 
+/** The expression of a value, wherever in a template it stands. */
+export const at = (path: string): string => `$.Values.${path}`;
+
 export function createSlots(dump: Dump): Slots {
   const slots: { readonly kind: 'inline' | 'block' | 'optional' | 'lines'; readonly text: string }[] = [];
   const add = (kind: (typeof slots)[number]['kind'], text: string) => {
