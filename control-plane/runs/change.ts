@@ -81,9 +81,13 @@ export async function changeRun(
   return changed;
 }
 
-/** A run that ends lets the next of its stack go, and those of the stacks that depend on it; one that comes back waits in line. */
+/**
+ * A run that ends lets the next of its stack go, and those of the stacks that depend on it; one that comes back waits
+ * in line, and one that was confirmed until its stack is enabled.
+ */
 async function passOn(tx: Tx, row: RunRow): Promise<void> {
-  if (!isWrite(row.type) || !(isEnd(row.state) || row.state === 'QUEUED')) return;
+  const waits = row.state === 'QUEUED' || row.state === 'CONFIRMED';
+  if (!isWrite(row.type) || !(isEnd(row.state) || waits)) return;
   await refreshHolds(tx, row.stack_id);
   if (isEnd(row.state)) await refreshDependents(tx, row.stack_id);
 }

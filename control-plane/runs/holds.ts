@@ -52,6 +52,10 @@ export async function refreshHolds(tx: Tx, stack: string): Promise<void> {
             and runs.state not in (${ends}) and runs.id < head.id
         ) then 'DEPENDENCY'
       end from head, own
+      union all
+      -- Also one that a worker has been given, which may come back.
+      select runs.id, case when own.disabled then 'DISABLED' end from runs, own
+        where stack_id = ${stack} and type in (${writes}) and state = 'CONFIRMED'
     )
     update runs set hold = target.hold from target
     where runs.id = target.id and runs.hold is distinct from target.hold`.execute(tx);

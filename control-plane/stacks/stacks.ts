@@ -104,11 +104,12 @@ export async function updateStack(
   id: string,
   request: Partial<StackFields>,
 ): Promise<StackRow> {
-  const before = await getStack(context, id);
-  const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
-  await check(context, id, fields, before);
   const row = await context.db.transaction().execute(async (tx) => {
-    await lockStack(tx, id);
+    // Read once it is locked: what somebody else has just written stays unless it is given here.
+    const before = await lockStack(tx, id);
+    if (before === undefined) throw stackNotFound(id);
+    const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
+    await check({ db: tx }, id, fields, before);
     if (fields.poolId !== before.pool_id) await moveTurns(tx, id, fields.poolId ?? publicPoolId);
     const changed = await tx
       .updateTable('stacks')
@@ -214,7 +215,7 @@ function slugOf(name: string): string {
 }
 
 async function check(
-  context: Context,
+  context: Pick<Context, 'db'>,
   id: string,
   fields: StackFields,
   before: StackRow | undefined,
