@@ -55,10 +55,10 @@ async function again(
   const before = await findRun(context, runId);
   if (before?.stack_id !== stackId) throw runNotFound(runId);
   const type = typeOf(before);
-  if (before.archive_object !== null) await assertUploaded(context, stackId, before.archive_object);
   const made = await context.db.transaction().execute(async (tx) => {
     const stack = await lockStack(tx, stackId);
     if (stack === undefined) throw stackNotFound(stackId);
+    if (before.archive_object !== null) await assertUploaded(tx, stackId, before.archive_object);
     return createRun(tx, context, stack, {
       type,
       commitSha: before.commit_sha,

@@ -1,7 +1,7 @@
 // Runs are triggered and looked at here.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState, RunType } from '../../protocol/runs.js';
-import type { Context } from '../context.js';
+import type { Context, Tx } from '../context.js';
 import { stackNotFound } from '../stacks/stacks.js';
 import type { RunRow, TransitionRow } from '../store/schema.js';
 import { runNotFound, tell } from './change.js';
@@ -14,27 +14,24 @@ export interface Trigger extends RunRequest {
 
 /** Puts a run into the queue. Throws NOT_FOUND, CONFLICT (stack disabled or locked by another), INVALID_ARGUMENT. */
 export async function triggerRun(context: Context, trigger: Trigger): Promise<RunRow> {
-  if (trigger.archive != null) await assertUploaded(context, trigger.stack, trigger.archive);
   const row = await context.db.transaction().execute(async (tx) => {
     const stack = await lockStack(tx, trigger.stack);
     if (stack === undefined) throw stackNotFound(trigger.stack);
+    if (trigger.archive != null) await assertUploaded(tx, trigger.stack, trigger.archive);
     return createRun(tx, context, stack, trigger);
   });
   tell(context, row);
   return row;
 }
 
-/** Throws NOT_FOUND, CONFLICT. */
-export async function assertUploaded(
-  context: Pick<Context, 'db'>,
-  stack: string,
-  archive: string,
-): Promise<void> {
-  const upload = await context.db
+/** The upload stays until the transaction ends, and then for the run that it makes. Throws NOT_FOUND, CONFLICT. */
+export async function assertUploaded(tx: Tx, stack: string, archive: string): Promise<void> {
+  const upload = await tx
     .selectFrom('uploads')
     .select('completed_at')
     .where('id', '=', archive)
     .where('stack_id', '=', stack)
+    .forKeyShare()
     .executeTakeFirst();
   if (upload === undefined) {
     throw new PoolwrightError('NOT_FOUND', `The stack ${stack} has no uploaded workspace ${archive}.`);

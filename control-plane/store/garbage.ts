@@ -37,17 +37,41 @@ export async function collectGarbage(
   // Listed first, asked then: what comes between the two is younger than a day.
   const stored = (await objects.list()).filter(({ modifiedAt }) => modifiedAt < before);
   const logged = (await logs.list()).filter(({ modifiedAt }) => modifiedAt < before);
-  const used = await objectsInUse(context);
+  const used = await objectsInUse(context, before);
   const known = new Set((await context.db.selectFrom('runs').select('id').execute()).map(({ id }) => id));
   const unusedObjects = stored.filter(({ id }) => !used.has(id));
   const orphans = logged.filter(({ run }) => !known.has(run));
-  for (const { id } of unusedObjects) {
-    // The right to use an upload goes first: a run that names it later is told that it is not there.
-    await context.db.deleteFrom('uploads').where('id', '=', id).execute();
-    await objects.delete(id);
+  for (let index = 0; index < unusedObjects.length; index += batch) {
+    const ids = unusedObjects.slice(index, index + batch).map(({ id }) => id);
+    for (const id of await giveUp(context.db, ids, before)) await objects.delete(id);
   }
   for (const { run } of orphans) await logs.delete(run);
   return unusedObjects.length + orphans.length + (await logs.tidy(before));
+}
+
+/**
+ * Of the given objects, those that may go. The right to use an upload goes first: a run that names it later is told
+ * that it is not there. One that was named since it was found unused stays; assertUploaded locks its row as well.
+ */
+function giveUp(db: Context['db'], ids: readonly string[], before: number): Promise<string[]> {
+  return db.transaction().execute(async (tx) => {
+    await tx.selectFrom('uploads').select('id').where('id', 'in', ids).orderBy('id').forUpdate().execute();
+    const rows = await tx
+      .selectFrom('runs')
+      .select('archive_object')
+      .where('archive_object', 'in', ids)
+      .where(mayBeAskedFor(before))
+      .execute();
+    const named = new Set(rows.map(({ archive_object }) => archive_object));
+    const free = ids.filter((id) => !named.has(id));
+    if (free.length > 0) await tx.deleteFrom('uploads').where('id', 'in', free).execute();
+    return free;
+  });
+}
+
+/** Runs that have not ended, or since then: their uploads may be needed for another try. */
+function mayBeAskedFor(before: number) {
+  return sql<boolean>`(runs.state not in (${sql.join(endStates)}) or runs.updated_at >= ${before})`;
 }
 
 /** Answers how many runs and logs were removed. Their objects, and logs of removed runs, go with the garbage. */
@@ -109,12 +133,20 @@ function endedBefore(db: Context['db'], ids: readonly string[], since: number): 
     .execute();
 }
 
-/** Those of runs that have not ended, and the bundle that each pool's workers are offered. */
-async function objectsInUse(context: Pick<Context, 'db'>): Promise<Set<string>> {
+/**
+ * Those of runs that have not ended, uploads of runs that ended within the last day, which may be retried, and the
+ * bundle that each pool's workers are offered.
+ */
+async function objectsInUse(context: Pick<Context, 'db'>, before: number): Promise<Set<string>> {
   const rows = await context.db
     .selectFrom('runs')
-    .select(['archive_object', 'workspace_object'])
-    .where('state', 'not in', endStates)
+    .select('archive_object')
+    .select(
+      sql<string | null>`case when state not in (${sql.join(endStates)}) then workspace_object end`.as(
+        'workspace_object',
+      ),
+    )
+    .where(mayBeAskedFor(before))
     .execute();
   const releases = await context.db
     .selectFrom('launcher_releases')

@@ -3,6 +3,8 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { cancelRun } from '../../../control-plane/runs/decisions.js';
+import { retryRun } from '../../../control-plane/runs/repeat.js';
 import { collectGarbage, retire } from '../../../control-plane/store/garbage.js';
 import { createFileLogStore } from '../../../control-plane/store/logs.js';
 import { createFileObjectStore } from '../../../control-plane/store/objects.js';
@@ -85,4 +87,67 @@ it('removes runs and logs that ended longer ago than they are kept, but no open 
   expect(await retire(rules.context, { logs }, { runs: 30, logs: 30 })).toEqual({ runs: 4, logs: 1 });
   expect(await left()).toEqual([oldest, ...ordered.slice(5)]);
   expect((await readdir(join(folder, 'logs'))).sort()).toEqual([oldest, next].sort());
+});
+
+it('keeps the upload of a run that ended within the last day, which may be retried', async () => {
+  const folder = await temporaryFolder();
+  const stores = {
+    logs: createFileLogStore(join(folder, 'logs')),
+    objects: createFileObjectStore(join(folder, 'objects')),
+  };
+  await rules.reset();
+  const { db } = rules.context;
+  const stack = await makeStack(rules, await makePool(rules));
+  const archive = ulid();
+  const uploaded = rules.now - 2 * day;
+  await db
+    .insertInto('uploads')
+    .values({
+      id: archive,
+      stack_id: stack,
+      requested_by: 'test',
+      created_at: uploaded,
+      completed_at: uploaded,
+    })
+    .execute();
+  await mkdir(join(folder, 'objects'));
+  await writeFile(join(folder, 'objects', archive), 'x');
+  await utimes(join(folder, 'objects', archive), new Date(uploaded), new Date(uploaded));
+  const { id } = await makeRun(rules, stack, { archive, type: 'PROPOSED' });
+  await cancelRun(rules.context, { run: id, username: 'test' });
+  expect(await collectGarbage(rules.context, stores)).toBe(0);
+  const again = await retryRun(rules.context, { stack, run: id, username: 'test' });
+  await cancelRun(rules.context, { run: again.id, username: 'test' });
+  rules.now += 2 * day;
+  expect(await collectGarbage(rules.context, stores)).toBe(1);
+  await expect(retryRun(rules.context, { stack, run: id, username: 'test' })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
+});
+
+it('keeps an upload that a run names between the look and the removal', async () => {
+  const folder = await temporaryFolder();
+  await rules.reset();
+  const { db } = rules.context;
+  const stack = await makeStack(rules, await makePool(rules));
+  const archive = ulid();
+  const at = rules.now - 3 * day;
+  await db
+    .insertInto('uploads')
+    .values({ id: archive, stack_id: stack, requested_by: 'test', created_at: at, completed_at: at })
+    .execute();
+  const files = createFileObjectStore(join(folder, 'objects'));
+  const deleted: string[] = [];
+  const objects = {
+    ...files,
+    list: () => Promise.resolve([{ id: archive, modifiedAt: at }]),
+    delete: (id: string) => Promise.resolve(void deleted.push(id)),
+  };
+  // The logs of runs are listed after the objects; what is used is read at the same time as the run is made.
+  await Promise.all([
+    collectGarbage(rules.context, { logs: createFileLogStore(join(folder, 'logs')), objects }),
+    makeRun(rules, stack, { archive, type: 'PROPOSED' }).catch(() => undefined),
+  ]);
+  const runs = await db.selectFrom('runs').select('id').where('archive_object', '=', archive).execute();
+  expect(deleted).toHaveLength(runs.length === 0 ? 1 : 0);
 });
