@@ -31,7 +31,7 @@ export async function getSpace(context: Pick<Context, 'db'>, id: string): Promis
   return row;
 }
 
-/** `id` is a slug; not given, it is made from the name. Throws INVALID_ARGUMENT, NOT_FOUND for the parent, CONFLICT. */
+/** `id` is a slug; not given, it is made from the name. Throws INVALID_ARGUMENT, NOT_FOUND for the parent, CONFLICT, also for the id of a space that was deleted. */
 export async function createSpace(
   context: Context,
   request: SpaceFields & { readonly id?: string; readonly parent: string },
@@ -56,6 +56,7 @@ export async function createSpace(
       .executeTakeFirst();
     if (row === undefined)
       throw new PoolwrightError('CONFLICT', `A space ${id} exists already. Give another id.`);
+    await assertNeverUsed(tx, id);
     await audit(tx, context, {
       action: 'space.create',
       type: 'space',
@@ -66,6 +67,23 @@ export async function createSpace(
     });
     return row;
   });
+}
+
+/** Keys for an earlier space of the id, and those who read its audit log, would have rights in the new one. */
+async function assertNeverUsed(tx: Tx, id: string): Promise<void> {
+  const deleted = await tx
+    .selectFrom('audit_entries')
+    .select('id')
+    .where('resource_type', '=', 'space')
+    .where('resource_id', '=', id)
+    .where('action', '=', 'space.delete')
+    .limit(1)
+    .executeTakeFirst();
+  if (deleted === undefined) return;
+  throw new PoolwrightError(
+    'CONFLICT',
+    `A space ${id} was there before, and API keys may still name it. Give another id.`,
+  );
 }
 
 /** Throws NOT_FOUND, INVALID_ARGUMENT. */

@@ -31,6 +31,9 @@ export function concerns(view: string, event: ControlPlaneEvent): boolean {
   }
 }
 
+/** Whether who looks may still see it: asked before anything is sent, as a key may be revoked meanwhile. */
+export type StillSees = () => Promise<boolean>;
+
 /** Waits for events of interest, or for the next beat, or for the end of the connection. */
 function follow(context: Context, stream: SSEStreamingApi, interests: (event: ControlPlaneEvent) => boolean) {
   let pending = false;
@@ -65,14 +68,14 @@ function follow(context: Context, stream: SSEStreamingApi, interests: (event: Co
 }
 
 /** Sends `changed` whenever the view may look different. */
-export function liveView(c: HttpContext, context: Context, view: string): Response {
+export function liveView(c: HttpContext, context: Context, view: string, stillSees: StillSees): Response {
   return streamSSE(c, async (stream) => {
     const following = follow(context, stream, (event) => concerns(view, event));
     // The page was rendered a moment ago; what happened since is seen by looking once more.
     await stream.writeSSE({ event: 'changed', data: '' });
     for (;;) {
       const happened = await following.next();
-      if (happened === undefined) break;
+      if (happened === undefined || !(await stillSees())) break;
       await stream.writeSSE({ event: happened ? 'changed' : 'beat', data: '' });
       await stream.sleep(restFor);
     }
@@ -81,7 +84,13 @@ export function liveView(c: HttpContext, context: Context, view: string): Respon
 }
 
 /** Sends the log from a place on, each record with its place, and `end` when the run has ended and all is sent. */
-export function liveLog(c: HttpContext, context: Context, logs: LogStore, runId: string): Response {
+export function liveLog(
+  c: HttpContext,
+  context: Context,
+  logs: LogStore,
+  runId: string,
+  stillSees: StillSees,
+): Response {
   const from = c.req.header('last-event-id') ?? c.req.query('after');
   let cursor: LogCursor | undefined = from === undefined ? undefined : parseCursor(from);
   return streamSSE(c, async (stream) => {
@@ -104,7 +113,7 @@ export function liveLog(c: HttpContext, context: Context, logs: LogStore, runId:
         break;
       }
       const happened = await following.next();
-      if (happened === undefined) break;
+      if (happened === undefined || !(await stillSees())) break;
       if (!happened) await stream.writeSSE({ event: 'beat', data: '' });
     }
     following.close();

@@ -75,6 +75,18 @@ export function webRoutes(
         {content}
       </Page>,
     );
+  /** Asked while a page is followed: its key may be revoked meanwhile, or the thing moved out of sight. */
+  const stillSees = async (c: HttpContext<WebEnvironment>, view: string): Promise<boolean> => {
+    if ((await signedIn(c, dependencies)) === undefined) return false;
+    try {
+      await assertSees(context, c.get('rights'), view);
+      return true;
+    } catch (error) {
+      if (error instanceof PoolwrightError) return false;
+      throw error;
+    }
+  };
+
   const plain = (c: HttpContext, title: string, content: Child, status: ContentfulStatusCode) =>
     c.html(
       <Page title={title} asset={asset}>
@@ -222,7 +234,10 @@ export function webRoutes(
     await decisions[action](c.get('own'), { stack, run, username: c.get('identity').name });
     return c.redirect(`/stacks/${stack}/runs/${run}`, 303);
   });
-  guarded.get('/stacks/:stack/runs/:run/log', async (c) => liveLog(c, context, logs, (await runOf(c)).id));
+  guarded.get('/stacks/:stack/runs/:run/log', async (c) => {
+    const { id } = await runOf(c);
+    return liveLog(c, context, logs, id, () => stillSees(c, `run/${id}`));
+  });
   guarded.get('/stacks/:stack/runs/:run/log.txt', async (c) => {
     const run = await runOf(c);
     c.header('content-type', 'text/plain; charset=utf-8');
@@ -233,7 +248,7 @@ export function webRoutes(
   guarded.get('/live', async (c) => {
     const view = c.req.query('view') ?? '';
     await assertSees(context, c.get('rights'), view);
-    return liveView(c, context, view);
+    return liveView(c, context, view, () => stillSees(c, view));
   });
   app.route('/', guarded);
   return app;

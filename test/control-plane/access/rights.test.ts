@@ -297,6 +297,16 @@ describe('a stack', () => {
   });
 });
 
+describe('a space', () => {
+  it('does not come back under the id of one that was deleted, whose keys may still be there', async () => {
+    const make = 'mutation { spaceCreate(input: { id: "gone", name: "Gone" }) { id } }';
+    await admin.data(make);
+    await admin.data('mutation { spaceDelete(id: "gone") { id } }');
+    expect(await admin.code(make)).toBe('CONFLICT');
+    expect(await admin.data('{ space(id: "gone") { id } }')).toEqual({ space: null });
+  });
+});
+
 describe('a key', () => {
   const whoami = '{ viewer { id } }';
   async function fresh(): Promise<{ id: string; ask: Asker; again: () => Promise<Asker> }> {
@@ -312,6 +322,26 @@ describe('a key', () => {
     await admin.data('mutation ($id: ID!) { apiKeyRevoke(id: $id) { revokedAt } }', { id });
     expect(await ask.code(whoami)).toBe('UNAUTHORIZED');
     await expect(again()).rejects.toThrow();
+  });
+
+  it('that is revoked sees no more of a page that it follows', async () => {
+    const { apiKeyCreate: key } = await admin.data<{ apiKeyCreate: { id: string; secret: string } }>(
+      'mutation { apiKeyCreate(input: { name: "follower", role: READER }) { id secret } }',
+    );
+    const signedIn = await fetch(`${plane.url}/sign-in`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { 'sec-fetch-site': 'same-origin' },
+      body: new URLSearchParams(key),
+    });
+    const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const live = await fetch(`${plane.url}/live?view=stacks`, { headers: { cookie } });
+    expect(live.status).toBe(200);
+    await admin.data('mutation ($id: ID!) { apiKeyRevoke(id: $id) { id } }', { id: key.id });
+    await admin.data(`mutation { stackDisable(id: "${things.b.stack}") { id } }`);
+    await admin.data(`mutation { stackEnable(id: "${things.b.stack}") { id } }`);
+    // It ends by itself, and has told of nothing but its own beginning.
+    expect((await live.text()).match(/event: /g)).toHaveLength(1);
   });
 
   it('ends its own sessions and opens new ones', async () => {
