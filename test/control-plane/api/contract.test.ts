@@ -1,6 +1,7 @@
 // The contract with clients that exist already: the schema has every operation, argument and field of it, and each of
 // them answers on a control plane that runs.
 import {
+  buildClientSchema,
   buildSchema,
   getIntrospectionQuery,
   getNamedType,
@@ -9,11 +10,13 @@ import {
   isNonNullType,
   isObjectType,
   isScalarType,
+  printSchema,
   type GraphQLField,
   type GraphQLInputType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
+  type IntrospectionQuery,
 } from 'graphql';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -172,8 +175,10 @@ describe('a control plane', () => {
   });
 
   it('answers the introspection that tools start with', async () => {
-    const data = await ask.data<{ __schema: { types: unknown[] } }>(getIntrospectionQuery());
+    const data = await ask.data<IntrospectionQuery>(getIntrospectionQuery());
     expect(data.__schema.types.length).toBeGreaterThan(30);
+    // The server is what the file in the repository says, to the last description.
+    expect(printSchema(buildClientSchema(data))).toBe(printSchema(schema));
   });
 
   it('makes, changes, cycles, resets and deletes a pool', async () => {
