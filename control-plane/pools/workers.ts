@@ -70,6 +70,19 @@ export async function setDrained(
   return row;
 }
 
+/** The same for every worker that the pool has now. One that goes meanwhile is left out. */
+export async function setAllDrained(context: Context, pool: string, drained: boolean): Promise<WorkerRow[]> {
+  const changed: WorkerRow[] = [];
+  for (const { id } of await listWorkers(context, pool)) {
+    try {
+      changed.push(await setDrained(context, pool, id, drained));
+    } catch (error) {
+      if (!(error instanceof PoolwrightError) || error.code !== 'NOT_FOUND') throw error;
+    }
+  }
+  return changed;
+}
+
 async function auditDrain(tx: Tx, context: Context, before: WorkerRow, after: WorkerRow): Promise<void> {
   const { space } = await tx
     .selectFrom('worker_pools')

@@ -12,15 +12,18 @@ import type { Context } from '../context.js';
 import { readBody, type ServerEnvironment } from '../http/body.js';
 import type { AppDependencies } from '../http/app.js';
 import { statusOf } from '../http/errors.js';
-import { setDrained } from '../pools/workers.js';
+import { cyclePool, getPool } from '../pools/pools.js';
+import { setAllDrained, setDrained } from '../pools/workers.js';
 import { cancelRun, confirmRun, discardRun, stopRun } from '../runs/decisions.js';
 import { getRun, triggerRun } from '../runs/runs.js';
 import { getStack } from '../stacks/stacks.js';
-import type { RunRow } from '../store/schema.js';
+import { publicPoolId, type PoolRow, type RunRow } from '../store/schema.js';
 import type { openAssets } from './assets.js';
 import { Page } from './layout.js';
 import { liveLog, liveView } from './live.js';
-import { PoolPage } from './pages/pool.js';
+import { PoolFrame, UsedBy, type PoolTab } from './pages/pool.js';
+import { PoolQueue } from './pages/pool-queue.js';
+import { PoolWorkers } from './pages/pool-workers.js';
 import { PoolsPage } from './pages/pools.js';
 import { RunPage, type RunAction } from './pages/run.js';
 import { MessagePage, SignInPage } from './pages/sign-in.js';
@@ -175,18 +178,57 @@ export function webRoutes(
       <PoolsPage context={context} rights={c.get('rights')} />,
     ),
   );
+  const showPool = (c: HttpContext<WebEnvironment>, pool: PoolRow, tab: PoolTab, content: Child) =>
+    show(
+      c,
+      {
+        title: pool.public ? 'Public worker pool' : pool.name,
+        // Who may look at the public pool may not follow what its workers do.
+        live: pool.public ? 'pools' : `pool/${pool.id}`,
+        trail: [['Pools', '/pools']],
+      },
+      <PoolFrame context={context} pool={pool} tab={tab}>
+        {content}
+      </PoolFrame>,
+    );
+  const showQueue = (c: HttpContext<WebEnvironment>, pool: PoolRow) => {
+    const { text = '', type = '', after = '' } = c.req.query();
+    const rights = c.get('rights');
+    const filter = { text, type, after };
+    return showPool(
+      c,
+      pool,
+      'queued',
+      <PoolQueue context={context} pool={pool} rights={rights} filter={filter} />,
+    );
+  };
+  const showUsers = (c: HttpContext<WebEnvironment>, pool: PoolRow) =>
+    showPool(c, pool, 'used-by', <UsedBy context={context} pool={pool} rights={c.get('rights')} />);
+  guarded.get('/pools/public', async (c) => showQueue(c, await getPool(context, publicPoolId)));
+  guarded.get('/pools/public/used-by', async (c) => showUsers(c, await getPool(context, publicPoolId)));
+  guarded.get(`/pools/${publicPoolId}/:tab?`, (c) => c.redirect('/pools/public', 303));
   guarded.get('/pools/:pool', async (c) => {
     const pool = await poolOf(c, 'read');
-    return show(
+    const rights = c.get('rights');
+    const may = mayChange(c.get('identity'));
+    return showPool(
       c,
-      { title: pool.name, live: `pool/${pool.id}`, trail: [['Pools', '/pools']] },
-      <PoolPage
-        context={context}
-        pool={pool}
-        rights={c.get('rights')}
-        mayChange={mayChange(c.get('identity'))}
-      />,
+      pool,
+      'workers',
+      <PoolWorkers context={context} pool={pool} rights={rights} mayChange={may} />,
     );
+  });
+  guarded.get('/pools/:pool/queued', async (c) => showQueue(c, await poolOf(c, 'read')));
+  guarded.get('/pools/:pool/used-by', async (c) => showUsers(c, await poolOf(c, 'read')));
+  guarded.post('/pools/:pool/:order{drain|undrain}', async (c) => {
+    const { id } = await poolOf(c, 'operate');
+    await setAllDrained(c.get('own'), id, c.req.param('order') === 'drain');
+    return c.redirect(`/pools/${id}`, 303);
+  });
+  guarded.post('/pools/:pool/cycle', async (c) => {
+    const { id } = await poolOf(c, 'operate');
+    await cyclePool(c.get('own'), id);
+    return c.redirect(`/pools/${id}`, 303);
   });
   guarded.post('/pools/:pool/workers/:worker/:order{drain|undrain}', async (c) => {
     const { pool, worker, order } = c.req.param();

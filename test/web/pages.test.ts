@@ -161,6 +161,37 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     await page.getByText('IDLE', { exact: true }).waitFor();
   });
 
+  it('drain and undrain all workers, and say in the queue why a run waits', async () => {
+    await at(`/pools/${plane.pool}`);
+    await page.getByRole('button', { name: 'drain all', exact: true }).press('Enter');
+    await page.getByText('DRAINED', { exact: true }).waitFor();
+    const reason = 'no idle worker: 1 of 1 drained';
+    const { stack, run } = await plane.triggerRun({ planCommands: ['echo waited'], autodeploy: true });
+    await page.getByRole('link', { name: 'Queued' }).click();
+    await page.waitForURL(/\/queued$/);
+    await page.getByText(reason).waitFor();
+    await page.getByRole('searchbox').fill('of nobody');
+    await page.keyboard.press('Enter');
+    await page.getByText('No run of this queue is like that.').waitFor();
+    await page.getByRole('searchbox').fill(stack);
+    await page.getByLabel('Type').selectOption('TRACKED');
+    await page.getByRole('button', { name: 'filter' }).click();
+    await page.getByText(reason).waitFor();
+    await at(`/pools/${plane.pool}`);
+    await page.getByRole('button', { name: 'undrain all' }).click();
+    await page.getByRole('button', { name: 'drain all', exact: true }).waitFor();
+    await plane.reached(stack, run, 'FINISHED');
+    await page.getByRole('link', { name: 'Used by' }).click();
+    await page.locator(`a[href="/stacks/${stack}"]`).waitFor();
+  });
+
+  it('show the queue of the public pool and not its workers, also by its id', async () => {
+    await at('/pools/00000000000000000000000001');
+    expect(new URL(page.url()).pathname).toBe('/pools/public');
+    expect(await page.getByRole('link', { name: 'Workers' }).count()).toBe(0);
+    expect((await page.request.get(`${plane.url}/pools/public/workers`)).status()).toBe(404);
+  });
+
   it('say what is not there', async () => {
     const answer = await at('/stacks/nowhere');
     expect(answer?.status()).toBe(404);
@@ -174,6 +205,10 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     const paths = [
       '/pools',
       `/pools/${plane.pool}`,
+      `/pools/${plane.pool}/queued`,
+      `/pools/${plane.pool}/used-by`,
+      '/pools/public',
+      '/pools/public/used-by',
       '/stacks',
       `/stacks/${stack}`,
       `/stacks/${stack}/runs/${run}`,
@@ -184,5 +219,11 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
       const { violations } = await new AxeBuilder({ page }).analyze();
       expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
     }
+  });
+
+  it('cycle a pool: its idle worker ends', async () => {
+    await at(`/pools/${plane.pool}`);
+    await page.getByRole('button', { name: 'cycle' }).click();
+    await page.getByText('No worker is registered').waitFor({ timeout: 25_000 });
   });
 });

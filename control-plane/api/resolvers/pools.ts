@@ -18,7 +18,7 @@ import {
 } from '../../pools/pools.js';
 import { createRelease, currentRelease, withdrawRelease } from '../../pools/releases.js';
 import { searchPools } from '../../pools/search.js';
-import { listWorkers, poolCounts, setDrained, workerStatus } from '../../pools/workers.js';
+import { listWorkers, poolCounts, setAllDrained, setDrained, workerStatus } from '../../pools/workers.js';
 import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
 import { listStacks } from '../../stacks/stacks.js';
 import {
@@ -155,11 +155,7 @@ export const poolResolvers = {
     },
     workerPoolDrainSet: async (_: unknown, args: Id & { drain: boolean }, request: ApiRequest) => {
       await poolFor(request, args.id, 'operate');
-      const workers: WorkerRow[] = [];
-      for (const { id } of await listWorkers(request.context, args.id)) {
-        workers.push(await setDrained(request.context, args.id, id, args.drain));
-      }
-      return workers;
+      return setAllDrained(request.context, args.id, args.drain);
     },
   },
   WorkerPool: {

@@ -42,6 +42,10 @@ export async function PoolsPage({ context, rights }: PoolsPageProperties) {
             ))}
           </ul>
         )}
+        <p>
+          <a href="/pools/public">The public worker pool</a>{' '}
+          <span class="facts">takes the runs of stacks that have no pool.</span>
+        </p>
       </Live>
     </>
   );
