@@ -71,15 +71,18 @@ function follow(context: Context, stream: SSEStreamingApi, interests: (event: Co
 export function liveView(c: HttpContext, context: Context, view: string, stillSees: StillSees): Response {
   return streamSSE(c, async (stream) => {
     const following = follow(context, stream, (event) => concerns(view, event));
-    // The page was rendered a moment ago; what happened since is seen by looking once more.
-    await stream.writeSSE({ event: 'changed', data: '' });
-    for (;;) {
-      const happened = await following.next();
-      if (happened === undefined || !(await stillSees())) break;
-      await stream.writeSSE({ event: happened ? 'changed' : 'beat', data: '' });
-      await stream.sleep(restFor);
+    try {
+      // The page was rendered a moment ago; what happened since is seen by looking once more.
+      await stream.writeSSE({ event: 'changed', data: '' });
+      for (;;) {
+        const happened = await following.next();
+        if (happened === undefined || !(await stillSees())) break;
+        await stream.writeSSE({ event: happened ? 'changed' : 'beat', data: '' });
+        await stream.sleep(restFor);
+      }
+    } finally {
+      following.close();
     }
-    following.close();
   });
 }
 
@@ -99,23 +102,26 @@ export function liveLog(
       stream,
       (event) => (event.kind === 'log' || event.kind === 'run') && event.run === runId,
     );
-    for (;;) {
-      // Asked before the log is read: when the run had ended then, nothing comes after what is read now.
-      const ended = isEnd((await getRun(context, runId)).state);
-      for await (const { attempt, record } of logs.read(runId, cursor)) {
-        cursor = { attempt, number: record.n };
-        if (record.k !== 'log') continue;
-        const { s, t, m } = record;
-        await stream.writeSSE({ id: formatCursor(cursor), data: JSON.stringify({ a: attempt, s, t, m }) });
+    try {
+      for (;;) {
+        // Asked before the log is read: when the run had ended then, nothing comes after what is read now.
+        const ended = isEnd((await getRun(context, runId)).state);
+        for await (const { attempt, record } of logs.read(runId, cursor)) {
+          cursor = { attempt, number: record.n };
+          if (record.k !== 'log') continue;
+          const { s, t, m } = record;
+          await stream.writeSSE({ id: formatCursor(cursor), data: JSON.stringify({ a: attempt, s, t, m }) });
+        }
+        if (ended) {
+          await stream.writeSSE({ event: 'end', data: '' });
+          break;
+        }
+        const happened = await following.next();
+        if (happened === undefined || !(await stillSees())) break;
+        if (!happened) await stream.writeSSE({ event: 'beat', data: '' });
       }
-      if (ended) {
-        await stream.writeSSE({ event: 'end', data: '' });
-        break;
-      }
-      const happened = await following.next();
-      if (happened === undefined || !(await stillSees())) break;
-      if (!happened) await stream.writeSSE({ event: 'beat', data: '' });
+    } finally {
+      following.close();
     }
-    following.close();
   });
 }
