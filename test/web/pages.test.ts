@@ -4,6 +4,7 @@ import { chromium as browserType, type Browser, type BrowserContext, type Page }
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromium, hasChromium } from '../support/skips.js';
 import { startControlPlane, type TestPlane } from '../support/control-plane.js';
@@ -17,6 +18,8 @@ const browserArguments = [
   '--disable-component-update',
   '--disable-sync',
 ];
+
+const keyAnswer = z.object({ apiKeyCreate: z.object({ id: z.string(), secret: z.string() }) });
 
 describe.skipIf(!hasChromium('pages'))('the pages', () => {
   let plane: TestPlane;
@@ -190,6 +193,37 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     expect(new URL(page.url()).pathname).toBe('/pools/public');
     expect(await page.getByRole('link', { name: 'Workers' }).count()).toBe(0);
     expect((await page.request.get(`${plane.url}/pools/public/workers`)).status()).toBe(404);
+  });
+
+  it('show a reader of all spaces no orders and obey none; show a key of another space nothing', async () => {
+    await plane.client.request(
+      'mutation { spaceCreate(input: { name: "Apart", parentSpace: "root" }) { id } }',
+      {},
+      z.unknown(),
+    );
+    for (const [space, status] of [
+      ['root', 200],
+      ['apart', 404],
+    ] as const) {
+      const other = await browser.newContext();
+      const { apiKeyCreate } = await plane.client.request(
+        'mutation ($space: ID!) { apiKeyCreate(input: { name: "reader", role: READER, spaces: [$space] }) { id secret } }',
+        { space },
+        keyAnswer,
+      );
+      await other.request.post(`${plane.url}/sign-in`, { form: apiKeyCreate });
+      for (const tab of ['', '/queued', '/used-by']) {
+        const answer = await other.request.get(`${plane.url}/pools/${plane.pool}${tab}`);
+        expect([tab, answer.status()]).toEqual([tab, status]);
+        expect(await answer.text()).not.toMatch(/action="\/pools\/[^"]*\/(un)?(drain|cycle)"/);
+      }
+      for (const order of ['drain', 'undrain', 'cycle']) {
+        const answer = await other.request.post(`${plane.url}/pools/${plane.pool}/${order}`);
+        expect([order, answer.status()]).toEqual([order, 403]);
+      }
+      expect((await other.request.get(`${plane.url}/pools/public`)).status()).toBe(200);
+      await other.close();
+    }
   });
 
   it('say what is not there', async () => {
