@@ -1,6 +1,7 @@
 // Launchers that take another version of themselves: real processes on a real control plane. Whatever happens to the
 // update, there is a worker afterwards, and no run is lost or done twice.
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -21,8 +22,14 @@ const failures = [
   ['crashes', crashing, 'it ended (exit code 1) before it was connected', {}],
   ['hangs', hanging, 'it was not connected within 8 s', { POOLWRIGHT_UPDATE_PROBATION: '8s' }],
 ] as const;
-/** Where it was built. */
 const executable = resolve(`dist/launcher-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}`);
+
+/** Whether it is there, and of the same sources as the bundle: some commands build that alone. */
+function isBuilt(file: string): boolean {
+  if (!existsSync(file)) return false;
+  const version = execFileSync(file, ['--version'], { encoding: 'utf8' });
+  return version === readFileSync('dist/launcher.version', 'utf8');
+}
 
 let folder: string;
 let plane: TestPlane;
@@ -143,7 +150,7 @@ describe('an update', { timeout: 90_000 }, () => {
     await idleIn(`mended-${what}`, launcher);
   });
 
-  it.skipIf(!existsSync(executable))('is taken by the executable, too', async () => {
+  it.skipIf(!isBuilt(executable))('is taken by the executable, too', async () => {
     const launcher = await start({}, executable);
     const version = 'version-in-an-executable';
     await release(plane, operator, await otherVersion(version), { version });
