@@ -56,6 +56,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   const { life, left, again } = await takeLife(settings.stateDirectory, settings.privateKey, logWith({}));
   const log = logWith({ worker: life.id });
   let stopCleaning: () => void = () => undefined;
+  let release: () => void = () => undefined;
   // A run that cannot be gone on with yet, as when the engine does not answer, is left for the next start.
   let over = left === undefined && !again;
   let started: Executor | undefined;
@@ -198,12 +199,11 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     }
 
     void fit.look();
-    const release = takeSignals(launcher, log, settings.endWithParent, watcher);
+    release = takeSignals(launcher, log, settings.endWithParent, watcher);
     updates?.attach(launcher);
     around.attach(launcher);
     const end = await launcher.ended;
     over = true;
-    release();
     await around.finish();
     log.info('Ended.');
     updates?.ended(end);
@@ -214,6 +214,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     stopCleaning();
     await report?.settled();
     if (over) await endSwept(life, started, log);
+    release();
   }
 }
 
@@ -239,7 +240,7 @@ async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> 
   return openPolicy({ file, environment: process.env, folder });
 }
 
-/** The first signal drains, the second stops the run. */
+/** The first signal drains, the second stops the run; more change nothing. What it gives lets the process end. */
 function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean, watcher?: Watcher): () => void {
   let signals = 0;
   const stopNow = (why: string) => {
@@ -264,7 +265,7 @@ function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean, watch
   };
   if (endWithParent) process.stdin.on('end', onParentGone).on('error', onParentGone).resume();
   return () => {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    // Signals are heard to the last: one too many must not keep it from taking away what is its own.
     if (endWithParent) process.stdin.off('end', onParentGone).destroy();
   };
 }

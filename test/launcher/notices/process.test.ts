@@ -135,6 +135,17 @@ describe('a launcher on an instance', { timeout: 90_000 }, () => {
     expect(await launcher.ended).toBe(0);
   });
 
+  it('ends in order however many signals come while it does', async () => {
+    const launcher = await plane.startLauncher();
+    await plane.idle(1);
+    const again = setInterval(() => launcher.process.kill('SIGTERM'), 1);
+    expect(
+      await launcher.ended.finally(() => {
+        clearInterval(again);
+      }),
+    ).toBe(0);
+  });
+
   it('says on the loopback address how it is', async () => {
     const port = await freePort();
     const launcher = await plane.startLauncher({ POOLWRIGHT_HEALTH_PORT: String(port) });
