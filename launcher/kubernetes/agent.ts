@@ -144,6 +144,9 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
             log.warn(`${keyOf(worker)} could not be removed: ${messageOf(error)}`);
           });
         return;
+      case 'release':
+        // For launchers that take updates; a controller is updated by its image.
+        return;
     }
   }
 
