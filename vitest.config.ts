@@ -16,7 +16,8 @@ export default defineConfig({
     // Two copies of the graphql module must not meet: the server's import goes the same way as ours.
     server: { deps: { inline: [/graphql-http/] } },
     pool: 'forks',
-    maxWorkers: 2,
+    // More than a CI machine has cores: suites on real processes mostly wait for them.
+    maxWorkers: 3,
     // Suites on real processes share two cores on a CI machine; the report names what needed its second try.
     retry: process.env['CI'] === undefined ? 0 : 1,
     testTimeout: 30_000,
