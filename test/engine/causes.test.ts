@@ -68,6 +68,10 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
     return failure;
   }
 
+  async function waitsFor(stack: string, run: string, why: RegExp) {
+    await until(async () => why.test((await plane.run(stack, run)).waitReason ?? ''), String(why), 40_000);
+  }
+
   /** Starts a task that says `started` and waits for a file before it does the rest. */
   async function held(rest: string) {
     const wait = 'echo started; while [ ! -e /mnt/shared/go-$SPACELIFT_RUN_ID ]; do sleep 0.05; done';
@@ -143,21 +147,22 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
     expect(docker('ps', '--all', '--quiet', '--filter', `label=poolwright.run=${run}`)).toBe('');
   });
 
-  it('ENGINE_UNAVAILABLE, when no worker of the pool has an engine that answers', async () => {
+  it('but waits, and says why, while no worker has an engine that answers', async () => {
     await engine.away();
-    const failure = await failureOf('true');
-    expect(failure?.code).toBe('ENGINE_UNAVAILABLE');
-    expect(failure?.message).toMatch(
-      /The container engine at .*engine.sock does not answer .*Start the container engine/,
+    const { stack, run } = await plane.triggerRun({}, { task: 'true' });
+    await waitsFor(
+      stack,
+      run,
+      /not able to take one \(The container engine at .*engine.sock does not answer/,
     );
     await engine.back();
-    expect(await failureOf('true')).toBeNull();
+    await plane.reached(stack, run, 'FINISHED');
     launcher.process.kill('SIGTERM');
     expect(await launcher.ended).toBe(0);
   });
 
-  describe.skipIf(!canMount())('and DISK_FULL', () => {
-    async function onDisk(megabytes: number, task: string) {
+  describe.skipIf(!canMount())('DISK_FULL,', () => {
+    async function onDisk<Result>(megabytes: number, use: () => Promise<Result>): Promise<Result> {
       const disk = join(folder, `disk-${String(megabytes)}`);
       await mkdir(disk);
       execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(megabytes)}m`, 'none', disk]);
@@ -168,25 +173,28 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
           POOLWRIGHT_STATE_DIR: disk,
         });
         await plane.idle(1);
-        const failure = await failureOf(task);
+        const result = await use();
         started.process.kill('SIGTERM');
         expect(await started.ended).toBe(0);
-        return failure;
+        return result;
       } finally {
         execFileSync('umount', [disk]);
       }
     }
 
     it('when a step fills the disk', async () => {
-      const failure = await onDisk(200, 'echo begun; dd if=/dev/zero of=large bs=1M count=300');
+      const failure = await onDisk(200, () =>
+        failureOf('echo begun; dd if=/dev/zero of=large bs=1M count=300'),
+      );
       expect(failure?.code).toBe('DISK_FULL');
       expect(failure?.message).toMatch(/Make room on/);
     });
 
-    it('when the worker has no room for a run, which it does not take', async () => {
-      const failure = await onDisk(64, 'echo never');
-      expect(failure?.code).toBe('DISK_FULL');
-      expect(failure?.message).toMatch(/takes no run with less than 128 MB. Make room on its disk/);
+    it('but waits, and says why, while no worker has room for it', async () => {
+      await onDisk(64, async () => {
+        const { stack, run } = await plane.triggerRun({}, { task: 'echo never' });
+        await waitsFor(stack, run, /takes no run with less than 128 MB. Make room on its disk/);
+      });
     });
   });
 });
