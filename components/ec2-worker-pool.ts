@@ -18,7 +18,7 @@ import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
 import { registryHosts } from './registries.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { type ChildOptions, planPool, workersOf } from './plan.js';
+import { afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
 
@@ -165,7 +165,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
           : { tags: args.tags, tagSpecifications: [{ resourceType: 'volume', tags: args.tags }] }),
       },
       // The template before is still the group's while the new one is made.
-      { ...options, ignoreChanges: plan.pinImage ? ['imageId'] : [] },
+      { ...afterOf(options), ignoreChanges: plan.pinImage ? ['imageId'] : [] },
     );
     const group = new Group(
       `${name}-workers`,

@@ -19,7 +19,7 @@ import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
 import { registryHosts } from './registries.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { type ChildOptions, planPool, workersOf } from './plan.js';
+import { afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
 
@@ -78,7 +78,13 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     const credentials = credentialsOf(name, args, plan, place, identity.principalId, options);
     const registries = (Array.isArray(args.dockerRegistries) ? args.dockerRegistries : []).map(
       (registry: pulumi.Input<string>, index) =>
-        grant(`${name}-registry-${String(index)}`, 'AcrPull', registry, identity.principalId, options),
+        grant(
+          `${name}-registry-${String(index)}`,
+          'AcrPull',
+          registry,
+          identity.principalId,
+          afterOf(options),
+        ),
     );
     const ours = plan.artifact !== null;
     const protects = ours && args.azure?.scaleInProtection !== false;

@@ -26,7 +26,7 @@ export interface Needs {
 interface Statement {
   readonly Effect: 'Allow';
   readonly Action: readonly string[];
-  readonly Resource: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
+  readonly Resource: string | readonly string[];
 }
 
 export interface Access {
@@ -77,7 +77,19 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
     `${name}-read`,
     {
       role: role.name,
-      policy: pulumi.jsonStringify({ Version: '2012-10-17', Statement: statements(args, needs) }),
+      policy: pulumi
+        .all([
+          pulumi.all([...needs.secrets]),
+          needs.launcherObjects,
+          args.aws?.kmsKeyArn,
+          args.dockerRegistries,
+        ])
+        .apply(([secrets, launcherObjects, kmsKey, registries]) =>
+          JSON.stringify({
+            Version: '2012-10-17',
+            Statement: statements({ secrets, launcherObjects, kmsKey, registries }),
+          }),
+        ),
     },
     inside,
   );
@@ -85,26 +97,28 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
   return { profileArn: profile.arn, roleName: role.name, role, ready: [...attachments, own] };
 }
 
-function statements(args: Ec2WorkerPoolArgs, needs: Needs): Statement[] {
+function statements(may: {
+  readonly secrets: readonly string[];
+  readonly launcherObjects: string | null;
+  readonly kmsKey: string | undefined;
+  readonly registries: readonly string[] | undefined;
+}): Statement[] {
+  const { secrets, launcherObjects, kmsKey, registries } = may;
   return [
-    {
-      Effect: 'Allow',
-      Action: ['secretsmanager:GetSecretValue'],
-      Resource: pulumi.output([...needs.secrets]),
-    },
-    ...(needs.launcherObjects === null
+    { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: secrets },
+    ...(launcherObjects === null
       ? []
-      : [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: needs.launcherObjects } as const]),
-    ...(args.aws?.kmsKeyArn === undefined
+      : [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: launcherObjects } as const]),
+    ...(kmsKey === undefined
       ? []
-      : [{ Effect: 'Allow', Action: ['kms:Decrypt'], Resource: args.aws.kmsKeyArn } as const]),
-    ...(args.dockerRegistries === undefined
+      : [{ Effect: 'Allow', Action: ['kms:Decrypt'], Resource: kmsKey } as const]),
+    ...(registries === undefined
       ? []
       : ([
           {
             Effect: 'Allow',
             Action: ['ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage', 'ecr:BatchCheckLayerAvailability'],
-            Resource: args.dockerRegistries,
+            Resource: registries,
           },
           { Effect: 'Allow', Action: ['ecr:GetAuthorizationToken'], Resource: '*' },
         ] as const)),

@@ -113,7 +113,7 @@ export function credentialsOf(
         softDeleteRetentionInDays: 7,
       },
     },
-    options,
+    inside,
   );
   const secret = new Secret(
     `${name}-credentials`,

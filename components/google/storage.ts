@@ -58,7 +58,7 @@ export function launcherObjectOf(
         expression: place.readable,
       },
     },
-    options,
+    artifact === null ? options : afterOf(options),
   );
   return {
     url: pulumi.interpolate`https://storage.googleapis.com/${place.bucket}/${place.object}`,
@@ -145,7 +145,7 @@ export function credentialsOf(
       new SecretIamMember(
         `${name}-${secret.part}`,
         { secretId: secret.id, role: 'roles/secretmanager.secretAccessor', member },
-        options,
+        secret.id === made?.id ? afterOf(options) : options,
       ),
   );
   return {

@@ -163,8 +163,7 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
 
   describe.skipIf(!canMount())('DISK_FULL,', () => {
     async function onDisk<Result>(megabytes: number, use: () => Promise<Result>): Promise<Result> {
-      const disk = join(folder, `disk-${String(megabytes)}`);
-      await mkdir(disk);
+      const disk = await mkdtemp(join(folder, 'disk-'));
       execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(megabytes)}m`, 'none', disk]);
       try {
         const started = await plane.startLauncher({
