@@ -1,5 +1,6 @@
 // A worker pool on AWS EC2: an Auto Scaling group whose machines boot into the launcher.
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import * as pulumi from '@pulumi/pulumi';
 import { Group } from '@pulumi/aws/autoscaling/group.js';
 import { LaunchTemplate } from '@pulumi/aws/ec2/launchTemplate.js';
@@ -265,9 +266,9 @@ function checkNative(args: Ec2WorkerPoolArgs, architecture: string, faults: Faul
   }
 }
 
-/** As EC2 takes it: the machine's own first program unpacks it. */
-function compressed(script: string): string {
-  const bytes = gzipSync(script, { level: 9 });
+/** As EC2 takes it: the machine's own first program unpacks it. Meanwhile other resources are registered. */
+async function compressed(script: string): Promise<string> {
+  const bytes = await promisify(gzip)(script, { level: 9 });
   // The deployer's operating system (RFC 1952, "OS"): unknown, or the pool would roll when deployers alternate.
   bytes[9] = 0xff;
   if (bytes.length <= userDataLimit) return bytes.toString('base64');
