@@ -21,12 +21,19 @@ export function createPulledImages(folder: string, now: () => number): PulledIma
   async function oldestFirst(): Promise<string[]> {
     const names = await readdir(folder).catch(() => []);
     const files = await Promise.all(
-      names.map(async (name) => ({
-        path: join(folder, name),
-        usedAt: (await stat(join(folder, name))).mtimeMs,
-      })),
+      names.map(async (name) => {
+        const path = join(folder, name);
+        // Another launcher of the folder may just have removed it.
+        return stat(path).then(
+          ({ mtimeMs }) => [{ path, usedAt: mtimeMs }],
+          () => [],
+        );
+      }),
     );
-    return files.sort((a, b) => a.usedAt - b.usedAt).map(({ path }) => path);
+    return files
+      .flat()
+      .sort((a, b) => a.usedAt - b.usedAt)
+      .map(({ path }) => path);
   }
 
   return {
@@ -43,7 +50,8 @@ export function createPulledImages(folder: string, now: () => number): PulledIma
       const removed: string[] = [];
       for (const path of await oldestFirst()) {
         if (await enough()) break;
-        const image = await readFile(path, 'utf8');
+        const image = await readFile(path, 'utf8').catch(() => undefined);
+        if (image === undefined) continue;
         try {
           await docker.getImage(image).remove();
           removed.push(image);
