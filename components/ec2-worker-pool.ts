@@ -1,6 +1,4 @@
 // A worker pool on AWS EC2: an Auto Scaling group whose machines boot into the launcher.
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import * as pulumi from '@pulumi/pulumi';
 import { Group } from '@pulumi/aws/autoscaling/group.js';
 import { LaunchTemplate } from '@pulumi/aws/ec2/launchTemplate.js';
@@ -11,9 +9,11 @@ import { accessOf } from './aws/access.js';
 import { endOfLife, lifecycleHook, longestEnd } from './aws/life.js';
 import { imageOf } from './aws/image.js';
 import { missingOnEc2 } from './aws/missing.js';
+import { capacity, refresh } from './aws/group.js';
 import { networkOf } from './aws/network.js';
 import { placeOf } from './aws/place.js';
 import { credentialsOf, launcherObjectOf } from './aws/storage.js';
+import { compressed } from './aws/user-data.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
@@ -34,9 +34,6 @@ const names: OwnNames<Ec2WorkerPoolArgs> = {
   instanceRole: true,
   aws: native,
 };
-
-/** The bound of EC2 on user data before base64, in bytes. */
-const userDataLimit = 16_384;
 
 /** A worker pool on AWS EC2: an Auto Scaling group whose machines boot into the launcher. */
 export class Ec2WorkerPool extends pulumi.ComponentResource {
@@ -264,55 +261,4 @@ function checkNative(args: Ec2WorkerPoolArgs, architecture: string, faults: Faul
       reason: 'EC2 offers tags to machines, and their keys then have no spaces or slashes',
     });
   }
-}
-
-/** As EC2 takes it: the machine's own first program unpacks it. Meanwhile other resources are registered. */
-async function compressed(script: string): Promise<string> {
-  const bytes = await promisify(gzip)(script, { level: 9 });
-  // The deployer's operating system (RFC 1952, "OS"): unknown, or the pool would roll when deployers alternate.
-  bytes[9] = 0xff;
-  if (bytes.length <= userDataLimit) return bytes.toString('base64');
-  throw new pulumi.InputPropertyError({
-    propertyPath: 'launcher',
-    reason:
-      `the boot script has ${String(bytes.length)} bytes compressed, and EC2 takes ${String(userDataLimit)}. ` +
-      'Move what is long (policies, certificates, variables) into startupScript',
-  });
-}
-
-function capacity(args: Ec2WorkerPoolArgs, template: LaunchTemplate) {
-  const version = template.latestVersion.apply(String);
-  const mixed = args.aws?.mixedInstances;
-  if (mixed === undefined) return { launchTemplate: { id: template.id, version } };
-  const spot = args.spot === true;
-  return {
-    mixedInstancesPolicy: {
-      launchTemplate: {
-        launchTemplateSpecification: { launchTemplateId: template.id, version },
-        overrides: [template.instanceType, ...mixed.machineTypes].map((instanceType) => ({ instanceType })),
-      },
-      instancesDistribution: {
-        onDemandBaseCapacity: mixed.onDemandBase ?? 0,
-        onDemandPercentageAboveBaseCapacity: mixed.onDemandPercentage ?? (spot ? 0 : 100),
-        spotAllocationStrategy: 'price-capacity-optimized',
-      },
-    },
-  };
-}
-
-function refresh(args: Ec2WorkerPoolArgs) {
-  const wished = args.aws?.instanceRefresh ?? {};
-  if (wished.disabled === true) return {};
-  return {
-    instanceRefresh: {
-      strategy: 'Rolling',
-      preferences: {
-        minHealthyPercentage: wished.minHealthyPercentage ?? 100,
-        maxHealthyPercentage: wished.maxHealthyPercentage ?? 110,
-        instanceWarmup: String(wished.instanceWarmup ?? 120),
-        scaleInProtectedInstances: 'Wait',
-        skipMatching: true,
-      },
-    },
-  };
 }
