@@ -5,6 +5,7 @@ import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import type { Assignment } from '../protocol/messages.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
+import { openRouteMemory, type RouteMemory } from './connection/route-memory.js';
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
@@ -64,6 +65,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   let report: StatusReport | undefined;
   let updates: Updates | undefined;
   let fitness: Fitness | undefined;
+  let routes: RouteMemory | undefined;
   try {
     const executor = await chooseExecutor(settings, { life, clock, log });
     started = executor;
@@ -106,6 +108,13 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
       log,
     });
     surroundings = around;
+    const memory = await openRouteMemory({
+      folder: settings.stateDirectory,
+      pool: token.pool,
+      worker: life.id,
+      log,
+    });
+    routes = memory;
     const fit = watchFitness({
       check: async () => {
         await executor.check();
@@ -146,6 +155,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
           clock,
           random: Math.random,
           log,
+          memory,
         }),
       startAttempt: (assignment, onBegun) => startAttempt(dependencies(assignment, onBegun), assignment),
       ...(left === undefined
@@ -212,7 +222,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     fitness?.close();
     surroundings?.close();
     stopCleaning();
-    await report?.settled();
+    await Promise.all([report?.settled(), routes?.settled()]);
     if (over) await endSwept(life, started, log);
     release();
   }

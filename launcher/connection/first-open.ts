@@ -4,17 +4,22 @@ import { messageOf } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 import type { Line, Transport } from './transport.js';
 
-/** Milliseconds by which each way starts before the next one, unless it fails sooner. */
-export const headStart = 300;
-
 export interface Opened {
   readonly line: Line;
   readonly transport: Transport;
 }
 
+/** What is tried side by side. */
+export interface Candidates {
+  /** Best first. */
+  readonly transports: readonly Transport[];
+  /** Milliseconds by which each starts before the next one, unless it fails sooner. */
+  readonly headStart: number;
+}
+
 /** Throws an error that says of every way why it failed, or the signal's reason. */
 export function openFirst(
-  transports: readonly Transport[],
+  { transports, headStart }: Candidates,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Opened> {
   return new Promise((resolve, reject) => {

@@ -15,6 +15,7 @@ import type { Log } from '../log.js';
 import type { Connection, ConnectionListener, WorkerIdentity, WorkerStatus } from './connection.js';
 import { openFirst, type Opened } from './first-open.js';
 import { readMessage } from './inbox.js';
+import type { RouteMemory } from './route-memory.js';
 import { createRoutes } from './routes.js';
 import type { Session } from './session.js';
 import type { Transport } from './transport.js';
@@ -32,6 +33,8 @@ export interface ConnectionOptions {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly log: Log;
+  /** Which way worked in earlier processes. Default: nothing is known of them. */
+  readonly memory?: Pick<RouteMemory, 'address' | 'worked'>;
   /** Milliseconds; default: the protocol's. */
   readonly keepalive?: number;
 }
@@ -61,7 +64,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     clock: () => clock.monotonic(),
   });
   const backoff = createBackoff({ ...reconnect, random: options.random });
-  const routes = createRoutes(options.transports, clock);
+  const { memory } = options;
+  const routes = createRoutes(options.transports, clock, memory?.address);
   const clockCheck = createClockCheck(log);
 
   let opening = new AbortController();
@@ -93,7 +97,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { signal } = opening;
     const candidates = routes.next();
     const cancel = clock.after(times.connectTimeout, () => {
-      const addresses = candidates.map((transport) => transport.address).join(' and ');
+      const addresses = candidates.transports.map((transport) => transport.address).join(' and ');
       opening.abort(
         new Error(`there is no answer from ${addresses} within ${String(times.connectTimeout / 1000)} s`),
       );
@@ -193,6 +197,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   function onRegistered(drained: boolean): void {
     if (registered || current === undefined) return;
     routes.worked(current.transport);
+    memory?.worked(current.transport.address);
     registered = true;
     complaints.clear();
     backoff.reset();

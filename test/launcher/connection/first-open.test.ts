@@ -1,7 +1,7 @@
 // Several ways to the control plane, tried side by side.
 import { expect, describe, test } from 'vitest';
-import { headStart, openFirst } from '../../../launcher/connection/first-open.js';
-import { createRoutes, remembered } from '../../../launcher/connection/routes.js';
+import { openFirst } from '../../../launcher/connection/first-open.js';
+import { createRoutes, headStart, remembered } from '../../../launcher/connection/routes.js';
 import type { Line, Transport } from '../../../launcher/connection/transport.js';
 import { manualClock } from '../support/manual-clock.js';
 
@@ -47,7 +47,10 @@ function race() {
   const clock = manualClock();
   const control = new AbortController();
   const [first, second] = [way('first'), way('second')] as const;
-  const result = openFirst([first, second], { clock, signal: control.signal });
+  const result = openFirst(
+    { transports: [first, second], headStart: headStart.usual },
+    { clock, signal: control.signal },
+  );
   result.catch(() => undefined);
   return { clock, control, first, second, result };
 }
@@ -55,7 +58,7 @@ function race() {
 describe('two ways', () => {
   test('the first has a head start and wins alone', async () => {
     const { clock, first, second, result } = race();
-    clock.advance(headStart - 1);
+    clock.advance(headStart.usual - 1);
     first.settle('open');
     expect((await result).line.address).toBe('first');
     clock.advance(60_000);
@@ -64,7 +67,7 @@ describe('two ways', () => {
 
   test('the second starts when the first hangs, and its line is the only one', async () => {
     const { clock, first, second, result } = race();
-    clock.advance(headStart);
+    clock.advance(headStart.usual);
     expect(second.done).toEqual(['tried']);
     second.settle('open');
     expect((await result).transport).toBe(second);
@@ -93,7 +96,7 @@ describe('two ways', () => {
 
   test('end with the signal', async () => {
     const { clock, control, first, second, result } = race();
-    clock.advance(headStart);
+    clock.advance(headStart.usual);
     control.abort(new Error('told to end'));
     await expect(result).rejects.toThrow('told to end');
     expect([first.done, second.done]).toEqual([
@@ -108,22 +111,35 @@ describe('the way that worked', () => {
     const clock = manualClock();
     const [first, second] = [way('first'), way('second')];
     const routes = createRoutes([first, second], clock);
-    expect(routes.next()).toEqual([first, second]);
+    expect(routes.next().transports).toEqual([first, second]);
     routes.worked(second);
     clock.advance(3_600_000);
     routes.gone(second);
-    expect(routes.next()).toEqual([second]);
+    expect(routes.next().transports).toEqual([second]);
     clock.advance(remembered);
     routes.gone(second);
-    expect(routes.next()).toEqual([second]);
+    expect(routes.next().transports).toEqual([second]);
     clock.advance(1);
-    expect(routes.next()).toEqual([second, first]);
+    expect(routes.next().transports).toEqual([second, first]);
   });
 
   test('goes last when its line opened and the control plane never answered', () => {
     const [first, second] = [way('first'), way('second')];
     const routes = createRoutes([first, second], manualClock());
     routes.gone(first);
-    expect(routes.next()).toEqual([second, first]);
+    expect(routes.next().transports).toEqual([second, first]);
+  });
+
+  test('is the first one at the next start, with a longer head start, and only once', () => {
+    const [first, second] = [way('first'), way('second')];
+    const routes = createRoutes([first, second], manualClock(), 'second');
+    expect(routes.next()).toEqual({ transports: [second, first], headStart: headStart.known });
+    expect(routes.next()).toEqual({ transports: [second, first], headStart: headStart.usual });
+  });
+
+  test('is forgotten when the token names it no more', () => {
+    const [first, second] = [way('first'), way('second')];
+    const routes = createRoutes([first, second], manualClock(), 'elsewhere');
+    expect(routes.next()).toEqual({ transports: [first, second], headStart: headStart.usual });
   });
 });
