@@ -4,19 +4,16 @@ import { apiVersion, labels } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import { PoolwrightError } from '../../protocol/errors.js';
 import * as z from 'zod';
+import type { ProxySettings } from '../network/proxies.js';
 import { paths, type KubeApi } from './api.js';
+import { apiKeySchema, withPlane, type ApiKey, type Call } from './plane-api.js';
 import { readSecretKey } from './credentials.js';
 import { ownerReference, type Secret, type WorkerPool } from './objects.js';
 
-const apiKeySchema = z.object({
-  keyId: z.string().min(1),
-  keySecret: z.string().min(1),
-  endpoint: z.url(),
-});
-type ApiKey = z.output<typeof apiKeySchema>;
-
 export interface RegistrationOptions {
   readonly api: KubeApi;
+  /** On the way to the control plane. */
+  readonly proxies: ProxySettings;
   /** Where the controller's own API key is: for pools that name none. */
   readonly ownKey: { readonly namespace: string; readonly name: string };
 }
@@ -61,7 +58,9 @@ export async function registered(
       stringData: made,
     });
   }
-  const { id, config } = await createOrReset(key, pool, spec, made.request);
+  const { id, config } = await withPlane(key, options.proxies, (call) =>
+    createOrReset(call, pool, spec, made.request),
+  );
   await api.patch(path, { metadata: { labels: { [labels.pool]: id } }, stringData: { token: config, id } });
   return { token: config, privateKey: made.privateKey };
 }
@@ -77,8 +76,9 @@ export async function deregister(
   );
   const id = Buffer.from(secret?.data?.['id'] ?? '', 'base64').toString('utf8');
   if (id === '') return;
-  const call = await signIn(await apiKeyOf(options, pool, spec));
-  await call('mutation ($id: ID!) { workerPoolDelete(id: $id) { id } }', { id }, z.unknown());
+  await withPlane(await apiKeyOf(options, pool, spec), options.proxies, (call) =>
+    call('mutation ($id: ID!) { workerPoolDelete(id: $id) { id } }', { id }, z.unknown()),
+  );
 }
 
 async function makeKey(): Promise<{ privateKey: string; request: string }> {
@@ -122,68 +122,14 @@ async function apiKeyOf(
   );
 }
 
-type Call = <Schema extends z.ZodType>(
-  query: string,
-  variables: Readonly<Record<string, unknown>>,
-  schema: Schema,
-) => Promise<z.output<Schema>>;
-
-async function signIn(key: ApiKey): Promise<Call> {
-  const url = `${key.endpoint.replace(/\/+$/, '').replace(/\/graphql$/, '')}/graphql`;
-  const { apiKeyUser } = await request(
-    url,
-    undefined,
-    'mutation ($id: ID!, $secret: String!) { apiKeyUser(id: $id, secret: $secret) { jwt } }',
-    { id: key.keyId, secret: key.keySecret },
-    z.object({ apiKeyUser: z.object({ jwt: z.string() }) }),
-  );
-  return (query, variables, schema) => request(url, apiKeyUser.jwt, query, variables, schema);
-}
-
-async function request<Schema extends z.ZodType>(
-  url: string,
-  jwt: string | undefined,
-  query: string,
-  variables: Readonly<Record<string, unknown>>,
-  schema: Schema,
-): Promise<z.output<Schema>> {
-  let answer: unknown;
-  try {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(jwt === undefined ? {} : { authorization: `Bearer ${jwt}` }),
-      },
-      body: JSON.stringify({ query, variables }),
-      signal: AbortSignal.timeout(30_000),
-    });
-    answer = await response.json();
-  } catch (error) {
-    throw new PoolwrightError('UNAVAILABLE', `${url} does not answer as an API does`, { cause: error });
-  }
-  const { data, errors = [] } = z
-    .object({
-      data: z.unknown().optional(),
-      errors: z.array(z.object({ message: z.string() })).optional(),
-    })
-    .parse(answer);
-  const [first] = errors;
-  if (first === undefined) return schema.parse(data);
-  if (first.message === 'unauthorized')
-    throw new PoolwrightError('UNAUTHORIZED', `${url} refuses the API credentials of the pool`);
-  throw new PoolwrightError('CONFLICT', `${url} answers: ${first.message}`);
-}
-
 const madeSchema = z.object({ id: z.string(), config: z.string() });
 
 async function createOrReset(
-  key: ApiKey,
+  call: Call,
   pool: WorkerPool,
   spec: WorkerPoolSpec,
   certificateSigningRequest: string,
 ): Promise<z.output<typeof madeSchema>> {
-  const call = await signIn(key);
   const { workerPools } = await call(
     '{ workerPools { id labels } }',
     {},

@@ -1,0 +1,185 @@
+// Pools that the controller registers with an API key: at a real control plane, which only a proxy reaches; the API server
+// is a memory of Secrets.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { KubeApi } from '../../../launcher/kubernetes/api.js';
+import type { WorkerPool } from '../../../launcher/kubernetes/objects.js';
+import { proxiesOf } from '../../../launcher/kubernetes/proxies.js';
+import {
+  deregister,
+  registered,
+  type RegistrationOptions,
+} from '../../../launcher/kubernetes/registration.js';
+import { workerPoolSpec, type WorkerPoolSpec } from '../../../protocol/kubernetes/resources.js';
+import { generateKeyAndRequest } from '../../../protocol/requests.js';
+import { decodeToken } from '../../../protocol/token.js';
+import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
+import { startHttpProxy, type HttpProxy } from '../support/http-proxy.js';
+
+let folder: string;
+let plane: TestPlane;
+let proxy: HttpProxy;
+let secrets: Map<string, Record<string, string>>;
+/** Answers of the API server that get lost: patches of Secrets. */
+let lost: number;
+/** Of a pool that was about to be registered: large keys take their time. */
+let begun: Record<string, string>;
+beforeAll(async () => {
+  const { privateKey, request } = await generateKeyAndRequest();
+  begun = { privateKey: Buffer.from(privateKey).toString('base64'), request };
+  folder = await mkdtemp(join(tmpdir(), 'poolwright-test-'));
+  plane = await startControlPlane(folder);
+  proxy = await startHttpProxy('controller:word');
+}, 60_000);
+afterAll(async () => {
+  await proxy.close();
+  await plane.close();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(() => {
+  const endpoint = `http://api.test:${new URL(plane.url).port}/`;
+  const key = { keyId: plane.key.id, keySecret: plane.key.secret, endpoint };
+  secrets = new Map([
+    ['tools/own', key],
+    ['ci/keys', key],
+    ['ci/json', { all: JSON.stringify(key) }],
+  ]);
+  lost = 0;
+});
+
+const nameOf = (path: string) =>
+  /namespaces\/([^/]+)\/secrets\/([^/]+)$/.exec(path)?.slice(1).join('/') ?? '';
+const unused = () => Promise.reject(new Error('not used here'));
+const api: KubeApi = {
+  get: <Item>(path: string) => {
+    const found = secrets.get(nameOf(path));
+    if (found === undefined) return Promise.resolve(undefined);
+    return Promise.resolve({
+      data: Object.fromEntries(Object.entries(found).map(([name, text]) => [name, btoa(text)])),
+    } as Item);
+  },
+  create: <Item>(_path: string, body: object) => {
+    const { metadata, stringData } = body as {
+      metadata: { name: string; namespace: string };
+      stringData: Record<string, string>;
+    };
+    secrets.set(`${metadata.namespace}/${metadata.name}`, stringData);
+    return Promise.resolve(body as Item);
+  },
+  patch: (path, body) => {
+    if (lost > 0) {
+      lost -= 1;
+      return Promise.reject(new Error('the API server is away'));
+    }
+    const { stringData } = body as { stringData: Record<string, string> };
+    secrets.set(nameOf(path), { ...secrets.get(nameOf(path)), ...stringData });
+    return Promise.resolve(undefined);
+  },
+  list: unused,
+  replace: unused,
+  remove: unused,
+  requests: () => 0,
+  close: () => undefined,
+};
+
+const options = (environment: Record<string, string> = {}): RegistrationOptions => ({
+  api,
+  ownKey: { namespace: 'tools', name: 'own' },
+  proxies: proxiesOf({
+    HTTP_PROXY: `http://controller:word@127.0.0.1:${String(proxy.port)}`,
+    ...environment,
+  }),
+});
+
+function pool(uid: string, spec: object = {}): [WorkerPool, WorkerPoolSpec] {
+  const metadata = {
+    ...{ name: `pool-${uid}`, namespace: 'ci', uid, resourceVersion: '1' },
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  };
+  return [{ metadata, spec }, workerPoolSpec.parse(spec)];
+}
+
+const poolSchema = z.object({
+  workerPool: z
+    .object({
+      name: z.string(),
+      description: z.string().nullable(),
+      space: z.string(),
+      labels: z.array(z.string()),
+      driftDetectionRunLimit: z.int().nullable(),
+    })
+    .nullable(),
+});
+const look = async (token: string) =>
+  (
+    await plane.client.request(
+      'query ($id: ID!) { workerPool(id: $id) { name description space labels driftDetectionRunLimit } }',
+      { id: decodeToken(token).pool },
+      poolSchema,
+    )
+  ).workerPool;
+
+test('a pool has the name, description, space and drift limit of its object, and is removed with it', async () => {
+  const spec = { description: 'for builds', space: 'root', driftDetectionRunLimits: { maxRuns: 3 } };
+  const given = pool('a', spec);
+  const { token, privateKey } = await registered(options(), ...given);
+  expect(await look(token)).toEqual({
+    name: 'pool-a',
+    description: 'for builds',
+    space: 'root',
+    labels: ['kubernetes-uid:a'],
+    driftDetectionRunLimit: 3,
+  });
+  // The next look at it asks nobody.
+  const asked = proxy.asked.length;
+  expect(await registered(options(), ...given)).toEqual({ token, privateKey });
+  expect(proxy.asked).toHaveLength(asked);
+  await deregister(options(), ...given);
+  expect(await look(token)).toBeNull();
+  expect(new Set(proxy.asked)).toEqual(new Set([`POST http://api.test:${new URL(plane.url).port}/graphql`]));
+});
+
+test.each([
+  ['three keys of a Secret of the pool', { secretKeyRef: { name: 'keys' } }],
+  ['one key with JSON', { secretKeyRef: { name: 'json', key: 'all' } }],
+])('the API credentials are %s', async (_, spaceliftAPICredentials) => {
+  secrets.delete('tools/own');
+  secrets.set('ci/pool-json-registration', begun);
+  const drift = { driftDetectionRunLimits: { disabled: true } };
+  const { token } = await registered(options(), ...pool('json', { spaceliftAPICredentials, ...drift }));
+  expect(await look(token)).toMatchObject({ driftDetectionRunLimit: 0 });
+});
+
+test('a pool is made once, also when the answer to its creation was lost', async () => {
+  const given = pool('b');
+  lost = 1;
+  await expect(registered(options(), ...given)).rejects.toThrow('the API server is away');
+  const key = secrets.get('ci/pool-b-registration')?.['privateKey'];
+  const { token, privateKey } = await registered(options(), ...given);
+  expect(privateKey).toBe(key);
+  expect(await look(token)).toMatchObject({ name: 'pool-b' });
+  const schema = z.object({ workerPools: z.array(z.object({ name: z.string() })) });
+  const { workerPools } = await plane.client.request('{ workerPools { name } }', {}, schema);
+  expect(workerPools.filter(({ name }) => name === 'pool-b')).toHaveLength(1);
+});
+
+test('what stands in the way is said: no way without the proxy, a key that is refused, none at all', async () => {
+  secrets.set('ci/pool-c-registration', begun);
+  const given = pool('c', { spaceliftAPICredentials: { secretKeyRef: { name: 'keys' } } });
+  await expect(registered(options({ HTTP_PROXY: '' }), ...given)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/api\.test:\d+\/graphql does not answer as an API does: /) as string,
+  });
+  proxy.refusal = 502;
+  await expect(registered(options(), ...given)).rejects.toThrow(/does not answer as an API does: status 502/);
+  proxy.refusal = undefined;
+  secrets.set('ci/keys', { ...secrets.get('ci/keys'), keySecret: 'wrong' });
+  await expect(registered(options(), ...given)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  secrets.delete('ci/keys');
+  await expect(registered(options(), ...given)).rejects.toThrow(/a Secret keys .* in the namespace ci/);
+  secrets.set('ci/keys', { keyId: 'a' });
+  await expect(registered(options(), ...given)).rejects.toThrow(/needs keyId, keySecret and endpoint/);
+});
