@@ -42,7 +42,7 @@ afterAll(async () => {
 beforeEach(() => {
   const endpoint = `http://api.test:${new URL(plane.url).port}/`;
   const key = { keyId: plane.key.id, keySecret: plane.key.secret, endpoint };
-  secrets = new Map([
+  secrets = new Map<string, Record<string, string>>([
     ['tools/own', key],
     ['ci/keys', key],
     ['ci/json', { all: JSON.stringify(key) }],
