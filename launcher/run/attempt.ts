@@ -1,23 +1,23 @@
 // One assignment from acceptance to result: accept → prepare → begin → phases → result, with its log all the way.
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { messageOf, PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import type { Log } from '../log.js';
-import { asFault, diskFault, isStale, stackOf, wornOut } from './attempt-fault.js';
-import { executeStage, type StageDependencies } from './execute.js';
-import { createJournal, type Journal } from './journal.js';
-import type { RunPrinter } from './printer.js';
 import {
-  dropAssignment,
-  keepAssignment,
-  noPast,
-  openRecord,
-  type AttemptRecord,
-  type Past,
-} from './record.js';
-import { openSpool, type Recovered, type Spool } from './spool.js';
-import { startUploader } from './uploader.js';
+  asFault,
+  diskFault,
+  isForOthers,
+  isOwnFault,
+  isStale,
+  outcomeOf,
+  stackOf,
+  wornOut,
+} from './attempt-fault.js';
+import { attemptFolder, makeAttemptFolder, removeAttemptFolder } from './attempt-folder.js';
+import { deliver, type AttemptLog, type Result } from './delivery.js';
+import { executeStage } from './execute.js';
+import type { RunPrinter } from './printer.js';
+import { noPast, openRecord, type AttemptRecord, type Past } from './record.js';
+import type { StageDependencies } from './stage.js';
 import type { WorkerApi } from './worker-api.js';
 
 export interface AttemptDependencies extends StageDependencies {
@@ -60,17 +60,6 @@ export interface Attempt {
 
 /** Milliseconds that a last word may take when the launcher itself has to end, once the run's steps have ended. */
 const lastWordsWithin = 5_000;
-/** Ends of this worker rather than of the run. */
-const workerEnds: ReadonlySet<ErrorCode> = new Set(['LAUNCHER_STOPPED', 'MACHINE_TERMINATED']);
-/** Nobody asked for these ends, so the run has failed. */
-const failures: ReadonlySet<ErrorCode> = new Set([
-  'RUN_TIMED_OUT',
-  'RUN_SILENT',
-  'MACHINE_TERMINATED',
-  'DISK_FULL',
-]);
-/** Faults of this worker rather than of the run: another worker may do better. */
-const ownFaults: ReadonlySet<ErrorCode> = new Set(['ENGINE_UNAVAILABLE', 'DISK_FULL']);
 
 /** Prepared anew so many times at most: whatever ends the launcher while it prepares may do so again. */
 const preparations = 3;
@@ -141,7 +130,7 @@ export function startAttempt(
         record = await openFolder(folder);
       } catch (error) {
         const fault = asFault(error);
-        if (begun || !ownFaults.has(fault.code)) throw error;
+        if (begun || !isOwnFault(fault)) throw error;
         await giveBack(api, fault);
         return;
       }
@@ -151,118 +140,58 @@ export function startAttempt(
           `${assignment.stage.toLowerCase()} of ${assignment.stack}`,
         { run },
       );
-      await withLog(api, folder, record);
+      const { clock, now, printer } = deps;
+      const outcome = await deliver({
+        folder,
+        record,
+        past,
+        executor: deps.executor.kind,
+        api,
+        clock,
+        now,
+        log,
+        printer,
+        after: deps.spoolAfter ?? 0,
+        delivery,
+        onFailure: (error) => {
+          end({ kind: 'stop', error: diskFault(error, folder) });
+        },
+        onStale: () => {
+          end({ kind: 'stale' });
+        },
+        work: (attemptLog) => conclude(api, folder, attemptLog),
+      });
+      if (outcome !== undefined) deps.onDelivered?.(outcome);
     } finally {
       api.close();
       await record?.close();
-      if (await nothingLeft()) await removeFolder(folder);
-    }
-  }
-
-  /** Whether no step runs on that an earlier process started: this one may have been dropped before it took it over. */
-  async function nothingLeft(): Promise<boolean> {
-    try {
-      if (past.processes > 0) await deps.sweep?.();
-      return true;
-    } catch (error) {
-      const text = `What the launcher before had started for run ${run} could not be ended: ${messageOf(error)}.`;
-      log.error(`${text} The run's folder is kept, so that the next one tries again.`, { run });
-      return false;
+      // This process may have been dropped before it took over what an earlier one had started.
+      const sweep = past.processes > 0 ? deps.sweep : undefined;
+      await removeAttemptFolder(folder, { run, log, sweep });
     }
   }
 
   /** Throws DISK_FULL when there is no room for a run: it is not taken then. */
   async function openFolder(folder: string): Promise<AttemptRecord> {
-    if (past.processes === 0) {
-      await deps.makeRoom?.();
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await keepAssignment(folder, assignment, deps.settings.privateKey);
-    }
-    return openRecord(folder);
+    if (past.processes > 0) return openRecord(folder);
+    await deps.makeRoom?.();
+    return makeAttemptFolder(folder, assignment, deps.settings.privateKey);
   }
 
-  async function removeFolder(folder: string): Promise<void> {
-    try {
-      // First: an attempt that is over is not taken up again.
-      await dropAssignment(folder);
-      await rm(folder, { recursive: true, force: true });
-    } catch (error) {
-      log.warn(`The folder ${folder} could not be removed: ${messageOf(error)}`, { run });
-    }
-  }
-
-  /** Runs the attempt and delivers everything that it says. */
-  async function withLog(api: WorkerApi, folder: string, record: AttemptRecord): Promise<void> {
-    const spool = await openSpool({
-      path: join(folder, 'spool.ndjson'),
-      now: deps.now,
-      note: (n, mark) => record.append({ k: 'spool', n, mark }),
-      past: past.spooled,
-      after: deps.spoolAfter ?? 0,
-      onFailure: (error) => {
-        end({ kind: 'stop', error: diskFault(error, folder) });
-      },
-    });
-    const { recovered } = spool;
-    await record.append({ k: 'process', executor: deps.executor.kind });
-    const journal = createJournal({
-      spool,
-      clock: deps.clock,
-      ...(deps.printer === undefined ? {} : { onText: deps.printer.text }),
-    });
-    if (recovered.state !== null) journal.stay(recovered.state);
-    const uploader = startUploader({
-      spool,
-      after: deps.spoolAfter ?? 0,
-      api,
-      log,
-      signal: delivery.signal,
-      resumed: past.processes > 0,
-      onStale: (error) => {
-        log.debug(error.message);
-        end({ kind: 'stale' });
-      },
-    });
-    // Rejects when delivery is given up, which `live` hears of below; here it must not count as unheard.
-    uploader.done.catch(() => undefined);
-    let outcome: Result['outcome'] | undefined;
-    try {
-      if (!recovered.hasResult)
-        await conclude({ api, folder, journal, record, recovered }, (result) => {
-          outcome = result.outcome;
-          spool.add(result);
-        });
-      await spool.finish();
-      await uploader.done;
-      if (outcome !== undefined && uploader.acknowledged === spool.last) deps.onDelivered?.(outcome);
-    } finally {
-      // Ends the uploader, should it still be at work, before the file goes.
-      delivery.abort(new PoolwrightError('STALE_ATTEMPT', 'The attempt is over.'));
-      await spool.finish();
-      await uploader.done.catch(() => undefined);
-      await spool.close();
-    }
-  }
-
-  async function conclude(
-    { api, folder, journal, record, recovered }: Work,
-    add: (result: Result) => void,
-  ): Promise<void> {
+  /** Answers the result; null when somebody else tells it. Throws STALE_ATTEMPT when nobody is to be told. */
+  async function conclude(api: WorkerApi, folder: string, attemptLog: AttemptLog): Promise<Result | null> {
+    const { journal } = attemptLog;
     let commit: string | null = null;
-    const result = (outcome: Result['outcome'], rest: Partial<Result> = {}) => {
-      journal.endOutput();
-      deps.printer?.end();
-      add({
-        k: 'result',
-        outcome,
-        code: null,
-        message: null,
-        changes: null,
-        workspace: null,
-        commit,
-        ...rest,
-      });
-    };
+    const result = (outcome: Result['outcome'], rest: Partial<Result> = {}): Result => ({
+      k: 'result',
+      outcome,
+      code: null,
+      message: null,
+      changes: null,
+      workspace: null,
+      commit,
+      ...rest,
+    });
     try {
       if (past.begunAt === null && past.processes >= preparations) throw wornOut(past.processes);
       const execution = executeStage({
@@ -270,10 +199,8 @@ export function startAttempt(
         assignment,
         api,
         folder,
-        journal,
-        record,
+        ...attemptLog,
         past,
-        recovered,
         signal: work.signal,
         onCommit: (id) => {
           commit = id;
@@ -288,34 +215,27 @@ export function startAttempt(
       });
       // How it ends is for the line after it.
       executed = execution.catch(() => undefined);
-      result('finished', await execution);
+      const product = await execution;
       log.info(`Run ${run} finished its ${assignment.stage.toLowerCase()}`, { run });
+      return result('finished', product);
     } catch (error) {
       if (stale || isStale(error)) throw error;
-      if (handedOver) {
-        journal.endOutput();
-        return;
-      }
+      if (handedOver) return null;
       const fault = stop ?? asFault(error);
-      if (mayGiveBack(fault) && (await giveBack(api, fault))) {
+      // Another worker may do better, and no command has run.
+      if (!begun && isForOthers(fault) && (await giveBack(api, fault)))
         throw new PoolwrightError('STALE_ATTEMPT', 'The run was given back.');
-      }
       journal.line(fault.message);
-      const outcome = stop === undefined || failures.has(stop.code) ? 'failed' : 'stopped';
-      result(outcome, { code: fault.code, message: fault.message.slice(0, 8192) });
+      const outcome = outcomeOf(stop);
       log.info(`Run ${run} ${outcome}: ${fault.message}`, { run, code: fault.code });
       if (fault.code === 'INTERNAL') log.error(`A fault in run ${run}: ${stackOf(error)}`, { run });
+      return result(outcome, { code: fault.code, message: fault.message.slice(0, 8192) });
     }
-  }
-
-  /** Another worker may do better, and no command has run. */
-  function mayGiveBack({ code }: PoolwrightError): boolean {
-    return !begun && (workerEnds.has(code) || ownFaults.has(code));
   }
 
   async function giveBack(api: WorkerApi, fault: PoolwrightError): Promise<boolean> {
     log.error(`Run ${run} cannot be run here: ${fault.message}`, { run, code: fault.code });
-    if (ownFaults.has(fault.code)) await deps.onUnfit?.();
+    if (isOwnFault(fault)) await deps.onUnfit?.();
     try {
       await api.reject({ code: fault.code, message: fault.message }, delivery.signal);
       return true;
@@ -325,20 +245,4 @@ export function startAttempt(
       throw error;
     }
   }
-}
-
-/** What the work on an attempt goes by. */
-interface Work {
-  readonly api: WorkerApi;
-  readonly folder: string;
-  readonly journal: Journal;
-  readonly record: AttemptRecord;
-  readonly recovered: Recovered;
-}
-
-type Result = Extract<Parameters<Spool['add']>[0], { k: 'result' }>;
-
-/** Where an attempt keeps what is its own, below the folder of the launcher's life. */
-export function attemptFolder(life: string, { run, attempt }: Pick<Assignment, 'run' | 'attempt'>): string {
-  return join(life, `${run}.${String(attempt)}`);
 }

@@ -9,7 +9,7 @@ import type { WorkState } from '../../../protocol/runs.js';
 import { createPodExecutor } from '../../executors/pod.js';
 import { startAttempt } from '../../run/attempt.js';
 import type { ProxySettings } from '../../network/proxies.js';
-import type { StageSettings } from '../../run/execute.js';
+import type { StageSettings } from '../../run/stage.js';
 import { phasesOf } from '../../run/phases.js';
 import { keepWorkspace } from '../../run/source/workspace.js';
 import { variables } from '../../settings/variables.js';
