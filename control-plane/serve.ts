@@ -12,6 +12,7 @@ import { randomSecret } from './access/secrets.js';
 import { addressesOf, hostsOf, isLoopback } from './addresses.js';
 import { createRateLimits, usualRates, type Rate } from './access/rate-limits.js';
 import { createSignInLinks } from './access/sign-in-links.js';
+import { createVault } from './access/vault.js';
 import { createTokens } from './access/tokens.js';
 import { startEmbeddedBroker } from './broker/embedded.js';
 import type { Broker, IncomingMessage } from './broker/broker.js';
@@ -98,10 +99,11 @@ async function start(
   const now = clock.now();
   const foundation = await openFoundation({ ...options, folder, log, onClose });
   const { db, secrets, events, logs, objects } = foundation;
-  const [files, tokenSecret, metricsToken] = await Promise.all([
+  const [files, tokenSecret, metricsToken, vaultSecret] = await Promise.all([
     openAuthority(secrets, join(folder, 'authority'), now),
     secrets.secret('token-secret', randomSecret),
     secrets.secret('metrics-token', randomSecret),
+    secrets.secret('vault-key', randomSecret),
   ]);
   const tokens = createTokens(tokenSecret, clock);
   const addresses = addressesOf(options);
@@ -162,6 +164,7 @@ async function start(
     logs,
     objects,
     links,
+    vault: createVault(vaultSecret),
     metrics,
     limits: createRateLimits(clock, options.rates ?? usualRates),
     metricsToken: metricsToken.trim(),

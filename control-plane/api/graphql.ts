@@ -18,6 +18,7 @@ import { poolResolvers } from './resolvers/pools.js';
 import { runResolvers } from './resolvers/runs.js';
 import { sessionResolvers } from './resolvers/session.js';
 import { stackResolvers } from './resolvers/stacks.js';
+import { webhookResolvers } from './resolvers/webhooks.js';
 import { validationRules } from './validation.js';
 
 /** Bytes of a request, variables included: a certificate request or the hooks of a stack are well below. */
@@ -43,6 +44,7 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
     stackResolvers,
     outputResolvers,
     runResolvers,
+    webhookResolvers,
   ];
   const handle = createHandler<ApiRequest & Record<PropertyKey, unknown>>({
     schema: executableSchema(schemaText, resolvers),

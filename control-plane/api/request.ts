@@ -3,12 +3,14 @@ import { unauthorized, type Identity } from '../access/api-keys.js';
 import type { Right, Rights } from '../access/rights.js';
 import * as things from '../access/things.js';
 import type { Tokens } from '../access/tokens.js';
+import type { Vault } from '../access/vault.js';
 import type { Context } from '../context.js';
 import type { LogStore } from '../store/logs.js';
 
 export interface ApiDependencies {
   readonly context: Context;
   readonly tokens: Tokens;
+  readonly vault: Vault;
   readonly logs: LogStore;
   /** Without a slash at its end. */
   readonly publicUrl: () => string;

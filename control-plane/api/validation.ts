@@ -45,6 +45,7 @@ const entries: Readonly<Record<string, number>> = {
   usedBy: 100,
   dependsOn: 10,
   isDependedOnBy: 10,
+  webhooks: 20,
 };
 
 interface Size {

@@ -32,6 +32,7 @@ export const secretNames = [
   'authority/signing-key.pem',
   'metrics-token',
   'token-secret',
+  'vault-key',
 ] as const;
 
 /**

@@ -5,6 +5,7 @@ import type { RateLimits } from '../access/rate-limits.js';
 import type { SignInLinks } from '../access/sign-in-links.js';
 import type { Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
+import type { Vault } from '../access/vault.js';
 import type { LogStore } from '../store/logs.js';
 import type { ObjectStore } from '../store/objects.js';
 import type { ServerEnvironment } from './body.js';
@@ -14,6 +15,7 @@ import { webRoutes } from '../web/routes.js';
 import { healthRoutes, type HealthDependencies } from './health.js';
 import { launcherReleaseRoutes } from './launcher-releases.js';
 import { uploadRoutes } from './uploads.js';
+import { webhookRoutes } from './webhooks.js';
 import { workerApiRoutes } from './worker-api.js';
 
 export interface AppDependencies extends HealthDependencies {
@@ -22,6 +24,7 @@ export interface AppDependencies extends HealthDependencies {
   readonly logs: LogStore;
   readonly objects: ObjectStore;
   readonly links: SignInLinks;
+  readonly vault: Vault;
   readonly limits: RateLimits;
   /** Known once the process listens; without a slash at its end. */
   readonly publicUrl: () => string;
@@ -47,6 +50,7 @@ export async function createApp(dependencies: AppDependencies): Promise<Hono<Ser
   app.route('/', uploadRoutes(dependencies));
   app.route('/', launcherReleaseRoutes(dependencies));
   app.route('/', workerApiRoutes(dependencies));
+  app.route('/', webhookRoutes({ ...dependencies, addressOf }));
   app.route('/', webRoutes({ ...dependencies, addressOf }, await openAssets()));
   return app;
 }

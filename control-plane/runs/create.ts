@@ -12,7 +12,9 @@ import { deadlineOf, firstStage, isWrite } from './transitions.js';
 
 export interface RunRequest {
   readonly type: RunType;
-  /** Full commit id; not given: the tip of the stack's branch. */
+  /** Another branch than the stack's. */
+  readonly branch?: string | null;
+  /** Full commit id; not given: the tip of the branch. */
   readonly commitSha?: string | null;
   /** An uploaded archive, see stacks/uploads.ts; not given: the stack's repository. */
   readonly archive?: string | null;
@@ -66,7 +68,7 @@ export async function createRun(
       queued_at: now,
       deadline_at: deadlineOf('QUEUED', now),
       priority: request.drift === true ? priorities.drift : priorities.usual,
-      branch: request.archive == null ? stack.branch : null,
+      branch: request.archive == null ? (request.branch ?? stack.branch) : null,
       commit_sha: request.commitSha ?? null,
       task: request.task ?? null,
       archive_object: request.archive ?? null,

@@ -61,6 +61,7 @@ async function again(
     if (before.archive_object !== null) await assertUploaded(tx, stackId, before.archive_object);
     return createRun(tx, context, stack, {
       type,
+      branch: before.branch,
       commitSha: before.commit_sha,
       archive: before.archive_object,
       task: before.task,

@@ -17,6 +17,9 @@ export interface Retention {
   readonly logs?: number | undefined;
 }
 
+/** For how long a delivery to a webhook is known when it comes again, in milliseconds. */
+const deliveriesKept = 90 * 24 * 60 * 60 * 1000;
+
 /** So many of a stack's runs are kept, however old they are. */
 const newestOfStack = 20;
 
@@ -46,6 +49,10 @@ export async function collectGarbage(
     for (const id of await giveUp(context.db, ids, before)) await objects.delete(id);
   }
   for (const { run } of orphans) await logs.delete(run);
+  await context.db
+    .deleteFrom('webhook_deliveries')
+    .where('at', '<', context.clock.now() - deliveriesKept)
+    .execute();
   return unusedObjects.length + orphans.length + (await logs.tidy(before));
 }
 

@@ -8,6 +8,7 @@ import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
 import { sharedStatements } from './migrations/shared.js';
+import { webhookStatements } from './migrations/webhooks.js';
 import { workersStatements } from './migrations/workers.js';
 import type { Database } from './schema.js';
 
@@ -162,6 +163,7 @@ const migrations: readonly Migration[] = [
   { number: 6, statements: outputsStatements },
   { number: 7, statements: releaseStatements },
   { number: 8, statements: workersStatements },
+  { number: 9, statements: webhookStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

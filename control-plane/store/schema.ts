@@ -3,6 +3,7 @@ import type { ColumnType, Selectable } from 'kysely';
 import type { Hooks } from '../../protocol/messages.js';
 import type { RunState, RunType, Stage, Tool } from '../../protocol/runs.js';
 import type { Changes } from '../../protocol/worker-api.js';
+import type { WebhookDeliveriesTable, WebhooksTable } from './webhook-tables.js';
 
 /**
  * The public pool: runs of stacks without a pool of their own go there. Its row is made by a migration, so its id
@@ -378,6 +379,8 @@ export interface Database {
   spaces: SpacesTable;
   audit_entries: AuditEntriesTable;
   launcher_releases: LauncherReleasesTable;
+  webhooks: WebhooksTable;
+  webhook_deliveries: WebhookDeliveriesTable;
   schema_migrations: { number: number; applied_at: number };
 }
 

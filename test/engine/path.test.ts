@@ -10,7 +10,9 @@ import { decideRun, stopRun, triggerRun } from '../../control-plane/cli/api/runs
 import { createStack } from '../../control-plane/cli/api/stacks.js';
 import { uploadFolder } from '../../control-plane/cli/api/uploads.js';
 import { setVariable } from '../../control-plane/cli/api/variables.js';
+import { createWebhook, listWebhooks } from '../../control-plane/cli/api/webhooks.js';
 import { setDrained } from '../../control-plane/cli/api/workers.js';
+import { delivery } from '../control-plane/webhooks/support/deliveries.js';
 import { logOf, startControlPlane, type TestPlane } from '../support/control-plane.js';
 import { hasRunnerImage, runnerImage } from '../support/runner-image.js';
 import { available, hasProgram } from '../support/skips.js';
@@ -190,6 +192,46 @@ describe('a run', { timeout: 60_000 }, () => {
       expect(done).toMatchObject({ state: 'FINISHED', commitSha: commit });
       expect(await logOf(plane, made.id, id, 'PLANNING')).toBe(content);
     }
+  });
+
+  it.skipIf(!git)('is started by a push, and runs what was pushed to another branch', async () => {
+    const repository = await temporaryFolder();
+    const runGit = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], {
+        cwd: repository,
+        encoding: 'utf8',
+      }).trim();
+    runGit('init', '-q', '-b', 'main');
+    runGit('commit', '-qm', 'first', '--allow-empty');
+    runGit('checkout', '-qb', 'gateway');
+    await writeFile(join(repository, 'file'), 'of the branch');
+    runGit('add', '.');
+    runGit('commit', '-qm', 'Add a file');
+    const commit = runGit('rev-parse', 'HEAD');
+    const { id: stack } = await createStack(plane.client, {
+      name: 'pushed to',
+      tool: 'commands',
+      planCommands: ['cat file'],
+      repository: `file://${repository}`,
+      workerPool: plane.pool,
+    });
+    const { url, secret } = await createWebhook(plane.client, stack, 'generic');
+    const { headers, body } = delivery('generic', secret, {
+      body: JSON.stringify({ branch: 'gateway', commit, title: 'Add a file' }),
+    });
+    const response = await fetch(url, { method: 'POST', headers, body });
+    const { runs } = (await response.json()) as { runs: { id: string }[] };
+    const run = runs[0]?.id ?? '';
+    expect(await plane.reached(stack, run, 'FINISHED', 'FAILED')).toMatchObject({
+      state: 'FINISHED',
+      type: 'PROPOSED',
+      title: 'Add a file',
+      commitSha: commit,
+    });
+    expect(await logOf(plane, stack, run, 'PLANNING')).toBe('of the branch');
+    expect(await listWebhooks(plane.client, stack)).toMatchObject([
+      { provider: 'generic', lastOutcome: `started the PROPOSED run ${run}` },
+    ]);
   });
 
   it('says what is wrong with a repository that is not there', async () => {

@@ -19,6 +19,7 @@ import { actWithApi, withExample } from '../invocation.js';
 import type { Output } from '../output.js';
 import { addStackOptions, stackInputOf, stackOptionsShape } from '../stack-options.js';
 import type { Terminal } from '../terminal.js';
+import { addWebhookCommands } from './webhook.js';
 
 function stackLines(output: Output, stack: Stack): string[] {
   const optional: [string, string | null][] = [
@@ -192,4 +193,5 @@ export function addStackCommands(program: Command, terminal: Terminal): void {
   withExample(remove, 'poolwright stack delete website');
 
   addConfigCommands(stack, terminal);
+  addWebhookCommands(stack, terminal);
 }

@@ -115,6 +115,14 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> =
     'any',
     () => 'mutation { stackDependenciesDeleteReference(id: "nothing") { id } }',
   ],
+  stackWebhookCreate: [
+    'operate',
+    ({ stack }) => `mutation { stackWebhookCreate(stack: "${stack}", provider: GITHUB) { id secret } }`,
+  ],
+  stackWebhookDelete: [
+    'operate',
+    ({ stack }) => `mutation { stackWebhookDelete(stack: "${stack}", id: "nothing") { id } }`,
+  ],
   runTrigger: ['operate', ({ stack }) => `mutation { runTrigger(stack: "${stack}", runType: TASK) { id } }`],
   runConfirm: [
     'operate',
@@ -238,7 +246,8 @@ function expected(need: Need, role: Role, of: 'a' | 'b', name: string): Outcome 
   const ofThing =
     /^(space|stack|workerPool|worker|run|task|upload)/.test(name) && !/^(space|\w+Create$)/.test(name);
   if (need === 'read') return sees ? 'allowed' : 'hidden';
-  const isThing = ofThing || ['space', 'taskCreate', 'stackDependencyCreate'].includes(name);
+  const isThing =
+    ofThing || ['space', 'taskCreate', 'stackDependencyCreate', 'stackWebhookCreate'].includes(name);
   if (!sees && isThing) return 'hidden';
   if (need === 'administer') return 'forbidden';
   return role.startsWith('operator') && sees ? 'allowed' : 'forbidden';
