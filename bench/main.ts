@@ -8,6 +8,7 @@ export type Bench = () => Promise<readonly Figure[] | string>;
 
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   dispatch: () => import('./dispatch.js'),
+  claim: () => import('./claim.js'),
   queue: () => import('./queue.js'),
   'first-line': () => import('./first-line.js'),
   throughput: () => import('./throughput.js'),

@@ -1,4 +1,5 @@
-// The one way a run's row changes: state, deadline and history together, in a transaction.
+// The one way a run's row changes: state, deadline and history together, in a transaction. (A claim does the same in one
+// statement, see queue/claim.ts.)
 import { sql, type Updateable } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState } from '../../protocol/runs.js';

@@ -1,10 +1,11 @@
 // Fair sharing of a pool's queue between stacks. Each run gets a turn when it enters the queue: a stack's runs take
 // turns one after the other, and a stack that comes anew joins at the turn that the pool is at. So a stack with a
 // thousand runs waits for everybody else's next run between any two of its own, and the order is fixed by one index.
+// The pool comes to the turn of each run that leaves its queue (queue/claim.ts); one that goes before its turn, because
+// it is prioritised or was confirmed, moves nothing.
 // The rule is that of start-time fair queueing (Goyal, Vin, Cheng: SIGCOMM 1996), with every run as long as another.
 import { sql } from 'kysely';
 import type { Tx } from '../context.js';
-import type { RunRow } from '../store/schema.js';
 
 /**
  * Takes the next turn of a stack whose row the transaction holds: the one after its newest run's, but not before the
@@ -21,20 +22,6 @@ export async function takeTurn(tx: Tx, stack: string, pool: string): Promise<num
     where stacks.id = ${stack}
     returning stacks.turn`.execute(tx);
   return rows[0]?.turn ?? 0;
-}
-
-/**
- * The pool has come to the turn of a run that leaves its queue. A run that goes before its turn, because it is
- * prioritised or was confirmed, moves nothing.
- */
-export async function advance(tx: Tx, run: RunRow, poolTurn: number): Promise<void> {
-  if (run.turn <= poolTurn || run.priority > 0 || run.state !== 'QUEUED') return;
-  await tx
-    .updateTable('worker_pools')
-    .set({ turn: run.turn })
-    .where('id', '=', run.pool_id)
-    .where('turn', '<', run.turn)
-    .execute();
 }
 
 /** Gives the waiting runs of a stack turns in another pool, in the order they have. */

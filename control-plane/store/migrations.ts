@@ -3,6 +3,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { accessStatements } from './migrations/access.js';
+import { claimsStatements } from './migrations/claims.js';
 import { outputsStatements } from './migrations/outputs.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
@@ -164,6 +165,7 @@ const migrations: readonly Migration[] = [
   { number: 7, statements: releaseStatements },
   { number: 8, statements: workersStatements },
   { number: 9, statements: webhookStatements },
+  { number: 10, statements: claimsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

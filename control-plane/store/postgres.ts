@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import { migrate } from './migrations.js';
+import { postgresPool } from './postgres-pool.js';
 import { databaseFault, RetryingDatabase } from './retrying.js';
 import type { Database } from './schema.js';
 
@@ -69,7 +70,7 @@ export async function openPostgres(options: PostgresOptions): Promise<RetryingDa
   pool.on('error', (error) => {
     options.log.warn({ reason: error.message }, 'a connection to the database broke');
   });
-  const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool }) });
+  const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: postgresPool(pool) }) });
   try {
     await reached(pool, place, options);
     await assertVersion(pool, place);

@@ -34,16 +34,19 @@ export class RetryingDatabase<Tables> extends Kysely<Tables> {
   override transaction(): TransactionBuilder<Tables> {
     const builder = super.transaction();
     const once = builder.execute.bind(builder);
-    builder.execute = async (work) => {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          return await once(work);
-        } catch (error) {
-          if (tries >= triesAtMost || !isRace(error)) throw error;
-          await sleep(Math.random() * 5 * 2 ** tries);
-        }
-      }
-    };
+    builder.execute = (work) => retried(() => once(work));
     return builder;
+  }
+}
+
+/** For a change that is one statement, and so needs no transaction. */
+export async function retried<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= triesAtMost || !isRace(error)) throw error;
+      await sleep(Math.random() * 5 * 2 ** tries);
+    }
   }
 }
