@@ -17,7 +17,9 @@ npm run -s manifests -- helm --out FOLDER --image IMAGE                   a char
   --name NAME           Begins the names of the objects. Default: spacelift-workerpool-controller.
   --pools NAMESPACE     Look after pools of this namespace only, with rights there only; may be given again.
   --replicas N          Controllers, of which one works. Default: 1.
-  --metrics             Serve /metrics on port 8080, with a Service.
+  --metrics             Serve /metrics on port 8443, with a Service: by HTTPS, for whoever is bound to the ClusterRole
+                        NAME-metrics-reader.
+  --metrics-secure=false    With --metrics: by plain HTTP, for everyone, without ClusterRoles.
   --service-monitor     With --metrics: a ServiceMonitor for the Prometheus operator.
   --network-policy      Of the controller, and of the run pods of the namespaces in --pools.
   --pod-disruption-budget   For the run pods of the namespaces in --pools.
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
     pools: { type: 'string', multiple: true, default: [] },
     replicas: { type: 'string' },
     metrics: { type: 'boolean', default: false },
+    'metrics-secure': { type: 'string', default: 'true' },
     'service-monitor': { type: 'boolean', default: false },
     'pod-disruption-budget': { type: 'boolean', default: false },
     'network-policy': { type: 'boolean', default: false },
@@ -58,6 +61,10 @@ if (perNamespace && values.pools.length === 0) {
 
 if (values['service-monitor'] && !values.metrics) {
   process.stderr.write('A ServiceMonitor finds the Service of --metrics: give that, too.\n');
+  process.exit(2);
+}
+if (!['true', 'false'].includes(values['metrics-secure'])) {
+  process.stderr.write(`Expected --metrics-secure=true or false, got ${values['metrics-secure']}.\n`);
   process.exit(2);
 }
 
@@ -87,7 +94,8 @@ const { controllerDefaults, disruptionBudget, httpsPort, brokerPort, ports } = k
 
 const name = values.name ?? controllerDefaults.name;
 const namespace = values.namespace ?? controllerDefaults.namespace;
-const metricsPort = values.metrics ? ports.metrics : undefined;
+const metrics = values.metrics ? { secure: values['metrics-secure'] === 'true' } : undefined;
+const metricsPort = metrics && ports.metrics;
 /** @type {{ kind: string }[]} */
 const all = [
   ...kubernetes.controllerManifests({
@@ -97,10 +105,10 @@ const all = [
     replicas: Number(values.replicas ?? controllerDefaults.replicas),
     ownNamespace: false,
     namespaces: values.pools,
-    metricsPort,
+    metrics,
   }),
   ...(values['service-monitor']
-    ? [kubernetes.serviceMonitor({ name, namespace }, { interval: '30s', labels: {} })]
+    ? [kubernetes.serviceMonitor({ name, namespace }, metrics, { interval: '30s', labels: {} })]
     : []),
   ...(values['pod-disruption-budget']
     ? values.pools.map((/** @type {string} */ where) => disruptionBudget(name, where))

@@ -81,6 +81,11 @@ export interface NetworkPolicyArgs {
 
 /** The controller's figures for Prometheus. */
 export interface MetricsArgs {
+  /**
+   * By HTTPS, for those whom the API server lets get the non-resource URL `/metrics`: bind them to the ClusterRole
+   * `<namespace>-<name>-metrics-reader`. Needs ClusterRoles. Default: true; false is plain HTTP, for everyone.
+   */
+  secure?: boolean;
   /** Tell the Prometheus operator of them by a ServiceMonitor, whose definition the cluster must have. Default: false. */
   serviceMonitor?: boolean;
   /** How often the ServiceMonitor has them collected. Default: `30s`. */

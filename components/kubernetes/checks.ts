@@ -62,7 +62,12 @@ const controller: Names<ControllerArgs> = {
   serviceAccountAnnotations: true,
 };
 const networkPolicy: Names<NetworkPolicyArgs> = { ports: true, controllerPorts: true };
-const metrics: Names<MetricsArgs> = { serviceMonitor: true, interval: true, labels: true };
+const metrics: Names<MetricsArgs> = {
+  secure: true,
+  serviceMonitor: true,
+  interval: true,
+  labels: true,
+};
 const kubernetes: Names<KubernetesNativeArgs> = {
   space: true,
   description: true,

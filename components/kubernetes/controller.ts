@@ -1,22 +1,16 @@
 // The controller of a pool: its account, its rights, its Deployment, and how its figures are collected.
 import * as pulumi from '@pulumi/pulumi';
-import { CustomResource } from '@pulumi/kubernetes/apiextensions/customResource.js';
 import { Deployment } from '@pulumi/kubernetes/apps/v1/deployment.js';
-import { Service } from '@pulumi/kubernetes/core/v1/service.js';
 import { ServiceAccount } from '@pulumi/kubernetes/core/v1/serviceAccount.js';
 import { Role } from '@pulumi/kubernetes/rbac/v1/role.js';
 import { RoleBinding } from '@pulumi/kubernetes/rbac/v1/roleBinding.js';
-import {
-  controllerDeployment,
-  ports,
-  type ControllerSettings,
-} from '../../protocol/kubernetes/deployment.js';
+import { controllerDeployment, type ControllerSettings } from '../../protocol/kubernetes/deployment.js';
 import { roles, serviceAccount } from '../../protocol/kubernetes/manifests.js';
-import { metricsService, serviceMonitor } from '../../protocol/kubernetes/monitoring.js';
 import type { ChildOptions } from '../plan.js';
 import type { KubernetesWorkerPoolArgs } from './arguments.js';
 import { controllerAdditions } from './environment.js';
 import type { Labelled } from './labels.js';
+import { metricsOf, servingOf } from './metrics.js';
 import type { KubernetesPlan } from './plan.js';
 
 export interface ControllerParts {
@@ -43,7 +37,7 @@ export function controllerOf(
     replicas: given.replicas ?? 1,
     ownNamespace: true,
     namespaces: given.namespaces ?? [],
-    metricsPort: args.metrics === undefined ? undefined : ports.metrics,
+    metrics: servingOf(args),
   };
   const account = serviceAccount(settings);
   const rights: pulumi.Resource[] = [
@@ -113,40 +107,7 @@ export function controllerOf(
     // It reads its rights at its start.
     { ...options, dependsOn: pulumi.output(options.dependsOn ?? []).apply(() => rights) },
   );
-  const collected = args.metrics === undefined ? [] : metricsOf(name, args, settings, labelled, options);
-  return [...rights, manager, ...collected];
-}
-
-function metricsOf(
-  name: string,
-  { metrics }: KubernetesWorkerPoolArgs,
-  settings: ControllerSettings<pulumi.Input<string>>,
-  labelled: Labelled,
-  options: ChildOptions,
-): pulumi.Resource[] {
-  const service = metricsService(settings, ports.metrics);
-  const made: pulumi.Resource[] = [
-    new Service(
-      `${name}-metrics`,
-      {
-        ...service,
-        metadata: {
-          ...labelled(service.metadata),
-          // There may be no controller that is ready, and the Service is none the worse for it.
-          annotations: { 'pulumi.com/skipAwait': 'true' },
-        },
-      },
-      options,
-    ),
-  ];
-  if (metrics?.serviceMonitor === true) {
-    const monitor = serviceMonitor(settings, {
-      interval: metrics.interval ?? '30s',
-      labels: metrics.labels ?? {},
-    });
-    made.push(
-      new CustomResource(`${name}-metrics`, { ...monitor, metadata: labelled(monitor.metadata) }, options),
-    );
-  }
-  return made;
+  const serving = settings.metrics;
+  if (serving === undefined) return [...rights, manager];
+  return [...rights, manager, ...metricsOf(name, args, settings, serving, labelled, options)];
 }

@@ -2,7 +2,7 @@
 import * as pulumi from '@pulumi/pulumi';
 
 interface Metadata {
-  readonly name?: string;
+  readonly name?: pulumi.Input<string>;
   readonly namespace?: pulumi.Input<string>;
   readonly labels?: Readonly<Record<string, string>>;
 }

@@ -11,8 +11,14 @@ export interface ControllerArguments {
   readonly namespace: string;
   readonly leaderElect: boolean;
   readonly healthAddress: string;
-  /** `0`: none. */
-  readonly metricsAddress: string;
+  readonly metrics: {
+    /** `0`: none. */
+    readonly address: string;
+    /** By TLS, for those whom the API server lets `get` them. */
+    readonly secure: boolean;
+    /** Folder with `tls.crt` and `tls.key`; empty: a certificate of its own. */
+    readonly certificates: string;
+  };
   readonly launcherImage: string;
   /** Milliseconds. */
   readonly patience: { readonly start: number; readonly create: number; readonly confirm: number };
@@ -41,6 +47,10 @@ Usage: launcher controller [options]
                                       How long between two renewals, or tries to lead. Default: 2s.
   --health-probe-bind-address ADDRESS Where /healthz and /readyz answer. Default: :8081.
   --metrics-bind-address ADDRESS      Where /metrics answers, 0 for nowhere. Default: 0.
+  --metrics-secure=false              Plain HTTP, for everyone. Default: HTTPS, for those whom the API server lets get
+                                      the non-resource URL /metrics.
+  --metrics-cert-path FOLDER          tls.crt and tls.key of /metrics; exchanged files are seen within a minute.
+                                      Default: a certificate that it makes at its start.
   --launcher-image IMAGE              Image of init and launcher-grpc in run pods; has this program as "launcher".
                                       Default: $POOLWRIGHT_LAUNCHER_IMAGE.
   --start-timeout DURATION            How long an image may fail to be pulled before its run fails. Default: 2m.
@@ -76,7 +86,11 @@ export function readControllerArguments(
     namespace: values['controller-namespace'] ?? environment['CONTROLLER_NAMESPACE'] ?? 'default',
     leaderElect: values['leader-elect'] ?? false,
     healthAddress: values['health-probe-bind-address'] ?? ':8081',
-    metricsAddress: values['metrics-bind-address'] ?? '0',
+    metrics: {
+      address: values['metrics-bind-address'] ?? '0',
+      secure: values['metrics-secure'] ?? true,
+      certificates: values['metrics-cert-path'] ?? '',
+    },
     launcherImage,
     patience: {
       start: duration('start-timeout', values['start-timeout'] ?? '2m'),
@@ -112,9 +126,15 @@ function duration(name: string, text: string): number {
   }
 }
 
+const switches = /^--(leader-elect|metrics-secure|debug)=(true|false)$/;
+
 function parse(args: readonly string[]) {
   return parseArgs({
-    args: [...args],
+    // As programs in Go take switches: `--debug=true` and `--debug=false`.
+    args: args.map((word) =>
+      word.replace(switches, (_, name: string, value) => (value === 'true' ? `--${name}` : `--no-${name}`)),
+    ),
+    allowNegative: true,
     options: {
       namespaces: { type: 'string', multiple: true },
       'controller-namespace': { type: 'string' },
@@ -124,6 +144,8 @@ function parse(args: readonly string[]) {
       'leader-elect-retry-period': { type: 'string' },
       'health-probe-bind-address': { type: 'string' },
       'metrics-bind-address': { type: 'string' },
+      'metrics-secure': { type: 'boolean' },
+      'metrics-cert-path': { type: 'string' },
       'launcher-image': { type: 'string' },
       'start-timeout': { type: 'string' },
       'create-timeout': { type: 'string' },

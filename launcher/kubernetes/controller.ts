@@ -12,6 +12,7 @@ import { createRecorder } from './events.js';
 import { serveHttp, type HttpEndpoint } from './health.js';
 import { lead, type Leadership } from './lease.js';
 import { createMetrics, type PoolFigures } from './metrics.js';
+import { serveMetrics } from './metrics-endpoint.js';
 import { keyOf, poolKeyOf } from './objects.js';
 import { proxiesOf } from './proxies.js';
 import { createPools, type Pools } from './pools.js';
@@ -49,9 +50,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
   const metrics = createMetrics((): readonly PoolFigures[] => pools?.figures() ?? [], api.requests);
   const ok = () => Promise.resolve({ status: 200, type: 'text/plain', body: 'ok' });
   endpoints.push(await serveHttp(given.healthAddress, { '/healthz': ok, '/readyz': ok }));
-  if (given.metricsAddress !== '0') {
-    const text = async () => ({ status: 200, type: metrics.contentType, body: await metrics.text() });
-    endpoints.push(await serveHttp(given.metricsAddress, { '/metrics': text }));
+  if (given.metrics.address !== '0') {
+    const { address, secure, certificates } = given.metrics;
+    endpoints.push(await serveMetrics({ address, secure, certificates, metrics, api, clock, log }));
   }
   /** After the API server was away: what happened meanwhile, and what failed, is done now. */
   const lookAtAll = () => queue?.retry(collections?.pools.list().map(keyOf) ?? []);

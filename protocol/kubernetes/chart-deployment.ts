@@ -52,6 +52,9 @@ export function deploymentOf(slots: Slots, settings: ControllerSettings, account
               args: lines(`{{ toYaml ${at(`${manager}.args`)} }}
 - --controller-namespace=$(CONTROLLER_NAMESPACE)
 - --metrics-bind-address={{ ternary ":${String(ports.metrics)}" "0" ${metricsEnabled} }}
+{{- if ${metricsEnabled} }}
+- --metrics-secure={{ ${at('metricsService.secure')} }}
+{{- end }}
 {{- range ${at('controllerManager.namespaces')} }}
 - --namespaces={{ . }}
 {{- end }}`),

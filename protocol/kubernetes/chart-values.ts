@@ -1,5 +1,6 @@
 // The chart's values, with what they mean, and the names that its templates share.
 import { controllerDefaults, ports } from './deployment.js';
+import { collectorsToken } from './monitoring.js';
 
 /** Names that several templates use. */
 export const helpers = `{{- define "controller.fullname" -}}
@@ -82,20 +83,28 @@ controllerManager:
 
 metricsService:
   enabled: false
-  # Plain HTTP is all that there is.
-  secure: false
+  # By HTTPS, for those whom the API server lets get the non-resource URL /metrics: bind them to the ClusterRole
+  # …-metrics-reader. Needs ClusterRoles. false: plain HTTP, for everyone who reaches the port.
+  secure: true
   type: ClusterIP
   ports:
-    - name: metrics
+    - name: https
       port: ${String(ports.metrics)}
+      protocol: TCP
       targetPort: metrics
   serviceMonitor:
     enabled: false
     namespace: ""
-    port: metrics
+    port: https
     interval: 30s
     scrapeTimeout: 10s
     path: /metrics
+    # Default: that of metricsService.secure.
+    scheme: ""
+    # With secure: the token by which Prometheus is known, and its trust in the controller's own certificate.
+    bearerTokenFile: ${collectorsToken}
+    tlsConfig:
+      insecureSkipVerify: true
     additionalLabels: {}
     annotations: {}
 

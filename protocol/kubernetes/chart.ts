@@ -3,7 +3,6 @@
 import { definitions } from './definitions.js';
 import { controllerDefaults, ports, type ControllerSettings } from './deployment.js';
 import { clusterRoles, roles, serviceAccount } from './manifests.js';
-import { metricsService, serviceMonitor } from './monitoring.js';
 import {
   brokerPort,
   controllerNetworkPolicy,
@@ -13,6 +12,7 @@ import {
 } from './protection.js';
 import { helpers, valuesText } from './chart-values.js';
 import { at, createSlots, type Dump } from './slots.js';
+import { metricsTemplates } from './chart-metrics.js';
 import { deploymentOf } from './chart-deployment.js';
 
 export interface ChartFile {
@@ -28,7 +28,7 @@ export function chart(
   options: { readonly version: string; readonly repository: string; readonly tag: string },
 ): readonly ChartFile[] {
   const slots = createSlots(dump);
-  const { inline, block, optional, lines, entries, render } = slots;
+  const { inline, optional, lines, entries, render } = slots;
   const doc = (object: object) => `---\n${render(object)}`;
   const settings: ControllerSettings = {
     name: inline(`include "controller.fullname" $`),
@@ -54,13 +54,6 @@ export function chart(
   const namespaced = roles({ ...settings, namespaces: [inline('.')] });
   const leading = namespaced.slice(0, 1);
   const inEach = namespaced.slice(1);
-  const metricsEnabled = at('metricsService.enabled');
-  const service = metricsService(settings, ports.metrics);
-  const monitor = serviceMonitor(settings, {
-    interval: inline(at('metricsService.serviceMonitor.interval')),
-    labels: {},
-  });
-  const [endpoint] = monitor.spec.endpoints;
   const budget = disruptionBudget(settings.name, inline('.'));
   const each = (text: string) =>
     `{{- range ${at('controllerManager.namespaces')} | default (list $.Release.Namespace) }}\n${text}{{- end }}\n`;
@@ -134,49 +127,9 @@ export function chart(
     { path: 'templates/controller.yaml', text: doc(deploymentOf(slots, settings, account)) },
     {
       path: 'templates/metrics.yaml',
-      text: `{{- if and ${metricsEnabled} ${at('metricsService.secure')} }}
-{{- fail "metricsService.secure: this controller serves its figures by plain HTTP; set it to false" }}
-{{- end }}
-${when(
-  metricsEnabled,
-  doc({
-    ...service,
-    spec: {
-      ...service.spec,
-      type: inline(at('metricsService.type')),
-      ports: block(at('metricsService.ports')),
-    },
-  }),
-)}${when(
-        `and ${metricsEnabled} ${at('metricsService.serviceMonitor.enabled')}`,
-
-        doc({
-          ...monitor,
-          metadata: {
-            ...monitor.metadata,
-            namespace: inline(
-              `${at('metricsService.serviceMonitor.namespace')} | default $.Release.Namespace`,
-            ),
-            labels: {
-              ...monitor.metadata.labels,
-              ...entries(at('metricsService.serviceMonitor.additionalLabels')),
-            },
-            annotations: optional(at('metricsService.serviceMonitor.annotations')),
-          },
-          spec: {
-            ...monitor.spec,
-            namespaceSelector: { matchNames: [settings.namespace] },
-            endpoints: [
-              {
-                ...endpoint,
-                port: inline(at('metricsService.serviceMonitor.port')),
-                path: inline(at('metricsService.serviceMonitor.path')),
-                scrapeTimeout: inline(at('metricsService.serviceMonitor.scrapeTimeout')),
-              },
-            ],
-          },
-        }),
-      )}`,
+      text: metricsTemplates(slots, settings, account)
+        .map((part) => when(part.when, ...part.objects.map(doc)))
+        .join(''),
     },
     {
       path: 'templates/protection.yaml',

@@ -12,8 +12,8 @@ export interface ControllerSettings<Text = string> {
   readonly ownNamespace: boolean;
   /** Further namespaces whose pools it looks after. None, and not its own: all. */
   readonly namespaces: readonly string[];
-  /** Port of /metrics; undefined for none. */
-  readonly metricsPort?: number | undefined;
+  /** Whether figures are served; `secure`: by HTTPS, for those whom the API server lets get them. */
+  readonly metrics?: { readonly secure: boolean } | undefined;
   readonly resources?: Resources | undefined;
 }
 
@@ -30,7 +30,7 @@ export const controllerDefaults = {
 } as const;
 
 /** Ports that the controller's containers answer on. */
-export const ports = { health: 8081, metrics: 8080 } as const;
+export const ports = { health: 8081, metrics: 8443 } as const;
 
 /** Labels of everything that belongs to a controller; they select its pods. */
 export function controllerLabels(name: string): Record<string, string> {
@@ -47,7 +47,7 @@ export function scopeOf<Text>(settings: ControllerSettings<Text>): 'all' | reado
 }
 
 export function controllerDeployment<Text>(settings: ControllerSettings<Text>) {
-  const { name, namespace, image, replicas, ownNamespace, namespaces, metricsPort } = settings;
+  const { name, namespace, image, replicas, ownNamespace, namespaces, metrics } = settings;
   const labels = controllerLabels(name);
   const probe = (path: string, initialDelaySeconds: number) => ({
     httpGet: { path, port: 'health' },
@@ -84,7 +84,8 @@ export function controllerDeployment<Text>(settings: ControllerSettings<Text>) {
                 '--leader-elect',
                 '--controller-namespace=$(CONTROLLER_NAMESPACE)',
                 `--health-probe-bind-address=:${String(ports.health)}`,
-                `--metrics-bind-address=${metricsPort === undefined ? '0' : `:${String(metricsPort)}`}`,
+                `--metrics-bind-address=${metrics === undefined ? '0' : `:${String(ports.metrics)}`}`,
+                ...(metrics === undefined ? [] : [`--metrics-secure=${String(metrics.secure)}`]),
                 ...(ownNamespace ? ['--namespaces=$(CONTROLLER_NAMESPACE)'] : []),
                 ...namespaces.map((where) => `--namespaces=${where}`),
               ],
@@ -97,7 +98,7 @@ export function controllerDeployment<Text>(settings: ControllerSettings<Text>) {
               ],
               ports: [
                 { name: 'health', containerPort: ports.health },
-                ...(metricsPort === undefined ? [] : [{ name: 'metrics', containerPort: metricsPort }]),
+                ...(metrics === undefined ? [] : [{ name: 'metrics', containerPort: ports.metrics }]),
               ],
               livenessProbe: probe('/healthz', 15),
               readinessProbe: probe('/readyz', 1),

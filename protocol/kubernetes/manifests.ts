@@ -8,7 +8,7 @@ import {
   type ControllerSettings,
 } from './deployment.js';
 import { metricsService } from './monitoring.js';
-import { ownRules, poolRules, rbac, roleRef } from './rights.js';
+import { askingRules, ownRules, poolRules, rbac, readingRules, roleRef } from './rights.js';
 
 const rights = `${rbac}/v1` as const;
 
@@ -86,6 +86,39 @@ export function clusterRoles(settings: ControllerSettings) {
   ];
 }
 
+/**
+ * Of the cluster, for secured figures: that the controller may ask the API server about whoever wants to read them, and a
+ * role for those to be bound to. `prefix` begins their names, which are the cluster's.
+ */
+export function metricsRoles<Text>(
+  settings: ControllerSettings<Text>,
+  prefix: (part: string) => Text | string,
+) {
+  const labels = controllerLabels(settings.name);
+  const asking = prefix('metrics-auth-role');
+  return {
+    asking: {
+      apiVersion: rights,
+      kind: 'ClusterRole' as const,
+      metadata: { name: asking, labels },
+      rules: askingRules,
+    },
+    binding: {
+      apiVersion: rights,
+      kind: 'ClusterRoleBinding' as const,
+      metadata: { name: prefix('metrics-auth-rolebinding'), labels },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole' as const, name: asking },
+      subjects: subjectsOf(settings),
+    },
+    reading: {
+      apiVersion: rights,
+      kind: 'ClusterRole' as const,
+      metadata: { name: prefix('metrics-reader'), labels },
+      rules: readingRules,
+    },
+  };
+}
+
 /** An object as `kubectl apply` takes it. */
 export interface Manifest {
   readonly apiVersion: string;
@@ -95,7 +128,7 @@ export interface Manifest {
 
 /** Definitions, namespace, account, rights and the controller itself, in the order in which they can be applied. */
 export function controllerManifests(settings: ControllerSettings): readonly (Manifest | Definition)[] {
-  const { namespace, metricsPort } = settings;
+  const { name, namespace, metrics } = settings;
   return [
     ...definitions(),
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
@@ -103,6 +136,7 @@ export function controllerManifests(settings: ControllerSettings): readonly (Man
     ...clusterRoles(settings),
     ...roles(settings).flatMap(({ role, binding }) => [role, binding]),
     controllerDeployment(settings),
-    ...(metricsPort === undefined ? [] : [metricsService(settings, metricsPort)]),
+    ...(metrics?.secure === true ? Object.values(metricsRoles(settings, (part) => `${name}-${part}`)) : []),
+    ...(metrics === undefined ? [] : [metricsService(settings, metrics)]),
   ];
 }

@@ -40,6 +40,15 @@ export const ownRules: Rule[] = [
   { apiGroups: [''], resources: ['secrets'], resourceNames: ['spacelift-api-credentials'], verbs: ['get'] },
 ];
 
+/** To ask who somebody is and what they may: for secured figures. Neither belongs to a namespace. */
+export const askingRules: Rule[] = [
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+];
+
+/** What whoever collects secured figures needs. */
+export const readingRules = [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }];
+
 export const rbac = 'rbac.authorization.k8s.io';
 
 /** A reference to one role, as bindings have it. */

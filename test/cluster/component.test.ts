@@ -2,6 +2,7 @@
 // order and the way in which Pulumi's provider gives it, and then in the hands of a controller that has no more than that.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +36,7 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
   let server: ApiServer;
   let plane: TestPlane;
   const controllers: ChildProcess[] = [];
+  let said = '';
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poolwright-test-'));
     [server, plane] = await Promise.all([startApiServer(), startControlPlane(folder)]);
@@ -211,7 +213,7 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
     const words = args
       .map((word) => word.replace('$(CONTROLLER_NAMESPACE)', namespace))
       .map((word) => word.replace(/bind-address=:\d+/, 'bind-address=127.0.0.1:0'));
-    let said = '';
+    said = '';
     const controller = spawn(process.execPath, [program, 'controller', ...words], {
       env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, ...others },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -227,6 +229,28 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
       expect.objectContaining({ k8s_pool: 'builds', k8s_namespace: namespace }),
     );
   }, 60_000);
+
+  test('gives figures to those who are bound to its role, and to nobody else', async () => {
+    const port = await until(() => /Figures on port (\d+), by HTTPS/.exec(said)?.[1], 'the port of figures');
+    for (const account of ['collector', 'other'])
+      await server.kubectl(['create', 'serviceaccount', account], '').catch((error: unknown) => {
+        if (!String(error).includes('already exists')) throw error;
+      });
+    await server.kubectl([
+      ...['create', 'clusterrolebinding', `collector-${port}`],
+      ...['--clusterrole=builds-1a2b3c4d-builds-metrics-reader', '--serviceaccount=default:collector'],
+    ]);
+    const get = async (path: string, account?: string) => {
+      const token = account && (await server.kubectl(['create', 'token', account]));
+      return getEncrypted(Number(port), path, token?.trim());
+    };
+    expect(await get('/metrics')).toMatchObject({ status: 401 });
+    expect(await getEncrypted(Number(port), '/metrics', 'wrong')).toMatchObject({ status: 401 });
+    expect(await get('/metrics', 'other')).toMatchObject({ status: 403 });
+    const { status, body } = await get('/metrics', 'collector');
+    expect(status).toBe(200);
+    expect(body).toMatch(/^spacelift_workerpool_controller_worker_total\{pool_ulid="\w{26}"\} 2$/m);
+  });
 
   test('shares the definitions between stacks: the one that goes leaves them, and the pools of the other', async () => {
     const other = await objectsOf('other', { ...pair(), launcher: { image: 'registry.test/launcher:2' } });
@@ -245,6 +269,29 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
     ).rejects.toThrow(/conflict with "poolwright-workerpools"/);
   });
 });
+
+/** Its certificate is the controller's own, which nobody has issued. */
+function getEncrypted(
+  port: number,
+  path: string,
+  token?: string,
+): Promise<{ status?: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    https
+      .get(
+        { host: '127.0.0.1', port, path, headers, rejectUnauthorized: false, agent: false },
+        (response) => {
+          let body = '';
+          response.setEncoding('utf8').on('data', (text: string) => (body += text));
+          response.on('end', () => {
+            resolve({ status: response.statusCode ?? 0, body });
+          });
+        },
+      )
+      .on('error', reject);
+  });
+}
 
 /** Objects without a name have one from Pulumi's provider. */
 function withName(name: string, object: KubeObject): KubeObject {

@@ -334,20 +334,7 @@ describe('a pool on Kubernetes', () => {
     expect(portsOf('builds-runs', 'egress')).toEqual([53, 53, 22, 443, 3128]);
     expect(portsOf('builds-runs', 'ingress')).toEqual([]);
     expect(portsOf('builds-controller', 'egress')).toEqual([53, 53, 443, 3128, 6443, 8883, 16_443]);
-    expect(portsOf('builds-controller', 'ingress')).toEqual([8080]);
-  });
-
-  it('serves figures, and tells a Prometheus of them', async () => {
-    const deployment = await make({
-      ...least(),
-      metrics: { serviceMonitor: true, labels: { release: 'prometheus' } },
-    });
-    expect(managerOf(deployment).args).toContain('--metrics-bind-address=:8080');
-    expect(deployment.one('ServiceMonitor').inputs).toMatchObject({
-      metadata: { labels: { release: 'prometheus' } },
-      spec: { endpoints: [{ port: 'metrics', interval: '30s' }] },
-    });
-    expect(listOf(await make({ ...least(), metrics: {} }))).not.toContain('ServiceMonitor builds-metrics');
+    expect(portsOf('builds-controller', 'ingress')).toEqual([8443]);
   });
 
   it('labels everything, and keeps the labels that selectors go by', async () => {

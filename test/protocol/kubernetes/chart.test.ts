@@ -149,6 +149,7 @@ describe.runIf(hasHelm)('the chart in Helm', () => {
           interval: '15s',
           scrapeTimeout: '5s',
           path: '/m',
+          tlsConfig: { ca: { secret: { name: 'ca', key: 'ca.crt' } } },
           additionalLabels: { release: 'prometheus' },
           annotations: { six: '6' },
         },
@@ -195,7 +196,8 @@ describe.runIf(hasHelm)('the chart in Helm', () => {
                 args: expect.arrayContaining([
                   '--debug',
                   '--namespaces=a',
-                  '--metrics-bind-address=:8080',
+                  '--metrics-bind-address=:8443',
+                  '--metrics-secure=true',
                 ]) as string[],
               },
             ],
@@ -208,7 +210,13 @@ describe.runIf(hasHelm)('the chart in Helm', () => {
       metadata: { namespace: 'monitoring', labels: { release: 'prometheus' }, annotations: { six: '6' } },
       spec: {
         namespaceSelector: { matchNames: ['spacelift-worker-controller-system'] },
-        endpoints: [{ interval: '15s', scrapeTimeout: '5s', path: '/m', port: 'metrics' }],
+        endpoints: [
+          {
+            ...{ interval: '15s', scrapeTimeout: '5s', path: '/m', port: 'https', scheme: 'https' },
+            bearerTokenFile: '/var/run/secrets/kubernetes.io/serviceaccount/token',
+            tlsConfig: { ca: { secret: { name: 'ca', key: 'ca.crt' } } },
+          },
+        ],
       },
     });
     expect(one('PodDisruptionBudget')?.spec).toMatchObject({ maxUnavailable: 1 });
@@ -218,10 +226,15 @@ describe.runIf(hasHelm)('the chart in Helm', () => {
     expect(ports('pools-controller')).toContain('"port":9000}');
   });
 
-  it('refuses what is not there', async () => {
-    await expect(
-      template('--set', 'metricsService.enabled=true', '--set', 'metricsService.secure=true'),
-    ).rejects.toThrow(/plain HTTP; set it to false/);
+  it('serves plain figures without ClusterRoles where they are not to be secured', async () => {
+    const off = ['secure=false', 'enabled=true', 'serviceMonitor.enabled=true'];
+    const set = ['controllerManager.namespaces={a}', ...off.map((value) => `metricsService.${value}`)];
+    const made = await template(...set.flatMap((value) => ['--set', value]));
+    expect(made.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    const [endpoint] = made.find(({ kind }) => kind === 'ServiceMonitor')?.spec?.['endpoints'] as object[];
+    expect(endpoint).toMatchObject({ scheme: 'http' });
+    expect(endpoint).not.toHaveProperty('bearerTokenFile');
+    expect(endpoint).not.toHaveProperty('tlsConfig');
   });
 });
 
