@@ -21,7 +21,7 @@ export function prepared<Row, Values extends readonly unknown[]>(
 ): Prepared<Row, Values> {
   const whole = `/* prepared: ${name} */ ${text}`;
   return async (db, ...values) => {
-    const { rows } = await db.executeQuery(CompiledQuery.raw(whole, [...values]));
+    const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(whole, [...values]));
     return rows;
   };
 }
