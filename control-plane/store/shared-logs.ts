@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
-import { spoolRecordSchema, type SpoolRecord } from '../../protocol/worker-api.js';
+import type { SpoolRecord } from '../../protocol/worker-api.js';
 import type { Clock, Ids } from '../clock.js';
 import { assertFollows, bounded, lastLineOf } from './log-bounds.js';
-import type { LogLine } from './log-file.js';
+import { recordOf, type LogLine } from './log-file.js';
 import type { LogStore } from './logs.js';
 import type { ObjectStore } from './objects.js';
 import type { Database, LogAttemptsTable, LogChunksTable } from './schema.js';
@@ -143,7 +143,7 @@ export function createSharedLogs(options: SharedLogsOptions): LogStore {
 
   async function* recordsOf({ records, object }: Chunk): AsyncGenerator<SpoolRecord> {
     const text = records ?? (object === null ? '' : await fetchText(object));
-    for (const line of text.split('\n')) if (line !== '') yield spoolRecordSchema.parse(JSON.parse(line));
+    for (const line of text.split('\n')) if (line !== '') yield recordOf(line);
   }
 
   async function fetchText(object: string): Promise<string> {
