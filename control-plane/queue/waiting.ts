@@ -33,12 +33,13 @@ export async function waitReason(
   run: RunRow,
   spaces: readonly string[] | null = null,
 ): Promise<string | null> {
-  const reason = await reasonOf(context, run, spaces);
+  const reason = await whyItWaits(context, run, spaces);
   if (reason === null || run.deadline_at === null) return reason;
   return `${reason}; ${endOf(run)} at ${minuteOf(run.deadline_at)}`;
 }
 
-function endOf({ state, deadline_at }: RunRow): string {
+/** What happens at the deadline of a run: `ends as FAILED`. Empty without one. */
+export function endOf({ state, deadline_at }: RunRow): string {
   const { then } = transitions[state];
   if (deadline_at === null || then === null) return '';
   return then === 'requeue' ? 'goes back to the queue' : `ends as ${then}`;
@@ -48,7 +49,8 @@ function minuteOf(at: number): string {
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-async function reasonOf(
+/** The same without the end of the wait. */
+export async function whyItWaits(
   context: Reading,
   run: RunRow,
   spaces: readonly string[] | null,

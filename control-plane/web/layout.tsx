@@ -79,6 +79,15 @@ export function Time({ at }: { readonly at: number }) {
   );
 }
 
+/** Time that passes since `since`, Unix milliseconds. */
+export function Elapsed({ since }: { readonly since: number }) {
+  return (
+    <time class="took" datetime={new Date(since).toISOString()} data-elapsed="">
+      …
+    </time>
+  );
+}
+
 /** A part of the page that is exchanged when it has changed. */
 export function Live({ id, children }: { readonly id: string; readonly children: Child }) {
   return (

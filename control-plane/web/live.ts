@@ -1,6 +1,8 @@
 // Pages that follow what happens: a hint to look again, and the log of a run record by record.
 import type { Context as HttpContext } from 'hono';
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming';
+import type { WorkState } from '../../protocol/runs.js';
+import type { LogRecord } from '../../protocol/worker-api.js';
 import type { Context } from '../context.js';
 import type { ControlPlaneEvent } from '../events.js';
 import { getRun } from '../runs/runs.js';
@@ -86,7 +88,28 @@ export function liveView(c: HttpContext, context: Context, view: string, stillSe
   });
 }
 
-/** Sends the log from a place on, each record with its place, and `end` when the run has ended and all is sent. */
+/** Records of one phase that go out together: a million events of one line each would keep a browser busy. */
+interface LogBatch {
+  readonly attempt: number;
+  readonly state: WorkState;
+  last: LogCursor;
+  characters: number;
+  readonly records: [number, string][];
+}
+
+const largestBatch = { characters: 128 * 1024, records: 2000 } as const;
+
+function continues(batch: LogBatch, attempt: number, { s }: LogRecord): boolean {
+  const { characters, records } = largestBatch;
+  if (batch.characters >= characters || batch.records.length >= records) return false;
+  return batch.attempt === attempt && batch.state === s;
+}
+
+function eventOf({ attempt, state, last, records }: LogBatch): { id: string; data: string } {
+  return { id: formatCursor(last), data: JSON.stringify({ attempt, state, records }) };
+}
+
+/** Sends the log from a place on, each part with its place, and `end` when the run has ended and all is sent. */
 export function liveLog(
   c: HttpContext,
   context: Context,
@@ -106,12 +129,20 @@ export function liveLog(
       for (;;) {
         // Asked before the log is read: when the run had ended then, nothing comes after what is read now.
         const ended = isEnd((await getRun(context, runId)).state);
+        let batch: LogBatch | undefined;
         for await (const { attempt, record } of logs.read(runId, cursor)) {
           cursor = { attempt, number: record.n };
           if (record.k !== 'log') continue;
-          const { s, t, m } = record;
-          await stream.writeSSE({ id: formatCursor(cursor), data: JSON.stringify({ a: attempt, s, t, m }) });
+          if (batch !== undefined && !continues(batch, attempt, record)) {
+            await stream.writeSSE(eventOf(batch));
+            batch = undefined;
+          }
+          batch ??= { attempt, state: record.s, last: cursor, characters: 0, records: [] };
+          batch.records.push([record.t, record.m]);
+          batch.characters += record.m.length;
+          batch.last = cursor;
         }
+        if (batch !== undefined) await stream.writeSSE(eventOf(batch));
         if (ended) {
           await stream.writeSSE({ event: 'end', data: '' });
           break;

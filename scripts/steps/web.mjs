@@ -7,7 +7,7 @@ import { globSync } from 'tinyglobby';
 /** @type {import('./index.mjs').Step} */
 export const web = {
   what: 'web assets',
-  inputs: ['control-plane/web/assets/**'],
+  inputs: ['control-plane/web/assets/**', 'control-plane/web/words.ts'],
   outputs: ['dist/web/manifest.json'],
   async run() {
     await rm('dist/web', { recursive: true, force: true });

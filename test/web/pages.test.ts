@@ -1,13 +1,16 @@
 // The pages in a real browser, on a real local pool whose example has run.
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium as browserType, type Browser, type BrowserContext, type Page } from 'playwright-core';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromium, hasChromium } from '../support/skips.js';
 import { startControlPlane, type TestPlane } from '../support/control-plane.js';
+
+/** Milliseconds for what takes many pages, on a machine that does other things as well. */
+const long = 120_000;
 
 const browserArguments = [
   '--no-sandbox',
@@ -18,6 +21,20 @@ const browserArguments = [
   '--disable-component-update',
   '--disable-sync',
 ];
+
+/** Another attempt's log of that many lines, as the control plane stores it. */
+function writeLog(file: string, count: number): Promise<void> {
+  const lines = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({
+      n: index + 1,
+      t: Date.now(),
+      k: 'log',
+      s: 'PLANNING',
+      m: `needle of line ${String(index + 1)}\n`,
+    }),
+  );
+  return writeFile(file, `${lines.join('\n')}\n`);
+}
 
 const keyAnswer = z.object({ apiKeyCreate: z.object({ id: z.string(), secret: z.string() }) });
 
@@ -37,7 +54,7 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     await page.goto(plane.signInLink());
     await page.getByRole('button', { name: 'Sign in' }).press('Enter');
     await page.waitForURL(/\/pools$/);
-  }, 60_000);
+  }, long);
 
   afterAll(async () => {
     await browser.close();
@@ -137,23 +154,60 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     await log.getByText('first line').waitFor();
     await log.getByText('<script>alert(1)</script>').waitFor();
     expect(await log.locator('.green').textContent()).toBe('green');
-    const confirm = page.getByRole('button', { name: 'confirm' });
+    const confirm = page.getByRole('button', { name: 'confirm', disabled: false });
     await confirm.waitFor();
     await confirm.focus();
     await page.keyboard.press('Enter');
     await log.getByText('applied', { exact: true }).waitFor();
     await page.getByRole('heading', { level: 1 }).getByText('FINISHED').waitFor();
-    expect(await page.getByRole('button', { name: 'confirm' }).count()).toBe(0);
+    const off = page.getByRole('button', { name: 'confirm', disabled: true });
+    await off.focus();
+    await page.getByText('Not now: it has ended as FINISHED.').first().waitFor();
     const text = await (await page.request.get(`${plane.url}/stacks/${stack}/runs/${run}/log.txt`)).text();
     expect(text).toContain('first line');
   });
 
-  it('stop a run that works', async () => {
+  it('stop a run that works, with a note, and retry it', { timeout: long }, async () => {
     const { stack, run } = await plane.triggerRun({ planCommands: ['echo working; sleep 60'] });
     await at(`/stacks/${stack}/runs/${run}`);
     await page.getByRole('log').getByText('working').waitFor();
-    await page.getByRole('button', { name: 'stop' }).click();
+    await page.getByText('stop …').press('Enter');
+    await page.getByLabel('Why (optional)').fill('wrong branch');
+    await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1 }).getByText('STOPPED').waitFor({ timeout: 20_000 });
+    await page.locator('.timeline').getByText('wrong branch').waitFor();
+    await page.getByRole('button', { name: 'retry' }).click();
+    await page.getByRole('link', { name: run }).waitFor();
+    expect(page.url()).not.toContain(run);
+    await page.getByText('working').waitFor();
+    await page.getByText('stop …').click();
+    await page.getByRole('button', { name: 'stop the run' }).click();
+    await page.getByRole('heading', { level: 1 }).getByText('STOPPED').waitFor({ timeout: 20_000 });
+  });
+
+  it('scroll, search and link a log that is too long for a page', { timeout: long }, async () => {
+    const { stack, run } = await plane.triggerRun({ planCommands: ['echo short'] }, { runType: 'PROPOSED' });
+    await plane.reached(stack, run, 'FINISHED');
+    await writeLog(join(folder, 'data', 'logs', run, '2.ndjson'), 30_000);
+    await at(`/stacks/${stack}/runs/${run}`);
+    const log = page.getByRole('log');
+    await log.getByText('needle of line 30000', { exact: true }).waitFor();
+    expect(await log.locator('.row').count()).toBeLessThan(150);
+    await page.getByRole('button', { name: 'follow' }).click();
+    await log.focus();
+    await page.keyboard.press('Home');
+    await log.getByText('short', { exact: true }).waitFor();
+    await page.getByRole('searchbox', { name: 'Search the log' }).fill('NEEDLE of line 15000');
+    await page.getByText('1 line', { exact: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await log.locator('mark').waitFor();
+    const number = await log.locator('.current a').getAttribute('data-number');
+    await at(`/stacks/${stack}/runs/${run}#L${number!}`);
+    await page.reload();
+    await log.locator('.current').getByText('needle of line 15000', { exact: true }).waitFor();
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'download' }).click();
+    expect((await download).suggestedFilename()).toBe(`${run}.log`);
   });
 
   it('drain and undrain a worker', async () => {
@@ -233,27 +287,31 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     faults = faults.filter((fault) => !fault.includes('404'));
   });
 
-  it.each(['light', 'dark'] as const)('have no fault that axe finds, %s', async (colorScheme) => {
-    const { stack, run } = await plane.triggerRun({ planCommands: ['echo to be looked at', 'exit 7'] });
-    await page.emulateMedia({ colorScheme });
-    const paths = [
-      '/pools',
-      `/pools/${plane.pool}`,
-      `/pools/${plane.pool}/queued`,
-      `/pools/${plane.pool}/used-by`,
-      '/pools/public',
-      '/pools/public/used-by',
-      '/stacks',
-      `/stacks/${stack}`,
-      `/stacks/${stack}/runs/${run}`,
-    ];
-    for (const path of paths) {
-      await at(path);
-      if (path.includes('/runs/')) await page.getByText('COMMAND_FAILED').waitFor();
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
-    }
-  });
+  it.each(['light', 'dark'] as const)(
+    'have no fault that axe finds, %s',
+    { timeout: long },
+    async (colorScheme) => {
+      const { stack, run } = await plane.triggerRun({ planCommands: ['echo to be looked at', 'exit 7'] });
+      await page.emulateMedia({ colorScheme });
+      const paths = [
+        '/pools',
+        `/pools/${plane.pool}`,
+        `/pools/${plane.pool}/queued`,
+        `/pools/${plane.pool}/used-by`,
+        '/pools/public',
+        '/pools/public/used-by',
+        '/stacks',
+        `/stacks/${stack}`,
+        `/stacks/${stack}/runs/${run}`,
+      ];
+      for (const path of paths) {
+        await at(path);
+        if (path.includes('/runs/')) await page.getByText('COMMAND_FAILED').waitFor();
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
+      }
+    },
+  );
 
   it('cycle a pool: its idle worker ends', async () => {
     await at(`/pools/${plane.pool}`);

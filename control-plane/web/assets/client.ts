@@ -1,4 +1,6 @@
 // In the browser: looks again when something has changed, follows logs, shows times as a person says them.
+import { Idiomorph } from 'idiomorph';
+import { duration } from '../words.js';
 import { followLog } from './log.js';
 
 function tellTimes(root: ParentNode): void {
@@ -7,17 +9,26 @@ function tellTimes(root: ParentNode): void {
     time.title = at.toLocaleString();
     time.textContent = relative((Date.now() - at.getTime()) / 1000) ?? at.toLocaleString();
   }
+  for (const time of root.querySelectorAll<HTMLTimeElement>('time[data-elapsed]')) {
+    time.textContent = `${duration(Date.now() - new Date(time.dateTime).getTime())} so far`;
+  }
 }
 
+/** Undefined for what is more than a day away: then the date says more. */
 function relative(seconds: number): string | undefined {
-  if (seconds < 5) return 'just now';
-  if (seconds < 60) return `${String(Math.floor(seconds))} s ago`;
-  if (seconds < 3600) return `${String(Math.floor(seconds / 60))} min ago`;
-  if (seconds < 86_400) return `${String(Math.floor(seconds / 3600))} h ago`;
-  return undefined;
+  if (Math.abs(seconds) >= 86_400) return undefined;
+  if (Math.abs(seconds) < 5) return 'just now';
+  const span = largestUnit(Math.abs(seconds));
+  return seconds < 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** Takes over the parts of a page that are different now, and leaves focus where it is. */
+function largestUnit(seconds: number): string {
+  if (seconds < 60) return `${String(Math.floor(seconds))} s`;
+  if (seconds < 3600) return `${String(Math.floor(seconds / 60))} min`;
+  return `${String(Math.floor(seconds / 3600))} h`;
+}
+
+/** Takes over the parts of a page that are different now; what is typed, open or focused stays so. */
 async function lookAgain(known: Map<string, string>): Promise<void> {
   const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
   if (answer.redirected) location.reload();
@@ -27,19 +38,18 @@ async function lookAgain(known: Map<string, string>): Promise<void> {
     const next = fresh.getElementById(part.id);
     if (next === null || known.get(part.id) === next.innerHTML) continue;
     known.set(part.id, next.innerHTML);
-    const focused = part.contains(document.activeElement) ? labelOf(document.activeElement) : undefined;
-    part.replaceChildren(...[...next.childNodes].map((node) => document.importNode(node, true)));
-    if (focused !== undefined) {
-      [...part.querySelectorAll<HTMLElement>('a, button')]
-        .find((element) => labelOf(element) === focused)
-        ?.focus();
-    }
+    await Idiomorph.morph(part, next, {
+      morphStyle: 'outerHTML',
+      ignoreActiveValue: true,
+      restoreFocus: true,
+      callbacks: {
+        // What a person has opened stays open.
+        beforeAttributeUpdated: (name: string, node: Element) =>
+          !(name === 'open' && node.matches('details')),
+      },
+    });
     tellTimes(part);
   }
-}
-
-function labelOf(element: Element | null): string {
-  return element?.getAttribute('aria-label') ?? element?.textContent ?? '';
 }
 
 function followView(view: string): void {
@@ -65,7 +75,7 @@ function followView(view: string): void {
 tellTimes(document);
 setInterval(() => {
   tellTimes(document);
-}, 10_000);
+}, 1000);
 const { view } = document.body.dataset;
 if (view !== undefined) followView(view);
 const log = document.getElementById('log');

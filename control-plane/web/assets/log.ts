@@ -1,102 +1,172 @@
-// The log of a run in the browser: sections by state, colours of terminals, at the end as long as one looks there.
+// The log of a run in the browser: follows what is written, keeps every line, shows those that one looks at, and finds
+// texts in all of them. `#L12` in the address is line 12.
+import { Lines, mostLines } from './log/lines.js';
+import { drawRow } from './log/row.js';
+import { Search } from './log/search.js';
+import { Viewport } from './log/viewport.js';
 
+/** Records that follow each other in one phase of one attempt, each with its time (Unix milliseconds) and text. */
 interface LogEvent {
-  /** Attempt. */
-  readonly a: number;
-  /** State. */
-  readonly s: string;
-  /** Text. */
-  readonly m: string;
+  readonly attempt: number;
+  readonly state: string;
+  readonly records: readonly (readonly [number, string])[];
 }
 
-/** Lines kept on the page; older ones are a click away. */
-const mostLines = 20_000;
-
 export function followLog(container: HTMLElement, source: string): void {
-  const events = new EventSource(source);
-  let waiting: LogEvent[] = [];
+  const part = <E extends HTMLElement>(name: string) => document.querySelector<E>(`[data-log="${name}"]`);
+  const status = part('status');
+  const counter = part('count');
+  const input = part<HTMLInputElement>('search');
+  const follow = part<HTMLButtonElement>('follow');
+  const phases = part('phases');
+
+  const lines = new Lines();
   let place = '';
-  let block: HTMLPreElement | undefined;
-  let classes = '';
-  let lines = 0;
+  let following = location.hash === '';
+  let current: number | undefined;
+  /** Position among what was found. */
+  let match = -1;
 
-  function section({ a, s }: LogEvent): HTMLPreElement {
-    const title = document.createElement('h3');
-    title.textContent = a > 1 ? `${s} (attempt ${String(a)})` : s;
-    const pre = document.createElement('pre');
-    container.append(title, pre);
-    return pre;
+  const search = new Search(lines, () => {
+    tellCount();
+    viewport.redraw();
+  });
+  const viewport = new Viewport({
+    container,
+    lines,
+    draw: (index) => drawRow(lines, index, { query: search.query, current }),
+    onScroll: (atEnd) => {
+      if (atEnd !== following) setFollowing(atEnd);
+    },
+  });
+
+  function setFollowing(on: boolean): void {
+    following = on;
+    follow?.setAttribute('aria-pressed', String(on));
+    if (on) viewport.toEnd();
   }
 
-  function append(event: LogEvent): void {
-    const here = `${String(event.a)} ${event.s}`;
-    if (here !== place || block === undefined) {
-      place = here;
-      classes = '';
-      block = section(event);
+  function say(text: string): void {
+    if (status !== null) status.textContent = text;
+  }
+
+  function tellCount(): void {
+    if (counter === null) return;
+    const { found, query, done } = search;
+    if (query === '') counter.textContent = '';
+    else if (found.length === 0) counter.textContent = done ? 'not found' : 'searching …';
+    else
+      counter.textContent = `${match < 0 ? '' : `${String(match + 1)} of `}${found.length.toLocaleString()} line${found.length === 1 ? '' : 's'}${done ? '' : ' …'}`;
+  }
+
+  function point(index: number | undefined, where: 'top' | 'middle' = 'middle'): void {
+    current = index;
+    viewport.redraw();
+    if (index === undefined) return;
+    setFollowing(false);
+    viewport.show(index, where);
+  }
+
+  function toMatch(step: 1 | -1): void {
+    const { found } = search;
+    if (found.length === 0) return;
+    const from = match === -1 ? nearest(found, viewport.firstVisible, step) : match + step;
+    match = (from + found.length) % found.length;
+    point(found[match]);
+    tellCount();
+  }
+
+  function toAddress(): void {
+    const number = Number(/^#L(\d+)$/.exec(location.hash)?.[1] ?? Number.NaN);
+    const index = Number.isNaN(number) ? undefined : lines.indexOf(number);
+    if (index !== undefined && index < lines.count) point(index);
+  }
+
+  function addPhase(title: string): void {
+    lines.heading(title);
+    const index = lines.count - 1;
+    const button = document.createElement('button');
+    button.className = 'chip';
+    button.type = 'button';
+    button.textContent = title;
+    button.addEventListener('click', () => {
+      setFollowing(false);
+      viewport.show(index, 'top');
+    });
+    phases?.append(button);
+  }
+
+  function append({ attempt, state, records }: LogEvent): void {
+    const before = lines.count;
+    let first = before;
+    if (place !== `${String(attempt)} ${state}`) {
+      place = `${String(attempt)} ${state}`;
+      addPhase(attempt > 1 ? `${state} · attempt ${String(attempt)}` : state);
     }
-    for (const part of event.m.replaceAll('\r\n', '\n').split(sequence)) {
-      const codes = part.startsWith(escape) ? /^.\[([\d;]*)m$/.exec(part)?.[1] : undefined;
-      if (codes !== undefined) classes = classesOf(codes, classes);
-      else if (part !== '' && !part.startsWith(escape)) block.append(styled(part, classes));
-    }
-    lines += event.m.split('\n').length - 1;
+    for (const [time, text] of records) first = Math.min(first, lines.append(text, time));
+    viewport.changed(first);
+    search.goOn(first);
+    if (lines.full)
+      say(`This page shows the first ${mostLines.toLocaleString()} lines; the download has all.`);
+    else say(`${(lines.count - lines.headings.length).toLocaleString()} lines`);
+    container.classList.remove('empty');
+    if (following) viewport.toEnd();
   }
 
-  function shorten(): void {
-    while (lines > mostLines && block !== undefined) {
-      const oldest = [...container.querySelectorAll('pre')].find((pre) => pre.firstChild !== null);
-      if (oldest?.firstChild == null) return;
-      lines -= (oldest.firstChild.textContent ?? '').split('\n').length - 1;
-      oldest.firstChild.remove();
-    }
-  }
-
-  function show(): void {
-    const atEnd = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 60;
-    for (const event of waiting) append(event);
-    waiting = [];
-    shorten();
-    if (atEnd && document.activeElement?.closest('.history') == null)
-      window.scrollTo(0, document.documentElement.scrollHeight);
-  }
-
+  let arrived = false;
+  const events = new EventSource(source);
   events.addEventListener('message', ({ data }: MessageEvent<string>) => {
-    if (waiting.length === 0) requestAnimationFrame(show);
-    waiting.push(JSON.parse(data) as LogEvent);
+    append(JSON.parse(data) as LogEvent);
+    if (!arrived) toAddress();
+    arrived ||= current !== undefined;
   });
   events.addEventListener('end', () => {
     events.close();
     container.classList.add('ended');
+    if (lines.count === 0) say('The run has written no line.');
+  });
+  events.addEventListener('error', () => {
+    if (events.readyState !== EventSource.CLOSED)
+      say('The line to the control plane is broken; trying again …');
+  });
+
+  window.addEventListener('hashchange', toAddress);
+  input?.addEventListener('input', () => {
+    match = -1;
+    current = undefined;
+    search.start(input.value);
+    if (input.value === '') {
+      tellCount();
+      viewport.redraw();
+    }
+  });
+  input?.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      toMatch(event.shiftKey ? -1 : 1);
+    }
+  });
+  part('next')?.addEventListener('click', () => {
+    toMatch(1);
+  });
+  part('previous')?.addEventListener('click', () => {
+    toMatch(-1);
+  });
+  follow?.addEventListener('click', () => {
+    setFollowing(!following);
+  });
+  container.addEventListener('keydown', (event) => {
+    if (event.key === '/') {
+      event.preventDefault();
+      input?.focus();
+    }
+    if (event.key === 'End') setFollowing(true);
   });
 }
 
-/** Escape sequences; those that are not colours are left out. */
-const escape = '\u001b';
-const sequence = new RegExp(`(${escape}\\[[\\d;?]*[A-Za-z]|${escape}\\][^\\u0007]*\\u0007)`);
-const colours = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
-
-function classesOf(codes: string, before: string): string {
-  let now = before.split(' ').filter((name) => name !== '');
-  for (const code of (codes === '' ? '0' : codes).split(';').map(Number)) {
-    const colour = colours[code % 10];
-    const isColour = (code >= 30 && code <= 37) || (code >= 90 && code <= 97);
-    if (code === 0) now = [];
-    else if (code === 1) now.push('bold');
-    else if (code === 2) now.push('dim');
-    else if (code === 22) now = now.filter((name) => name !== 'bold' && name !== 'dim');
-    else if (code === 39) now = now.filter((name) => !colours.includes(name));
-    else if (isColour && colour !== undefined)
-      now = [...now.filter((name) => !colours.includes(name)), colour];
-  }
-  return now.join(' ');
-}
-
-function styled(text: string, classes: string): Node {
-  const node = document.createTextNode(text);
-  if (classes === '') return node;
-  const span = document.createElement('span');
-  span.className = classes;
-  span.append(node);
-  return span;
+/** The first of what was found from a line on, or the last before it. */
+function nearest(found: readonly number[], from: number, step: 1 | -1): number {
+  const index = found.findIndex((line) => line >= from);
+  if (step === 1) return index === -1 ? 0 : index;
+  return index <= 0 ? found.length - 1 : index - 1;
 }

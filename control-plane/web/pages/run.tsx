@@ -1,21 +1,14 @@
-// One run: where it stands, what it went through, what may be done with it, and its log as it is written.
+// One run: where it stands and why it waits, what it would change, what may be done with it, its phases and its log.
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
-import { queuePosition, waitReason } from '../../queue/waiting.js';
+import { endOf, queuePosition, whyItWaits } from '../../queue/waiting.js';
 import { isEnd, transitions } from '../../runs/transitions.js';
 import { runVisits } from '../../runs/visits.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { Badge, Live, Time } from '../layout.js';
-
-export type RunAction = 'confirm' | 'discard' | 'cancel' | 'stop';
-
-/** What a person may do with a run in its state. */
-export function actionsOf(run: RunRow): RunAction[] {
-  if (isEnd(run.state)) return [];
-  if (run.state === 'UNCONFIRMED') return ['confirm', 'discard'];
-  if (run.begun) return run.stop_requested_at === null ? ['stop'] : [];
-  return run.stage === 'APPLY' ? ['discard'] : ['cancel'];
-}
+import { RunActions } from './run-actions.js';
+import { RunLog } from './run-log.js';
+import { RunPhases } from './run-phases.js';
 
 interface RunPageProperties {
   readonly context: Context;
@@ -28,92 +21,101 @@ interface RunPageProperties {
 export async function RunPage({ context, run, stack, rights, mayChange }: RunPageProperties) {
   const [visits, reason, position] = await Promise.all([
     runVisits(context, run.id),
-    waitReason(context, run, rights.spaces),
+    whyItWaits(context, run, rights.spaces),
     queuePosition(context, run),
   ]);
   const base = `/stacks/${stack.id}/runs/${run.id}`;
+  const refused = mayChange ? null : `the API key ${rights.identity.name} may read only`;
   return (
     <>
       <Live id="state">
-        <div class="heading">
-          <h1>
-            {run.title} <Badge word={run.state} />
-          </h1>
-          {mayChange ? (
-            <div class="actions">
-              {actionsOf(run).map((action) => (
-                <form method="post" action={`${base}/${action}`}>
-                  <button class={action === 'confirm' ? '' : 'quiet'}>{action}</button>
-                </form>
-              ))}
-            </div>
-          ) : null}
-        </div>
+        <h1>
+          {run.title} <Badge word={run.state} />
+        </h1>
         <p class="facts">
-          {run.type.toLowerCase()} by {run.requested_by}, <Time at={run.created_at} /> · attempt {run.attempt}{' '}
+          {run.type.toLowerCase()} of <a href={`/stacks/${stack.id}`}>{stack.name}</a> by {run.requested_by},{' '}
+          <Time at={run.created_at} />
+          {run.attempt > 1 ? ` · attempt ${String(run.attempt)}` : ''}
+          {run.commit_sha === null ? null : (
+            <>
+              {' '}
+              · commit <code>{run.commit_sha.slice(0, 12)}</code>
+            </>
+          )}{' '}
           · <code>{run.id}</code>
-          {run.commit_sha === null ? null : ` · commit ${run.commit_sha.slice(0, 12)}`}
         </p>
-        <p role="status" class="now">
-          {transitions[run.state].means}
-          {position === null ? '' : ` Place ${String(position)} in the queue.`}
-          {reason === null ? '' : ` It ${reason.startsWith('waits') ? reason : `waits: ${reason}`}.`}
-          {run.stop_requested_at === null || isEnd(run.state) ? '' : ' It was told to stop.'}
-        </p>
+        {run.origin === null ? null : (
+          <p class="facts">
+            Made from run <a href={`/stacks/${stack.id}/runs/${run.origin}`}>{run.origin}</a>
+          </p>
+        )}
+        {run.task === null ? null : (
+          <pre class="command">
+            <code>{run.task}</code>
+          </pre>
+        )}
+        <div role="status" class={`now ${reason === null ? '' : 'waiting'}`}>
+          <p>{transitions[run.state].means}</p>
+          {reason === null ? null : (
+            <p class="why">
+              <strong>{sentence(reason)}</strong>
+              {position === null ? '' : ` Place ${String(position)} in the queue.`}
+            </p>
+          )}
+          {run.deadline_at === null || reason === null ? null : (
+            <p class="facts">
+              {sentence(endOf(run), '')} <Time at={run.deadline_at} /> if nothing changes.
+            </p>
+          )}
+          {run.stop_requested_at === null || isEnd(run.state) ? null : (
+            <p>
+              <strong>It was told to stop</strong> <Time at={run.stop_requested_at} />
+              {run.stop_note === null ? '' : `: ${run.stop_note}`}
+            </p>
+          )}
+        </div>
         {run.failure_code === null ? null : (
-          <div class="failure">
-            <strong>{run.failure_code}</strong> <span>{run.failure_message}</span>
+          <div class="failure" role="group" aria-label="Why it failed">
+            <strong>{run.failure_code}</strong>
+            <p>{run.failure_message}</p>
           </div>
         )}
-        {run.changes === null ? null : (
-          <dl class="figures">
-            <Change name="to add" value={run.changes.add} />
-            <Change name="to change" value={run.changes.change} />
-            <Change name="to destroy" value={run.changes.destroy} />
-          </dl>
-        )}
+        {run.changes === null ? null : <Plan changes={run.changes} />}
+        <RunActions run={run} base={base} refused={refused} />
       </Live>
       <div class="columns">
-        <section aria-labelledby="history-title" class="history">
-          <h2 id="history-title">History</h2>
-          <Live id="history">
-            <ol class="timeline">
-              {visits.map(({ transition }) => (
-                <li>
-                  <Badge word={transition.state} /> <Time at={transition.at} />
-                  {transition.username === null ? null : <span class="facts">by {transition.username}</span>}
-                  {transition.worker_id === null ? null : (
-                    <span class="facts">
-                      worker <code>…{transition.worker_id.slice(-8)}</code>
-                    </span>
-                  )}
-                  {transition.note === null ? null : <span class="reason">{transition.note}</span>}
-                </li>
-              ))}
-            </ol>
-          </Live>
-        </section>
-        <section aria-labelledby="log-title" class="log">
-          <div class="heading">
-            <h2 id="log-title">Log</h2>
-            <a href={`${base}/log.txt`}>as text</a>
-          </div>
-          <div id="log" data-source={`${base}/log`} role="log" aria-labelledby="log-title" tabindex={0}></div>
-          <noscript>
-            The log follows the run when scripts are allowed; <a href={`${base}/log.txt`}>as text</a> it needs
-            none.
-          </noscript>
-        </section>
+        <RunPhases visits={visits} run={run} />
+        <RunLog base={base} />
       </div>
     </>
   );
 }
 
-function Change({ name, value }: { readonly name: string; readonly value: number | null }) {
+/** `No worker is idle.` of `no worker is idle`. */
+function sentence(text: string, end = '.'): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
+}
+
+function Plan({ changes }: { readonly changes: NonNullable<RunRow['changes']> }) {
+  if (!changes.any) return <p class="plan">The plan changes nothing.</p>;
+  const parts = [
+    { name: 'to add', sign: '+', value: changes.add, kind: 'add' },
+    { name: 'to change', sign: '~', value: changes.change, kind: 'change' },
+    { name: 'to destroy', sign: '−', value: changes.destroy, kind: 'destroy' },
+  ];
+  if (parts.every(({ value }) => value === null))
+    return <p class="plan">The plan has changes. The tool does not say how many; its log shows them.</p>;
   return (
-    <div class={value === 0 ? 'zero' : ''}>
-      <dt>{name}</dt>
-      <dd>{value ?? '?'}</dd>
-    </div>
+    <dl class="plan" aria-label="What the plan changes">
+      {parts.map(({ name, sign, value, kind }) => (
+        <div class={value === 0 ? 'zero' : kind}>
+          <dd>
+            {value === null || value === 0 ? '' : sign}
+            {value ?? '?'}
+          </dd>
+          <dt>{name}</dt>
+        </div>
+      ))}
+    </dl>
   );
 }
