@@ -4,7 +4,7 @@ import { sleep, type Clock } from '../clock.js';
 import type { Step, StepEnd, StepSink } from './executor.js';
 import { patiently, statusOf } from './docker-engine.js';
 import { endOf, type Kills } from './step-end.js';
-import { followStep } from './step-output.js';
+import { followStep, processOf } from './step-output.js';
 import { stepScript } from './step-script.js';
 
 export interface ExecRequest {
@@ -83,17 +83,31 @@ function watchExecs(request: ExecRequest): () => Promise<boolean> {
 }
 
 /** Whether the container runs, and something in it besides what keeps it open. */
-async function hasExecs({ docker, container }: ExecRequest): Promise<boolean> {
+async function hasExecs(request: ExecRequest): Promise<boolean> {
+  const { docker, container } = request;
   try {
     const { State, ExecIDs } = await container.inspect();
     if (!State.Running) return false;
     for (const id of (ExecIDs as readonly string[] | null) ?? []) {
       if ((await docker.getExec(id).inspect()).Running) return true;
     }
-    return false;
+    return await lives(request);
   } catch (error) {
     if (statusOf(error) === 404) return false;
     throw error;
+  }
+}
+
+/** The step's own process is asked for: an engine that was started again under its containers has forgotten its execs. */
+async function lives({ docker, container, step, outputs, clock }: ExecRequest): Promise<boolean> {
+  const id = await processOf(outputs.here, step.number);
+  if (id === undefined) return false;
+  const question = await container.exec({ Cmd: ['/bin/sh', '-c', `kill -0 ${String(id)}`] });
+  await question.start({ Detach: true });
+  for (;;) {
+    const { Running, ExitCode } = await docker.getExec(question.id).inspect();
+    if (!Running && ExitCode !== null) return ExitCode === 0;
+    await sleep(clock, 20);
   }
 }
 

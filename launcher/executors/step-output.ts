@@ -84,6 +84,11 @@ export function wasBegun(folder: string, step: number): Promise<boolean> {
   return exists(join(folder, stepFile(step, 'begun')));
 }
 
+/** Process id of the step's shell, as it sees itself; undefined when it is not known. */
+export async function processOf(folder: string, step: number): Promise<number | undefined> {
+  return readNumber(join(folder, stepFile(step, 'begun')));
+}
+
 /** Removes the files of a step that is over. */
 export async function forgetStep(folder: string, step: number): Promise<void> {
   const names = await readdir(folder);
@@ -154,17 +159,23 @@ async function openFile(path: string): Promise<FileHandle | undefined> {
   return undefined;
 }
 
-/** The exit code, once it is written whole. */
-async function readEnd(path: string): Promise<number | undefined> {
+/** The number that is the file's first line, once it is written whole. */
+async function readNumber(path: string): Promise<number | undefined> {
   const handle = await openFile(path);
   if (handle === undefined) return undefined;
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(16), 0, 16, 0);
-    const match = /^(\d{1,3})\n/.exec(buffer.toString('latin1', 0, bytesRead));
+    const match = /^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead));
     return match === null ? undefined : Number(match[1]);
   } finally {
     await handle.close();
   }
+}
+
+/** The exit code, once it is written whole. */
+async function readEnd(path: string): Promise<number | undefined> {
+  const code = await readNumber(path);
+  return code === undefined || code > 999 ? undefined : code;
 }
 
 /** Whether there is no room for the few bytes that tell how a step ended. */

@@ -4,7 +4,8 @@
 /**
  * Takes the path prefix of the step's files and its script, for `/bin/sh -c stepScript step PREFIX SCRIPT`.
  *
- * - `begun` is made by whoever comes first: a step that is started twice runs once.
+ * - `begun` is made by whoever comes first: a step that is started twice runs once. It holds the process id, unless the
+ *   disk is full.
  * - Output goes through a pipe to `dd`, as it is written, into segments of at most 16 MB. A launcher removes what it
  *   has read; when it does not, the step waits with 24 segments on disk.
  *   A `dd` that somebody kills is followed by another one.
@@ -16,6 +17,7 @@
  */
 export const stepScript = `p=$1
 (set -C; : >"$p.begun") 2>/dev/null || exit 0
+echo "$$" 2>/dev/null >"$p.begun"
 echo '    ' >"$p.end"
 trap : TERM INT HUP
 { trap : TERM INT HUP
