@@ -17,9 +17,8 @@ import { compressed } from './aws/user-data.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
-import { registryHosts } from './registries.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
+import { after, afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:Ec2WorkerPool';
 
@@ -66,21 +65,20 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       (message) => void pulumi.log.warn(message, this),
     );
     const invoke: pulumi.InvokeOptions = { parent: this };
-    const { region, partition, offered } = placeOf({ type, name }, args, plan.machine, invoke);
-    const image = imageOf({ type, name }, args, plan.machine.architecture, partition.name, invoke);
-    const checked = pulumi
-      .all([plan.checked, partition, offered, args.image === undefined ? image.id : null])
-      .apply((): pulumi.Resource[] => []);
-    const options: ChildOptions = { parent: this, dependsOn: checked };
+    const place = placeOf({ type, name }, args, plan.machine, invoke);
+    const image = imageOf({ type, name }, args.image, plan.machine.architecture, place, invoke);
+    // The default image was looked up at the place.
+    const found = args.image === undefined ? image.id : place;
+    const options: ChildOptions = { parent: this, ...after([...plan.checks, found]) };
 
     const network = networkOf(name, args, options, invoke);
-    const launcher = launcherObjectOf(name, args, plan, { partition, region }, options);
+    const launcher = launcherObjectOf(name, args, plan, place, options);
     const credentials = credentialsOf(name, args, plan, options);
     const access = accessOf(
       name,
       args,
       {
-        partition,
+        place,
         secrets: [credentials.arn, ...(args.startupScript === undefined ? [] : [args.startupScript])],
         launcherObjects: launcher?.readable ?? null,
       },
@@ -94,7 +92,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
-        registryHosts('aws', args.dockerRegistries),
+        plan.registries,
       ])
       .apply(([boot, arn, version, url, sha256, startupScript, registries]) =>
         marked({
@@ -199,16 +197,15 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
 
     // Other launchers do not answer, and the group would wait for nothing.
     if (plan.artifact !== null) {
-      const stopSeconds = plan.boot.apply((boot) => boot.stopSeconds);
-      endOfLife(name, group, { role: access.role, stopSeconds }, options);
+      endOfLife(name, group, { role: access.role, boot: plan.boot }, options);
     }
 
     const gate = gateOf(
       this,
       args.waitForWorkers,
       settings,
-      pulumi.all([group.arn, group.name, region]),
-      ([, id, where], ready) => missingOnEc2(id, where, ready, invoke),
+      () => pulumi.all([group.arn, group.name, place]),
+      ([, id, { region }], ready) => missingOnEc2(id, region, ready, invoke),
     );
     this.groupName = gate(group.name);
     this.groupArn = group.arn;
@@ -216,15 +213,15 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
     this.credentialsArn = credentials.arn;
     this.securityGroupIds = network.securityGroupIds;
     this.launcherVersion = pulumi.output(plan.launcherVersion);
-    this.howToLook = pulumi
-      .all([region, partition, group.name])
-      .apply(([where, { console }, id]) =>
+    this.howToLook = place.apply(({ region, partition }) =>
+      group.name.apply((id) =>
         [
-          `https://${where}.${console}/ec2/home?region=${where}#AutoScalingGroupDetails:id=${id}`,
-          `aws autoscaling describe-scaling-activities --region ${where} --auto-scaling-group-name ${id}`,
-          `aws ec2 get-console-output --region ${where} --latest --output text --instance-id <id>`,
+          `https://${region}.${partition.console}/ec2/home?region=${region}#AutoScalingGroupDetails:id=${id}`,
+          `aws autoscaling describe-scaling-activities --region ${region} --auto-scaling-group-name ${id}`,
+          `aws ec2 get-console-output --region ${region} --latest --output text --instance-id <id>`,
         ].join('\n'),
-      );
+      ),
+    );
     this.registerOutputs({
       groupName: this.groupName,
       groupArn: this.groupArn,

@@ -1,5 +1,5 @@
 // What can be said of arguments whose values come late, as outputs of other resources.
-import { isSecret, Output } from '@pulumi/pulumi';
+import { isSecret, Output, output, type Unwrap } from '@pulumi/pulumi';
 import type { Fault } from '../protocol/errors.js';
 import type { WorkerPoolArgs } from './arguments.js';
 
@@ -20,7 +20,10 @@ const early = [
   'waitForWorkers',
 ] as const satisfies readonly (keyof WorkerPoolArgs)[];
 
-const isLate = (value: unknown) => Output.isInstance(value) || value instanceof Promise;
+/** Whether a value as a whole is not there yet. */
+export function isLate(value: unknown): boolean {
+  return Output.isInstance(value) || value instanceof Promise;
+}
 
 /** The types say so, but JavaScript and other languages may not: left out silently, such an argument would be a default. */
 export function checkEarly(args: object, faults: Fault[], names: readonly string[] = early): void {
@@ -35,6 +38,22 @@ export function checkEarly(args: object, faults: Fault[], names: readonly string
 export function hasLate(value: unknown): boolean {
   if (isLate(value)) return true;
   return value !== null && typeof value === 'object' && Object.values(value).some(hasLate);
+}
+
+/**
+ * A value as it is when all of it is there, else as an output: an output costs the deployer's program some thirty promises,
+ * and one more for each of its parts.
+ */
+export function settled<Value>(value: Value): Unwrap<Value> | Output<Unwrap<Value>> {
+  return hasLate(value) ? output(value) : (value as Unwrap<Value>);
+}
+
+/** What follows from a value: at once when it is there, else as an output. */
+export function derived<Value, Result>(
+  value: Value | Output<Value>,
+  derive: (value: Value) => Result,
+): Result | Output<Result> {
+  return Output.isInstance(value) ? value.apply<Result>(derive) : derive(value);
 }
 
 /** Paths of all secrets in a value. */

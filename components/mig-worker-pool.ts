@@ -13,9 +13,9 @@ import { networkOf } from './google/network.js';
 import { registryReaders } from './google/registries.js';
 import { credentialsOf, launcherObjectOf } from './google/storage.js';
 import type { ChosenMachine } from './checks/machine.js';
-import { registryHosts } from './registries.js';
+import { isLate } from './late.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { type ChildOptions, planPool } from './plan.js';
+import { after, type ChildOptions, planPool } from './plan.js';
 import { shortName } from './names.js';
 
 const type = 'workerpools:index:MigWorkerPool';
@@ -64,7 +64,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
       },
       (message) => void pulumi.log.warn(message, this),
     );
-    const options: ChildOptions = { parent: this, dependsOn: plan.checked };
+    const options: ChildOptions = { parent: this, ...after(plan.checks) };
     const email =
       args.google?.serviceAccountEmail === undefined
         ? new Account(
@@ -86,7 +86,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
-        registryHosts('google', args.dockerRegistries),
+        plan.registries,
       ])
       .apply(([boot, id, version, url, sha256, startupScript, registries]) =>
         marked({
@@ -142,8 +142,12 @@ export class MigWorkerPool extends pulumi.ComponentResource {
     );
 
     const id = pulumi.interpolate`projects/${group.project}/regions/${args.region}/instanceGroupManagers/${group.name}`;
-    const gate = gateOf(this, args.waitForWorkers, settings, id, (known, ready) =>
-      missingOnGoogle(known, ready, { parent: this }),
+    const gate = gateOf(
+      this,
+      args.waitForWorkers,
+      settings,
+      () => id,
+      (known, ready) => missingOnGoogle(known, ready, { parent: this }),
     );
     this.groupName = gate(group.name);
     this.groupId = id;
@@ -185,7 +189,7 @@ function checkNative(args: MigWorkerPoolArgs, machine: ChosenMachine, faults: Fa
     ['PROACTIVE', 'OPPORTUNISTIC'],
     faults,
   );
-  if (args.dockerRegistries !== undefined && !Array.isArray(args.dockerRegistries)) {
+  if (isLate(args.dockerRegistries)) {
     faults.push({
       path: 'dockerRegistries',
       reason: 'expected a list: how many there are must be known beforehand',

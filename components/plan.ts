@@ -13,16 +13,25 @@ import { checkDisk, checkSize } from './checks/size.js';
 import { checkWord } from './checks/values.js';
 import { throwFaults } from './faults.js';
 import { knownPart, type Known } from './known.js';
-import { checkEarly, secretsIn } from './late.js';
+import { checkEarly, derived, hasLate, secretsIn, settled } from './late.js';
 import { launcherArtifact, type LauncherArtifact } from './launcher-artifact.js';
 import { launcherEnvironment } from './launcher-environment.js';
 import type { Cloud } from './machines.js';
+import { registryHosts } from './registries.js';
 import { checkReplacement } from './replacement.js';
 import { checkWaiting } from './waiting/check.js';
 
 /** Options of the resources of a pool: they are its component's children. */
 export interface ChildOptions extends pulumi.CustomResourceOptions {
   readonly parent: pulumi.Resource;
+}
+
+/** For `dependsOn` of every resource: there when `checks` are over, so that nothing is created when one of them fails. */
+export function after(checks: readonly pulumi.Output<unknown>[]): Pick<ChildOptions, 'dependsOn'> {
+  const [first] = checks;
+  if (first === undefined) return {};
+  const all = checks.length === 1 ? first : pulumi.all([...checks]);
+  return { dependsOn: all.apply((): pulumi.Resource[] => []) };
 }
 
 /**
@@ -46,13 +55,12 @@ export interface PoolPlan {
   readonly disconnectedTimeout: string | null;
   /** The secret's text, as a secret; null when an existing secret is used. Fails when key and token do not match. */
   readonly credentials: pulumi.Output<string> | null;
-  /**
-   * For `dependsOn` of every resource: there when all arguments whose values came late are right, so that nothing is
-   * created when they are not.
-   */
-  readonly checked: pulumi.Output<pulumi.Resource[]>;
+  /** Fail when arguments whose values came late are wrong: see `after`. */
+  readonly checks: readonly pulumi.Output<unknown>[];
+  /** Hosts of private registries. */
+  readonly registries: readonly string[] | pulumi.Output<readonly string[]>;
   /** The boot script's settings, but for what only the cloud's resources tell. */
-  readonly boot: pulumi.Output<CommonBoot>;
+  readonly boot: CommonBoot | pulumi.Output<CommonBoot>;
 }
 
 export type CommonBoot = Omit<
@@ -65,7 +73,7 @@ const defaultRunTimeout = '70m';
 
 /**
  * Checks everything that is known and throws one error with all faults; `more` adds a cloud's own. What is not known
- * yet is checked in `checked`.
+ * yet is checked in `checks`.
  */
 export function planPool(
   component: {
@@ -133,18 +141,22 @@ export function planPool(
   if (Array.isArray(args.subnetIds) && args.subnetIds.length === 0) {
     faults.push({ path: 'subnetIds', reason: 'is empty; give at least one subnet, or leave it out' });
   }
+  const { dockerRegistries } = args;
+  const registries = derived(settled(dockerRegistries ?? []), (references): readonly string[] => {
+    if (!hasLate(dockerRegistries)) return registryHosts(cloud, references, faults);
+    const late: Fault[] = [];
+    const hosts = registryHosts(cloud, references, late);
+    throwFaults(type, name, late);
+    return hosts;
+  });
   more(faults, { machine });
   throwFaults(type, name, faults);
   for (const warning of warnings) warn(`${type} "${name}": ${warning}`);
 
-  const options = pulumi.output({
-    launcher,
-    proxy: args.proxy,
-    extraCaCertificates: args.extraCaCertificates,
-  });
-  const checkedOptions = options.apply((values) => {
+  const written = { launcher, proxy: args.proxy, extraCaCertificates: args.extraCaCertificates };
+  const options = derived(settled(written), (values) => {
     const late: Fault[] = [];
-    checkOptions(values, late);
+    if (hasLate(written)) checkOptions(values, late);
     throwFaults(type, name, late);
     return values;
   });
@@ -158,7 +170,7 @@ export function planPool(
           throwFaults(type, name, late);
           return { token: lateToken, privateKey: lateKey };
         }));
-  const credentials = pair === null ? null : pulumi.secret(pulumi.output(pair).apply(secretText));
+  const credentials = pair === null ? null : pulumi.secret(derived(pair, secretText));
   const artifact = distribution === 'bundled' ? launcherArtifact(machine.architecture) : null;
   if (artifact?.policyEngine === false && launcher.runInitializationPolicy !== undefined) {
     const reason = 'the launchers here were built without the engine for policies; build them where Go is';
@@ -173,10 +185,13 @@ export function planPool(
     launcherVersion: artifact?.version ?? distribution,
     disconnectedTimeout,
     credentials,
-    checked: pulumi
-      .all([checkedOptions, credentials, refuseSecrets(type, name, args)])
-      .apply((): pulumi.Resource[] => []),
-    boot: checkedOptions.apply((values): CommonBoot => ({
+    checks: [
+      ...(pulumi.Output.isInstance(options) ? [options, refuseSecrets(type, name, written)] : []),
+      ...(pulumi.Output.isInstance(pair) ? [pair] : []),
+      ...(pulumi.Output.isInstance(registries) ? [registries] : []),
+    ],
+    registries,
+    boot: derived(options, (values): CommonBoot => ({
       distribution,
       environment: launcherEnvironment(values.launcher),
       policy: values.launcher.runInitializationPolicy ?? null,
@@ -221,11 +236,8 @@ function secretText({ token, privateKey }: { readonly token: string; readonly pr
 }
 
 /** What ends in user data must not be a secret: there, everyone who may describe the machine reads it. */
-function refuseSecrets(type: string, name: string, args: WorkerPoolArgs): pulumi.Output<boolean> {
-  const { launcher, proxy, extraCaCertificates } = args;
-  const secrets = Object.entries({ launcher, proxy, extraCaCertificates }).map(([path, value]) =>
-    secretsIn(value, path),
-  );
+function refuseSecrets(type: string, name: string, written: object): pulumi.Output<boolean> {
+  const secrets = Object.entries(written).map(([path, value]) => secretsIn(value, path));
   return pulumi.output(Promise.all(secrets)).apply((paths) => {
     const faults = paths.flat().map((path) => ({
       path,

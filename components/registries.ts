@@ -1,5 +1,5 @@
 // The hosts of the registries that a pool may pull from, by what names their repositories in each cloud.
-import * as pulumi from '@pulumi/pulumi';
+import type { Fault } from '../protocol/errors.js';
 import type { Cloud } from './machines.js';
 
 interface Kind {
@@ -29,22 +29,19 @@ const kinds: Readonly<Record<Cloud, Kind>> = {
   },
 };
 
-/** Each host once. Fails with the path of what is no reference to a registry. */
-export function registryHosts(
-  cloud: Cloud,
-  references: pulumi.Input<pulumi.Input<string>[]> | undefined,
-): pulumi.Output<string[]> {
+/** Each host once; what is no reference to a registry is a fault. */
+export function registryHosts(cloud: Cloud, references: unknown, faults: Fault[]): string[] {
+  if (!Array.isArray(references)) {
+    faults.push({ path: 'dockerRegistries', reason: 'expected a list' });
+    return [];
+  }
   const { pattern, expected, hosts } = kinds[cloud];
-  return pulumi.output(references ?? []).apply((list) => [
-    ...new Set(
-      list.flatMap((reference, index) => {
-        const [, ...parts] = pattern.exec(reference) ?? [];
-        if (parts.length > 0) return hosts(...parts);
-        throw new pulumi.InputPropertyError({
-          propertyPath: `dockerRegistries[${String(index)}]`,
-          reason: `expected ${expected}, got ${JSON.stringify(reference)}`,
-        });
-      }),
-    ),
-  ]);
+  const found = references.flatMap((reference: unknown, index) => {
+    const [, ...parts] = (typeof reference === 'string' ? pattern.exec(reference) : null) ?? [];
+    if (parts.length > 0) return hosts(...parts);
+    const reason = `expected ${expected}, got ${JSON.stringify(reference)}`;
+    faults.push({ path: `dockerRegistries[${String(index)}]`, reason });
+    return [];
+  });
+  return [...new Set(found)];
 }

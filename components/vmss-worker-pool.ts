@@ -17,9 +17,9 @@ import { bootScript } from './bootstrap/script.js';
 import { checkWord } from './checks/values.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
-import { registryHosts } from './registries.js';
+import { isLate } from './late.js';
 import { gateOf, marked } from './waiting/gate.js';
-import { afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
+import { after, afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
 const type = 'workerpools:index:VmssWorkerPool';
 
@@ -70,8 +70,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     );
     const place = placeOf(args, { parent: this });
     const catalogue = catalogueOf({ type, name }, args, plan, place, this);
-    const checked = pulumi.all([plan.checked, catalogue.offered]).apply((): pulumi.Resource[] => []);
-    const options: ChildOptions = { parent: this, dependsOn: checked };
+    const options: ChildOptions = { parent: this, ...after([...plan.checks, catalogue.offered]) };
     const identity = new UserAssignedIdentity(`${name}-workers`, { ...place }, options);
     const network = networkOf(name, args, place, options);
     const launcher = launcherBlobOf(name, args, plan, place, identity.principalId, options);
@@ -96,7 +95,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         launcher?.url ?? '',
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
-        registryHosts('azure', args.dockerRegistries),
+        plan.registries,
         identity.clientId,
       ])
       .apply(([boot, uri, version, url, sha256, startupScript, registries, identityClientId]) =>
@@ -210,7 +209,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
       this,
       args.waitForWorkers,
       settings,
-      pulumi.all([scaleSet.id, scaleSet.name, place.resourceGroupName]),
+      () => pulumi.all([scaleSet.id, scaleSet.name, place.resourceGroupName]),
       ([, set, group]) => Promise.resolve(missingOnAzure(set, group)),
     );
     this.scaleSetName = gate(scaleSet.name);
@@ -267,7 +266,7 @@ function checkNative(args: VmssWorkerPoolArgs, machineType: string, faults: Faul
       reason: `expected a whole number from ${String(from)} to 100, got ${JSON.stringify(value)}`,
     });
   }
-  if (args.dockerRegistries !== undefined && !Array.isArray(args.dockerRegistries)) {
+  if (isLate(args.dockerRegistries)) {
     faults.push({
       path: 'dockerRegistries',
       reason: 'expected a list: how many there are must be known beforehand',

@@ -5,7 +5,7 @@ import { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
-import type { Partition } from './place.js';
+import type { Place } from './place.js';
 import { afterOf, type ChildOptions } from '../plan.js';
 
 /** "Using a custom IAM role" of the guide names these three. */
@@ -16,7 +16,7 @@ const managedPolicies = [
 ];
 
 export interface Needs {
-  readonly partition: pulumi.Output<Partition>;
+  readonly place: pulumi.Output<Place>;
   /** ARNs of secrets that machines read. */
   readonly secrets: readonly pulumi.Input<string>[];
   /** ARN of the launcher's objects, a pattern; or null for the hosted launcher. */
@@ -51,7 +51,7 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
       description: 'Workers of a worker pool',
       // One of its policies is deleted with it.
       forceDetachPolicies: true,
-      assumeRolePolicy: needs.partition.apply(({ ec2 }) =>
+      assumeRolePolicy: needs.place.apply(({ partition: { ec2 } }) =>
         JSON.stringify({
           Version: '2012-10-17',
           Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { Service: ec2 } }],
@@ -68,7 +68,7 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
         `${name}-${policy}`,
         {
           role: role.name,
-          policyArn: needs.partition.apply((partition) => `arn:${partition.name}:iam::aws:policy/${policy}`),
+          policyArn: needs.place.apply(({ partition }) => `arn:${partition.name}:iam::aws:policy/${policy}`),
         },
         inside,
       ),
@@ -78,12 +78,7 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
     {
       role: role.name,
       policy: pulumi
-        .all([
-          pulumi.all([...needs.secrets]),
-          needs.launcherObjects,
-          args.aws?.kmsKeyArn,
-          args.dockerRegistries,
-        ])
+        .all([[...needs.secrets], needs.launcherObjects, args.aws?.kmsKeyArn, args.dockerRegistries])
         .apply(([secrets, launcherObjects, kmsKey, registries]) =>
           JSON.stringify({
             Version: '2012-10-17',

@@ -1,40 +1,47 @@
 // The image of a pool's machines on EC2.
 import * as pulumi from '@pulumi/pulumi';
-import { getAmiOutput } from '@pulumi/aws/ec2/getAmi.js';
+import { getAmi, getAmiOutput } from '@pulumi/aws/ec2/getAmi.js';
 import { throwFaults } from '../faults.js';
 import type { Architecture } from '../launcher-artifact.js';
-import type { Ec2WorkerPoolArgs } from './arguments.js';
+import type { Place } from './place.js';
 
 /** Account that publishes Debian's official images in the commercial partition (wiki.debian.org/Cloud/AmazonEC2Image). */
 const debianOwner = '136693071363';
 
-/** The image and the name that its disk must have. */
+/** An image, and the name that the disk of its machines must have. */
+export interface Image {
+  readonly id: pulumi.Output<string>;
+  readonly rootDeviceName: pulumi.Output<string>;
+}
+
+/** The given image, or the newest of Debian; fails where there is none for the pool. */
 export function imageOf(
   component: { readonly type: string; readonly name: string },
-  args: Ec2WorkerPoolArgs,
+  given: pulumi.Input<string> | undefined,
   architecture: Architecture,
-  partition: pulumi.Output<string>,
+  place: pulumi.Output<Place>,
   invoke: pulumi.InvokeOptions,
-): { id: pulumi.Output<string>; rootDeviceName: pulumi.Output<string> } {
-  const given = args.image;
-  const found =
-    given === undefined
-      ? getAmiOutput(
-          {
-            mostRecent: true,
-            owners: [partition.apply((found) => debianPublisher(component, found))],
-            filters: [
-              { name: 'name', values: [`debian-12-${architecture === 'arm64' ? 'arm64' : 'amd64'}-*`] },
-            ],
-          },
-          invoke,
-        )
-      : getAmiOutput({ filters: [{ name: 'image-id', values: [given] }] }, invoke);
-  return { id: given === undefined ? found.id : pulumi.output(given), rootDeviceName: found.rootDeviceName };
+): Image {
+  if (given !== undefined) {
+    const { rootDeviceName } = getAmiOutput({ filters: [{ name: 'image-id', values: [given] }] }, invoke);
+    return { id: pulumi.output(given), rootDeviceName };
+  }
+  const pattern = `debian-12-${architecture === 'arm64' ? 'arm64' : 'amd64'}-*`;
+  const found = place.apply(({ partition }) =>
+    getAmi(
+      {
+        mostRecent: true,
+        owners: [debianPublisher(component, partition.name)],
+        filters: [{ name: 'name', values: [pattern] }],
+      },
+      invoke,
+    ),
+  );
+  return { id: found.id, rootDeviceName: found.rootDeviceName };
 }
 
 /** Owner of the images; the machine's bootstrap needs one that is known. */
-export function debianPublisher(
+function debianPublisher(
   { type, name }: { readonly type: string; readonly name: string },
   partition: string,
 ): string {

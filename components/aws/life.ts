@@ -1,11 +1,11 @@
 // The end of a pool's machines on EC2: the group's hook, which waits for the run, and the rights by which a worker answers
 // it and protects itself.
-import type * as pulumi from '@pulumi/pulumi';
 import { LifecycleHook } from '@pulumi/aws/autoscaling/lifecycleHook.js';
 import type { Group } from '@pulumi/aws/autoscaling/group.js';
 import type { Role } from '@pulumi/aws/iam/role.js';
 import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
-import { afterOf, type ChildOptions } from '../plan.js';
+import { derived } from '../late.js';
+import { afterOf, type ChildOptions, type PoolPlan } from '../plan.js';
 
 /** Names of hooks are the group's own. */
 export const lifecycleHook = 'poolwright-finish-run';
@@ -26,13 +26,13 @@ export function heartbeatTimeout(longestRun: number): number {
 export const longestEnd = '48h';
 
 /**
- * `role`: null when it is not ours, and its owner gives the rights. `stopSeconds`: the longest run. Hook and rights name the
+ * `role`: null when it is not ours, and its owner gives the rights. `boot` knows the longest run. Hook and rights name the
  * group, so a deployment's end would take them away before it, and with them the runs of its machines: they go with it.
  */
 export function endOfLife(
   name: string,
   group: Group,
-  { role, stopSeconds }: { readonly role: Role | null; readonly stopSeconds: pulumi.Output<number> },
+  { role, boot }: { readonly role: Role | null; readonly boot: PoolPlan['boot'] },
   options: ChildOptions,
 ): void {
   new LifecycleHook(
@@ -41,7 +41,7 @@ export function endOfLife(
       name: lifecycleHook,
       autoscalingGroupName: group.name,
       lifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING',
-      heartbeatTimeout: stopSeconds.apply(heartbeatTimeout),
+      heartbeatTimeout: derived(boot, ({ stopSeconds }) => heartbeatTimeout(stopSeconds)),
       defaultResult: 'CONTINUE',
     },
     { ...afterOf(options), deletedWith: group },

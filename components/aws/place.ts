@@ -1,9 +1,9 @@
 // Where a pool on EC2 is: the partition of the provider's region, the names that differ there, and whether the region
 // offers the default machine type.
 import * as pulumi from '@pulumi/pulumi';
-import { getInstanceTypeOfferingsOutput } from '@pulumi/aws/ec2/getInstanceTypeOfferings.js';
-import { getPartitionOutput } from '@pulumi/aws/getPartition.js';
-import { getRegionOutput } from '@pulumi/aws/getRegion.js';
+import { getInstanceTypeOfferings } from '@pulumi/aws/ec2/getInstanceTypeOfferings.js';
+import { getPartition } from '@pulumi/aws/getPartition.js';
+import { getRegion } from '@pulumi/aws/getRegion.js';
 import type { ChosenMachine } from '../checks/machine.js';
 import { throwFaults } from '../faults.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
@@ -37,40 +37,60 @@ const partitions: readonly Partition[] = [
   },
 ];
 
+/** What is looked up before anything is made. */
 export interface Place {
-  readonly region: pulumi.Output<string>;
-  /** Fails where the partition is none of the known ones. */
-  readonly partition: pulumi.Output<Partition>;
-  /** Fails where nobody chose a machine type and the default is not offered. */
-  readonly offered: pulumi.Output<unknown>;
+  readonly region: string;
+  readonly partition: Partition;
 }
 
+/**
+ * Fails where the partition is none of the known ones, and where nobody chose a machine type and the default is not offered.
+ */
 export function placeOf(
-  { type, name }: { readonly type: string; readonly name: string },
+  component: { readonly type: string; readonly name: string },
   args: Ec2WorkerPoolArgs,
   machine: ChosenMachine,
   invoke: pulumi.InvokeOptions,
-): Place {
-  const { region } = getRegionOutput({}, invoke);
-  const partition = getPartitionOutput({}, invoke).partition.apply((found) => {
-    const known = partitions.find((each) => each.name === found);
-    if (known !== undefined) return known;
-    const names = partitions.map((each) => each.name).join(', ');
-    const reason = `is of the partition ${found}, whose services have other addresses; pools can be in ${names}`;
-    return throwFaults(type, name, [{ path: 'provider', reason }]);
-  });
-  if (args.machineType !== undefined) return { region, partition, offered: pulumi.output(null) };
-  const { machineType, architecture } = machine;
-  const { instanceTypes } = getInstanceTypeOfferingsOutput(
+): pulumi.Output<Place> {
+  return pulumi.output(lookUp(component, args, machine, invoke));
+}
+
+/** One output for all of it: each of its own would cost the deployer's program more than the question does. */
+async function lookUp(
+  component: { readonly type: string; readonly name: string },
+  args: Ec2WorkerPoolArgs,
+  machine: ChosenMachine,
+  invoke: pulumi.InvokeOptions,
+): Promise<Place> {
+  const [{ region }, { partition }, offered] = await Promise.all([
+    getRegion({}, invoke),
+    getPartition({}, invoke),
+    args.machineType === undefined ? isOffered(machine, invoke) : true,
+  ]);
+  if (!offered) {
+    const reason =
+      `is missing, and ${machine.machineType}, the default for ${machine.architecture}, is not offered in ${region}. ` +
+      `Choose one of aws ec2 describe-instance-type-offerings --region ${region}`;
+    throwFaults(component.type, component.name, [{ path: 'machineType', reason }]);
+  }
+  return { region, partition: partitionOf(component, partition) };
+}
+
+function partitionOf(
+  { type, name }: { readonly type: string; readonly name: string },
+  found: string,
+): Partition {
+  const known = partitions.find((each) => each.name === found);
+  if (known !== undefined) return known;
+  const names = partitions.map((each) => each.name).join(', ');
+  const reason = `is of the partition ${found}, whose services have other addresses; pools can be in ${names}`;
+  return throwFaults(type, name, [{ path: 'provider', reason }]);
+}
+
+async function isOffered({ machineType }: ChosenMachine, invoke: pulumi.InvokeOptions): Promise<boolean> {
+  const { instanceTypes } = await getInstanceTypeOfferings(
     { filters: [{ name: 'instance-type', values: [machineType] }], locationType: 'region' },
     invoke,
   );
-  const offered = pulumi.all([instanceTypes, region]).apply(([types, where]) => {
-    if (types.includes(machineType)) return;
-    const reason =
-      `is missing, and ${machineType}, the default for ${architecture}, is not offered in ${where}. Choose one of ` +
-      `aws ec2 describe-instance-type-offerings --region ${where}`;
-    throwFaults(type, name, [{ path: 'machineType', reason }]);
-  });
-  return { region, partition, offered };
+  return instanceTypes.includes(machineType);
 }

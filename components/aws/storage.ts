@@ -16,7 +16,7 @@ export interface LauncherObject {
   readonly url: pulumi.Output<string>;
   /** ARN of what machines may read, those of the version before as well: a pattern. */
   readonly readable: pulumi.Output<string>;
-  readonly sha256: pulumi.Output<string>;
+  readonly sha256: pulumi.Input<string>;
   /** Must be there before a machine starts. */
   readonly ready: pulumi.Resource[];
 }
@@ -26,17 +26,23 @@ export function launcherObjectOf(
   name: string,
   args: Ec2WorkerPoolArgs,
   { artifact, machine }: PoolPlan,
-  { partition, region }: Pick<Place, 'partition' | 'region'>,
+  place: pulumi.Output<Place>,
   options: ChildOptions,
 ): LauncherObject | null {
   const { binaryLocation, binarySha256, distribution } = args.launcher ?? {};
   if (distribution === 'hosted') return null;
   if (artifact === null) {
-    const place = pulumi.output(binaryLocation).apply((location) => parseLocation(location ?? ''));
+    const addresses = pulumi.all([binaryLocation, place]).apply(([location, { partition, region }]) => {
+      const { bucket, key } = parseLocation(location ?? '');
+      return {
+        url: `https://${bucket}.s3.${region}.${partition.domain}/${key}`,
+        readable: `arn:${partition.name}:s3:::${bucket}/${key}`,
+      };
+    });
     return {
-      url: pulumi.interpolate`https://${place.bucket}.s3.${region}.${partition.domain}/${place.key}`,
-      readable: pulumi.interpolate`arn:${partition.name}:s3:::${place.bucket}/${place.key}`,
-      sha256: pulumi.output(binarySha256).apply((sha256) => sha256 ?? ''),
+      url: addresses.url,
+      readable: addresses.readable,
+      sha256: binarySha256 ?? '',
       ready: [],
     };
   }
@@ -60,7 +66,7 @@ export function launcherObjectOf(
     { ...inBucket, rule: { objectOwnership: 'BucketOwnerEnforced' } },
     inside,
   );
-  const key = args.aws?.kmsKeyArn;
+  const kmsKey = args.aws?.kmsKeyArn;
   const encrypted = new BucketServerSideEncryptionConfiguration(
     `${name}-launcher`,
     {
@@ -68,7 +74,9 @@ export function launcherObjectOf(
       rules: [
         {
           applyServerSideEncryptionByDefault:
-            key === undefined ? { sseAlgorithm: 'AES256' } : { sseAlgorithm: 'aws:kms', kmsMasterKeyId: key },
+            kmsKey === undefined
+              ? { sseAlgorithm: 'AES256' }
+              : { sseAlgorithm: 'aws:kms', kmsMasterKeyId: kmsKey },
         },
       ],
     },
@@ -97,20 +105,21 @@ export function launcherObjectOf(
   );
   // A new version is a new object, and the one before stays until the bucket goes: a machine of the version before may
   // boot while the new one rolls out, and the deployment does not wait for the end of that.
+  const key = `launcher-${machine.architecture}-${artifact.sha256}.gz`;
   const object = new BucketObjectv2(
     `${name}-launcher`,
     {
       ...inBucket,
-      key: `launcher-${machine.architecture}-${artifact.sha256}.gz`,
+      key,
       source: new pulumi.asset.FileAsset(artifact.path),
       sourceHash: artifact.sha256,
     },
     { ...inside, dependsOn: [encrypted, owned], retainOnDelete: true },
   );
   return {
-    url: pulumi.interpolate`https://${bucket.bucketRegionalDomainName}/${object.key}`,
-    readable: pulumi.interpolate`${bucket.arn}/launcher-*.gz`,
-    sha256: pulumi.output(artifact.sha256),
+    url: bucket.bucketRegionalDomainName.apply((host) => `https://${host}/${key}`),
+    readable: bucket.arn.apply((arn) => `${arn}/launcher-*.gz`),
+    sha256: artifact.sha256,
     ready: [object, policy],
   };
 }

@@ -2,6 +2,7 @@
 import type * as pulumi from '@pulumi/pulumi';
 import { getImageOutput } from '@pulumi/gcp/compute/getImage.js';
 import { InstanceTemplate } from '@pulumi/gcp/compute/instanceTemplate.js';
+import { derived } from '../late.js';
 import { workersOf, type ChildOptions, type PoolPlan } from '../plan.js';
 import type { MigWorkerPoolArgs } from './arguments.js';
 
@@ -87,7 +88,7 @@ function gracefulShutdown(args: MigWorkerPoolArgs, plan: PoolPlan) {
   return {
     gracefulShutdown: {
       enabled: true,
-      maxDuration: plan.boot.apply(({ stopSeconds }) => ({
+      maxDuration: derived(plan.boot, ({ stopSeconds }) => ({
         seconds: Math.min(stopSeconds, longestShutdown),
       })),
     },

@@ -25,13 +25,13 @@ export function gateOf<Group>(
   args: WaitForWorkers | undefined,
   settings: pulumi.Output<BootSettings>,
   /** There when the cloud has taken the new version of the group. */
-  group: pulumi.Output<Group>,
+  group: () => pulumi.Output<Group>,
   explain: (group: pulumi.Unwrap<Group>, ready: readonly KnownWorker[]) => Promise<readonly string[]>,
 ): <Value>(output: pulumi.Output<Value>) => pulumi.Output<Value> {
   if (args === undefined || pulumi.runtime.isDryRun()) return (output) => output;
   const { endpoint, apiKeyId, apiKeySecret, workerPool } = args;
   const there = pulumi
-    .all([settings, group, endpoint, apiKeyId, apiKeySecret, workerPool])
+    .all([settings, group(), endpoint, apiKeyId, apiKeySecret, workerPool])
     .apply(async ([{ environment }, name, address, id, secret, pool]) => {
       const access = { endpoint: address, apiKeyId: id, apiKeySecret: secret, workerPool: pool };
       await waitForWorkers({

@@ -311,6 +311,16 @@ describe('a pool on EC2', () => {
     expect(made).toEqual(['workerpools:index:Ec2WorkerPool']);
   });
 
+  it('makes nothing when what comes late is wrong', async () => {
+    const wrong = { dockerRegistries: ['docker.io/runner'], extraCaCertificates: ['nonsense'] };
+    const { made, message } = await deployElsewhere('late-fault.mjs', {
+      ...credentials,
+      outputs: JSON.stringify(wrong),
+    });
+    expect(message).toMatch(/dockerRegistries\[0\]: expected an ARN|extraCaCertificates\[0\]: /);
+    expect(made).toEqual(['workerpools:index:Ec2WorkerPool']);
+  });
+
   it('puts all wrong arguments into one error, before anything is made', async () => {
     const other = await poolCredentials();
     const wrong: Ec2WorkerPoolArgs = {

@@ -1,5 +1,5 @@
 // A pool whose token and key come late, as outputs, from the environment; `answers` and `arguments` there are JSON that
-// replaces the cloud's answers to look-ups and adds to the pool's arguments. With `kubernetes`, a pool of that kind; with
+// replaces the cloud's answers to look-ups and adds to the pool's arguments, `outputs` as ones that come late. With `kubernetes`, a pool of that kind; with
 // `secret`, one whose runs have that value as a variable in clear.
 import process from 'node:process';
 import * as pulumi from '@pulumi/pulumi';
@@ -23,6 +23,12 @@ const given = {
   token: pulumi.secret(process.env['token'] ?? ''),
   privateKey: pulumi.secret(process.env['privateKey'] ?? ''),
   ...JSON.parse(process.env['arguments'] ?? '{}'),
+  ...Object.fromEntries(
+    Object.entries(JSON.parse(process.env['outputs'] ?? '{}')).map(([key, value]) => [
+      key,
+      pulumi.output(value),
+    ]),
+  ),
 };
 if (process.env['kubernetes'] === undefined) {
   const { Ec2WorkerPool } = await import('../../../dist/components/ec2-worker-pool.js');
