@@ -12,6 +12,8 @@ import { randomSecret } from './access/secrets.js';
 import { addressesOf, hostsOf, isLoopback } from './addresses.js';
 import { createRateLimits, usualRates, type Rate } from './access/rate-limits.js';
 import { createSignInLinks } from './access/sign-in-links.js';
+import { createOidcClient } from './access/oidc/client.js';
+import type { OidcSettings } from './access/oidc/settings.js';
 import { createVault } from './access/vault.js';
 import { createTokens } from './access/tokens.js';
 import { startEmbeddedBroker } from './broker/embedded.js';
@@ -51,6 +53,8 @@ export interface ServeOptions extends Places {
   readonly behindProxy?: boolean;
   /** Default: runs and logs are kept for ever. */
   readonly retention?: Retention;
+  /** How people sign in by OpenID Connect. Default: they do not. */
+  readonly oidc?: OidcSettings | undefined;
   /** JSON lines. Default: the file `control-plane.log` in the data folder. */
   readonly log?: Logger;
   /** Told what takes longer than a moment. */
@@ -106,6 +110,7 @@ async function start(
     secrets.secret('vault-key', randomSecret),
   ]);
   const tokens = createTokens(tokenSecret, clock);
+  const vault = createVault(vaultSecret);
   const addresses = addressesOf(options);
   const authorities = await brokerAuthorities(options);
 
@@ -164,7 +169,8 @@ async function start(
     logs,
     objects,
     links,
-    vault: createVault(vaultSecret),
+    vault,
+    ...(options.oidc === undefined ? {} : { oidc: createOidcClient(options.oidc, vault, clock) }),
     metrics,
     limits: createRateLimits(clock, options.rates ?? usualRates),
     metricsToken: metricsToken.trim(),

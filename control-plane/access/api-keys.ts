@@ -103,7 +103,8 @@ export function listApiKeys(context: Pick<Context, 'db'>): Promise<ApiKeyRow[]> 
 export function revokeApiKey(context: Store, id: string): Promise<ApiKeyRow> {
   return changeKey(context, id, 'api-key.revoke', async (tx, before) => {
     if (before.revoked_at !== null) return {};
-    if (before.role === 'administrator') await assertAnotherAdministrator(tx, context, id);
+    if (before.role === 'administrator' && before.subject === null)
+      await assertAnotherAdministrator(tx, context, id);
     return { revoked_at: context.clock.now() };
   });
 }
@@ -149,6 +150,8 @@ async function assertAnotherAdministrator(tx: Tx, { clock }: Store, id: string):
     .where('role', '=', 'administrator')
     .where('revoked_at', 'is', null)
     .where('id', '<>', id)
+    // Who signs in elsewhere is an administrator for as long as that other place says so.
+    .where('subject', 'is', null)
     .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', clock.now())]))
     .forUpdate()
     .execute();

@@ -1,6 +1,7 @@
 // All routes of the one listener, and what holds for every answer.
 import { Hono, type Context as HttpContext } from 'hono';
 import { graphqlRoutes } from '../api/graphql.js';
+import type { OidcClient } from '../access/oidc/client.js';
 import type { RateLimits } from '../access/rate-limits.js';
 import type { SignInLinks } from '../access/sign-in-links.js';
 import type { Tokens } from '../access/tokens.js';
@@ -25,6 +26,8 @@ export interface AppDependencies extends HealthDependencies {
   readonly objects: ObjectStore;
   readonly links: SignInLinks;
   readonly vault: Vault;
+  /** Not given: nobody signs in by OpenID Connect. */
+  readonly oidc?: OidcClient | undefined;
   readonly limits: RateLimits;
   /** Known once the process listens; without a slash at its end. */
   readonly publicUrl: () => string;

@@ -5,6 +5,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import { accessStatements } from './migrations/access.js';
 import { claimsStatements } from './migrations/claims.js';
 import { outputsStatements } from './migrations/outputs.js';
+import { peopleStatements } from './migrations/people.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
@@ -166,6 +167,7 @@ const migrations: readonly Migration[] = [
   { number: 8, statements: workersStatements },
   { number: 9, statements: webhookStatements },
   { number: 10, statements: claimsStatements },
+  { number: 11, statements: peopleStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -31,6 +31,8 @@ export interface ApiKeysTable {
   expires_at: Defaulted<number | null>;
   /** Changed when its sessions are ended; tokens carry what it was when they were issued. */
   sessions_from: Defaulted<number>;
+  /** Of a person who signs in elsewhere: issuer and subject there. Such a row has no secret. */
+  subject: Defaulted<string | null>;
 }
 
 export interface SpacesTable {

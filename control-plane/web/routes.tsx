@@ -15,6 +15,7 @@ import { getRun } from '../runs/runs.js';
 import type { openAssets } from './assets.js';
 import { Page } from './layout.js';
 import { liveView } from './live.js';
+import { oidcRoutes } from './oidc.js';
 import { MessagePage, SignInPage } from './pages/sign-in.js';
 import { assertMayChange, assertOwnForm, signedIn, signIn, signOut } from './session.js';
 import { poolViews } from './views/pools.js';
@@ -50,7 +51,7 @@ export function webRoutes(
   },
   assets: Awaited<ReturnType<typeof openAssets>>,
 ): Hono<WebEnvironment> {
-  const { context, links, logs } = dependencies;
+  const { context, links, logs, oidc } = dependencies;
   const asset = assets.url;
   const app = new Hono<WebEnvironment>();
 
@@ -95,7 +96,9 @@ export function webRoutes(
   });
   app.route('/', assets.routes);
 
-  app.get('/sign-in', (c) => plain(c, 'Sign in', <SignInPage code={c.req.query('code')} />, 200));
+  app.get('/sign-in', (c) =>
+    plain(c, 'Sign in', <SignInPage code={c.req.query('code')} provider={oidc?.label} />, 200),
+  );
   app.post('/sign-in', async (c) => {
     dependencies.limits.address(dependencies.addressOf(c));
     assertOwnForm(c);
@@ -116,12 +119,13 @@ export function webRoutes(
       const fault = byLink
         ? 'This link was used already or is too old. Sign in with an API key, or start again to get a new link.'
         : 'There is no such API key, or its secret is another one.';
-      return plain(c, 'Sign in', <SignInPage fault={fault} />, 401);
+      return plain(c, 'Sign in', <SignInPage fault={fault} provider={oidc?.label} />, 401);
     }
   });
+  if (oidc !== undefined) app.route('/', oidcRoutes({ ...dependencies, oidc, plain }));
   app.post('/sign-out', (c) => {
     assertOwnForm(c);
-    signOut(c);
+    signOut(c, dependencies);
     return c.redirect('/sign-in', 303);
   });
 

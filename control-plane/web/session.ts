@@ -6,7 +6,10 @@ import { identityOf, type Identity } from '../access/api-keys.js';
 import { lifetimes, type Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 
-const name = 'poolwright';
+/** With the prefix, browsers take it from this host alone and over TLS only: no neighbour can give somebody his session. */
+function nameFor({ publicUrl }: Pick<SessionDependencies, 'publicUrl'>): string {
+  return publicUrl().startsWith('https:') ? '__Host-poolwright' : 'poolwright';
+}
 
 export interface SessionDependencies {
   readonly context: Context;
@@ -17,9 +20,10 @@ export interface SessionDependencies {
 /** Undefined when nobody is signed in, or no longer. */
 export async function signedIn(
   c: HttpContext,
-  { context, tokens }: SessionDependencies,
+  dependencies: SessionDependencies,
 ): Promise<Identity | undefined> {
-  const cookie = getCookie(c, name);
+  const { context, tokens } = dependencies;
+  const cookie = getCookie(c, nameFor(dependencies));
   if (cookie === undefined) return undefined;
   try {
     return await identityOf(context, await tokens.checkUser('session', cookie));
@@ -35,7 +39,7 @@ export async function signIn(
   { id, since }: Identity,
 ): Promise<void> {
   const { token } = await deps.tokens.issueUser('session', { key: id, since });
-  setCookie(c, name, token, {
+  setCookie(c, nameFor(deps), token, {
     httpOnly: true,
     sameSite: 'Strict',
     secure: deps.publicUrl().startsWith('https:'),
@@ -44,8 +48,9 @@ export async function signIn(
   });
 }
 
-export function signOut(c: HttpContext): void {
-  deleteCookie(c, name, { path: '/' });
+export function signOut(c: HttpContext, dependencies: SessionDependencies): void {
+  const secure = dependencies.publicUrl().startsWith('https:');
+  deleteCookie(c, nameFor(dependencies), { path: '/', secure });
 }
 
 /** The cookie is not sent with other sites' forms; this also refuses those of other ports of this machine. */

@@ -1,6 +1,7 @@
 // poolwright serve: the control plane, in this process.
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
+import { readOidcSettings } from '../../access/oidc/settings.js';
 import { UsageError } from '../exit.js';
 import { act, withExample } from '../invocation.js';
 import { address, wholeNumber } from '../parse.js';
@@ -30,6 +31,7 @@ const shape = {
   keepRuns: z.number().optional(),
   keepLogs: z.number().optional(),
   behindProxy: z.boolean().default(false),
+  oidc: z.string().optional(),
 };
 
 function tlsOf(certFile: string | undefined, keyFile: string | undefined) {
@@ -57,10 +59,12 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .option('--tls-key <file>', 'key of that certificate (PEM)')
     .option('--keep-runs <days>', 'remove runs this long after their end (default: never)', days)
     .option('--keep-logs <days>', 'remove only their logs (default: never)', days)
+    .option('--oidc <file>', 'let people sign in by OpenID Connect (docs/sign-in.md)')
     .option('--behind-proxy', 'speak plain HTTP at --listen: a proxy in front speaks TLS');
   act(command, terminal, shape, async ({ options, output }) => {
     const tls = tlsOf(options.tlsCert, options.tlsKey);
     const { serve } = await import('../../serve.js');
+    const oidc = options.oidc === undefined ? undefined : await readOidcSettings(options.oidc);
     const stop = takeStopSignals(() => {
       terminal.note('Ended at once.');
     });
@@ -73,6 +77,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       publicUrl: options.publicUrl,
       tls,
       behindProxy: options.behindProxy,
+      oidc,
       retention: { runs: options.keepRuns, logs: options.keepLogs },
       onProgress: (line) => {
         terminal.note(line);

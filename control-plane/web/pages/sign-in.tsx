@@ -2,7 +2,16 @@
 import type { Child } from 'hono/jsx';
 
 /** `code`: of a one-time link. Redeemed by a button, so that whatever looks at links in advance does not use it up. */
-export function SignInPage({ code, fault }: { readonly code?: string | undefined; readonly fault?: string }) {
+export function SignInPage({
+  code,
+  fault,
+  provider,
+}: {
+  readonly code?: string | undefined;
+  readonly fault?: string;
+  /** Where people can sign in as well, by OpenID Connect. */
+  readonly provider?: string | undefined;
+}) {
   return (
     <div class="narrow">
       <h1>Sign in</h1>
@@ -11,6 +20,11 @@ export function SignInPage({ code, fault }: { readonly code?: string | undefined
           {fault}
         </p>
       )}
+      {code === undefined && provider !== undefined ? (
+        <p>
+          <a href="/sign-in/oidc">Sign in with {provider}</a>
+        </p>
+      ) : null}
       {code === undefined ? (
         <form method="post" action="/sign-in" class="fields">
           <label>
