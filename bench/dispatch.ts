@@ -69,7 +69,7 @@ async function measure(plane: Plane): Promise<number[]> {
     transports: createTransports({
       token,
       privateKey,
-      worker,
+      client: () => worker,
       proxies: withoutProxies,
       authorities: () => [],
     }),

@@ -19,6 +19,8 @@ export interface Addressee {
   readonly pool: string;
   readonly worker: string;
   readonly session: string;
+  /** The shared line that the worker is on; null when it has one of its own. */
+  readonly line: string | null;
 }
 
 /**

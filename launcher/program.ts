@@ -137,7 +137,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
           transports: createTransports({
             token,
             privateKey,
-            worker: life.id,
+            client: () => life.id,
             proxies: settings.proxies,
             authorities,
           }),

@@ -19,11 +19,12 @@ export type HeldRun = z.infer<typeof heldRunSchema>;
 /** Why the worker takes no run now, for people; null or not given when it does. */
 const unavailable = text(1024).nullable().optional();
 
-const up = { v: z.literal(protocolVersion), session: sessionSchema, at: milliseconds };
+/** What every message upwards begins with. */
+export const upHead = { v: z.literal(protocolVersion), session: sessionSchema, at: milliseconds };
 
 /** Sent after each connect, before anything else. */
 export const registerSchema = z.object({
-  ...up,
+  ...upHead,
   type: z.literal('register'),
   metadata: z
     .record(z.string().min(1).max(limits.metadataKey), text(limits.metadataValue))
@@ -55,7 +56,7 @@ export const registerSchema = z.object({
 
 /** Sent every `rhythm.heartbeat` and whenever `held`, `leaving` or `unavailable` changes. */
 export const heartbeatSchema = z.object({
-  ...up,
+  ...upHead,
   type: z.literal('heartbeat'),
   held: heldRunSchema,
   leaving: z.boolean(),
@@ -64,7 +65,7 @@ export const heartbeatSchema = z.object({
 
 /** The last will, and the last word of an orderly end. */
 export const goneSchema = z.object({
-  ...up,
+  ...upHead,
   type: z.literal('gone'),
   /** False: the connection broke. True: the launcher ends in order and holds no run. */
   orderly: z.boolean(),

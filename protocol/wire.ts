@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { PoolwrightError } from './errors.js';
 import { limits } from './limits.js';
-import { upMessageSchema, type UpMessage } from './messages.js';
+import { upwardSchema, type UpwardMessage } from './lines.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -36,17 +36,15 @@ export function parseAs<Schema extends z.ZodType>(
 }
 
 /** Turns a message of the launcher into the bytes to publish. Throws INVALID_MESSAGE when it breaks the protocol. */
-export function encodeUp(message: UpMessage): Buffer {
-  const bytes = Buffer.from(
-    JSON.stringify(parseAs(upMessageSchema, message, 'A message to the control plane')),
-  );
+export function encodeUp(message: UpwardMessage): Buffer {
+  const bytes = Buffer.from(JSON.stringify(parseAs(upwardSchema, message, 'A message to the control plane')));
   assertFits(bytes, 'A message to the control plane');
   return bytes;
 }
 
 /** Reads what a launcher published. Unknown fields are dropped. Throws INVALID_MESSAGE. */
-export function decodeUp(wire: Uint8Array | string): UpMessage {
-  return parseAs(upMessageSchema, parseJson(wire, 'A message from a worker'), 'A message from a worker');
+export function decodeUp(wire: Uint8Array | string): UpwardMessage {
+  return parseAs(upwardSchema, parseJson(wire, 'A message from a worker'), 'A message from a worker');
 }
 
 /** Throws INVALID_MESSAGE when the other side would refuse the bytes for their size. */

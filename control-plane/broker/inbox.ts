@@ -1,10 +1,13 @@
 // What comes from workers by the broker, checked and handed to the rules. Messages of one worker are dealt with
 // one after the other, in the order in which they came.
 import { PoolwrightError } from '../../protocol/errors.js';
+import type { CarriedMessage, UpwardMessage } from '../../protocol/lines.js';
 import { parseTopic } from '../../protocol/topics.js';
 import { decodeUp } from '../../protocol/wire.js';
 import type { Context } from '../context.js';
-import { heartbeat, registerWorker, workerGone, type Sender } from '../pools/contact.js';
+import { heartbeat, registerWorker, replyTo, workerGone, type Sender } from '../pools/contact.js';
+import { noteLine } from '../pools/lines.js';
+import { linePresent } from '../pools/present.js';
 import type { IncomingMessage } from './broker.js';
 
 export interface Inbox {
@@ -15,9 +18,9 @@ export interface Inbox {
 }
 
 /** The broker may not know yet what the control plane does: a worker that must not register is told so. */
-function sendAway(context: Context, { pool, worker }: Sender, session: string, why: string): void {
+function sendAway(context: Context, sender: Sender, session: string, why: string): void {
   const reason = why.replace(/\.$/, '').slice(0, 1024);
-  context.outbox.send({ pool, worker, session }, { type: 'leave', immediate: true, reason });
+  context.outbox.send(replyTo(sender, session), { type: 'leave', immediate: true, reason });
 }
 
 function isRefusal(error: unknown): error is PoolwrightError {
@@ -25,10 +28,33 @@ function isRefusal(error: unknown): error is PoolwrightError {
 }
 
 export function createInbox(context: Context): Inbox {
+  /** By worker, and by line. */
   const queues = new Map<string, Promise<void>>();
 
-  async function handle(sender: Sender, payload: Uint8Array): Promise<void> {
-    const message = decodeUp(payload);
+  /** After what came before it for the same worker or line. Never rejects; resolves to whether it was dealt with. */
+  function inTurn({ pool, worker }: Sender, deal: () => Promise<void>): Promise<boolean> {
+    const before = queues.get(worker) ?? Promise.resolve();
+    let dealt = false;
+    const done = before
+      .then(deal)
+      .then(() => {
+        dealt = true;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof PoolwrightError) {
+          context.log.warn({ pool, worker, code: error.code }, `a message was dropped: ${error.message}`);
+        } else {
+          context.log.error({ err: error, pool, worker }, 'a message could not be dealt with');
+        }
+      })
+      .finally(() => {
+        if (queues.get(worker) === done) queues.delete(worker);
+      });
+    queues.set(worker, done);
+    return done.then(() => dealt);
+  }
+
+  async function handle(sender: Sender, message: UpwardMessage): Promise<void> {
     switch (message.type) {
       case 'register':
         return registerWorker(context, sender, message).catch((error: unknown) => {
@@ -39,7 +65,23 @@ export function createInbox(context: Context): Inbox {
         return heartbeat(context, sender, message);
       case 'gone':
         return workerGone(context, sender, message);
+      case 'carried':
+        return carried(sender, message);
+      case 'present':
+        return linePresent(context, sender, message);
     }
+  }
+
+  /** The workers are dealt with side by side; what comes next on the line waits for all of them. */
+  async function carried(sender: Sender, { messages, session, at, proof }: CarriedMessage): Promise<void> {
+    const { pool, worker: line } = sender;
+    const dealt = await Promise.all(
+      messages.map(async ({ worker, message }) => {
+        const from = { ...sender, worker, carrier: { line, session, at, proof } };
+        return (await inTurn(from, () => handle(from, message))) && message.type === 'register';
+      }),
+    );
+    if (dealt.includes(true)) await noteLine(context, { pool, line });
   }
 
   return {
@@ -47,23 +89,11 @@ export function createInbox(context: Context): Inbox {
       const place = parseTopic(topic);
       if (place?.direction !== 'up') return;
       const { pool, worker } = place;
-      const before = queues.get(worker) ?? Promise.resolve();
-      const done = before
-        .then(() => handle({ pool, worker, certificateSerial }, payload))
-        .catch((error: unknown) => {
-          if (error instanceof PoolwrightError) {
-            context.log.warn({ pool, worker, code: error.code }, `a message was dropped: ${error.message}`);
-          } else {
-            context.log.error({ err: error, pool, worker }, 'a message could not be dealt with');
-          }
-        })
-        .finally(() => {
-          if (queues.get(worker) === done) queues.delete(worker);
-        });
-      queues.set(worker, done);
+      const sender = { pool, worker, certificateSerial, receivedAt: context.clock.now() };
+      void inTurn(sender, () => handle(sender, decodeUp(payload)));
     },
     async close() {
-      await Promise.all(queues.values());
+      while (queues.size > 0) await Promise.all(queues.values());
     },
   };
 }

@@ -32,15 +32,16 @@ export function createOutbox(options: {
         );
       };
       try {
+        const { line, ...addressee } = to;
         const message = {
           ...body,
-          ...to,
+          ...addressee,
           v: protocolVersion,
           id: ids.next(),
           issuedAt,
           expiresAt: issuedAt + lasts,
         } as DownMessage;
-        broker.publish(downTopic(to.pool, to.worker), encodeDown(message, signingKey)).catch(failed);
+        broker.publish(downTopic(to.pool, line ?? to.worker), encodeDown(message, signingKey)).catch(failed);
       } catch (error) {
         failed(error);
       }

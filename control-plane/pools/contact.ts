@@ -3,7 +3,7 @@
 import { PoolwrightError } from '../../protocol/errors.js';
 import { isProven } from '../../protocol/proof.js';
 import type { HeldRun, UpMessage } from '../../protocol/messages.js';
-import type { Context, Tx } from '../context.js';
+import type { Addressee, Context, Tx } from '../context.js';
 import { sendAssignment } from '../queue/assignment.js';
 import type { Match } from '../queue/assign.js';
 import { lockRunIfThere, tell } from '../runs/change.js';
@@ -11,7 +11,8 @@ import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 import { endRunOf, release } from './loss.js';
 import { getPool } from './pools.js';
 import { offerRelease } from './releases.js';
-import { isFree, lostAt } from './workers.js';
+import { lineGone } from './lines.js';
+import { addressOf, isFree, lostAt } from './workers.js';
 
 type Register = Extract<UpMessage, { type: 'register' }>;
 type Heartbeat = Extract<UpMessage, { type: 'heartbeat' }>;
@@ -23,6 +24,25 @@ export interface Sender {
   readonly worker: string;
   /** Of the client certificate; null when the broker does not tell. */
   readonly certificateSerial: string | null;
+  /** The shared line that it came on; none for a line of the worker's own. */
+  readonly carrier?: Carrier;
+  /** Unix milliseconds: when it came here. Default: now. What it says is as old as that, however long it waited. */
+  readonly receivedAt?: number;
+}
+
+/** A line that carries the messages of several workers, and what it proves of itself. */
+export interface Carrier {
+  readonly line: string;
+  readonly session: string;
+  readonly at: number;
+  readonly proof?: string | undefined;
+}
+
+/** What a worker says that it holds, and when that came. */
+interface Report {
+  readonly held: HeldRun;
+  readonly by: 'register' | 'heartbeat';
+  readonly receivedAt: number | undefined;
 }
 
 /** What has to be said to a worker after its report was compared with the database. */
@@ -65,13 +85,10 @@ export async function registerWorker(context: Context, sender: Sender, message: 
       );
     }
     const worker = await saveRegistration(tx, context, sender, message, before);
-    return settle(tx, context, worker, message.held, 'register');
+    return settle(tx, context, worker, { held: message.held, by: 'register', receivedAt: sender.receivedAt });
   });
   const { worker } = settlement;
-  context.outbox.send(
-    { pool: worker.pool_id, worker: worker.id, session: worker.session },
-    { type: 'registered', drained: worker.drained },
-  );
+  context.outbox.send(addressOf(worker), { type: 'registered', drained: worker.drained });
   repeatLeave(context, worker, message);
   await carryOut(context, settlement);
   await offerRelease(context, worker);
@@ -80,8 +97,9 @@ export async function registerWorker(context: Context, sender: Sender, message: 
 /** As the broker knows the sender, or as the message itself proves. */
 function isOfCurrentCertificate(sender: Sender, pool: PoolRow, message: Register): boolean {
   if (sender.certificateSerial !== null) return sender.certificateSerial === pool.certificate_serial;
-  const { session, at, proof } = message;
-  return isProven({ pool: pool.id, worker: sender.worker, session, at }, proof, pool.public_key);
+  const { worker, carrier } = sender;
+  const { session, at, proof } = carrier ?? message;
+  return isProven({ pool: pool.id, worker: carrier?.line ?? worker, session, at }, proof, pool.public_key);
 }
 
 /**
@@ -92,6 +110,7 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
   const outcome = await context.db.transaction().execute(async (tx) => {
     const before = await lockWorker(tx, sender.worker);
     if (before?.session !== message.session || before.pool_id !== sender.pool) return undefined;
+    if (before.line !== (sender.carrier?.line ?? null)) return undefined;
     const worker = await tx
       .updateTable('workers')
       .set({
@@ -104,16 +123,19 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
       .where('id', '=', sender.worker)
       .returningAll()
       .executeTakeFirstOrThrow();
-    return { before, settlement: await settle(tx, context, worker, message.held, 'heartbeat') };
+    const report = { held: message.held, by: 'heartbeat', receivedAt: sender.receivedAt } as const;
+    return { before, settlement: await settle(tx, context, worker, report) };
   });
   if (outcome !== undefined) {
     repeatLeave(context, outcome.settlement.worker, message);
     return carryOut(context, outcome.settlement, outcome.before);
   }
-  context.outbox.send(
-    { pool: sender.pool, worker: sender.worker, session: message.session },
-    { type: 'unregistered' },
-  );
+  context.outbox.send(replyTo(sender, message.session), { type: 'unregistered' });
+}
+
+/** Where the answer to a message goes, whatever is known of its worker. */
+export function replyTo({ pool, worker, carrier }: Sender, session: string): Addressee {
+  return { pool, worker, session, line: carrier?.line ?? null };
 }
 
 /**
@@ -122,10 +144,8 @@ export async function heartbeat(context: Context, sender: Sender, message: Heart
  */
 function repeatLeave(context: Context, worker: WorkerRow, { leaving }: Register | Heartbeat): void {
   if (!worker.leaving || leaving) return;
-  context.outbox.send(
-    { pool: worker.pool_id, worker: worker.id, session: worker.session },
-    { type: 'leave', immediate: false, reason: 'this worker was told to leave' },
-  );
+  const reason = 'this worker was told to leave';
+  context.outbox.send(addressOf(worker), { type: 'leave', immediate: false, reason });
 }
 
 /** In order: the worker leaves at once. Broken: it has some time to come back. */
@@ -139,7 +159,11 @@ export async function workerGone(context: Context, sender: Sender, message: Gone
     .where('session', '=', message.session)
     .returning('id')
     .executeTakeFirst();
-  if (found === undefined) return;
+  if (found === undefined) {
+    // The last will of a line that several workers share comes on the line's own topic.
+    await lineGone(context, { pool: sender.pool, line: sender.worker });
+    return;
+  }
   if (message.orderly) await endRunOf(context, sender.worker, message.reason);
   context.events.emit({ kind: 'worker', pool: sender.pool, worker: sender.worker, free: false });
 }
@@ -169,6 +193,7 @@ async function saveRegistration(
     unavailable: message.unavailable ?? null,
     last_contact_at: now,
     lost_at: null,
+    line: sender.carrier?.line ?? null,
   };
   const lost =
     before === undefined
@@ -201,8 +226,7 @@ async function settle(
   tx: Tx,
   context: Context,
   worker: WorkerRow,
-  held: HeldRun,
-  by: 'register' | 'heartbeat',
+  { held, by, receivedAt = context.clock.now() }: Report,
 ): Promise<Settlement> {
   const run = worker.run_id === null ? undefined : await lockRunIfThere(tx, worker.run_id);
   const holds = run !== undefined && run.worker_id === worker.id;
@@ -214,8 +238,7 @@ async function settle(
       return { worker, stale, stop: untold ? run : undefined };
     }
     const resend = resendable(context, run, worker, by);
-    if (resend !== undefined || context.clock.now() - run.updated_at < crossing)
-      return { worker, stale, resend };
+    if (resend !== undefined || receivedAt - run.updated_at < crossing) return { worker, stale, resend };
     const cause = 'it is connected, but reports that it does not have the run';
     const lastLine = await context.logs.lastLine(run.id, tx);
     const ended = await release(tx, context, worker, run.id, cause, lastLine);
@@ -257,28 +280,22 @@ async function carryOut(
   before?: WorkerRow,
 ): Promise<void> {
   if (stale !== null) {
-    context.outbox.send(
-      { pool: worker.pool_id, worker: worker.id, session: worker.session },
-      {
-        type: 'stop',
-        run: stale.run,
-        attempt: stale.attempt,
-        kind: 'stale',
-        reason: 'the run has ended or is with another worker',
-      },
-    );
+    context.outbox.send(addressOf(worker), {
+      type: 'stop',
+      run: stale.run,
+      attempt: stale.attempt,
+      kind: 'stale',
+      reason: 'the run has ended or is with another worker',
+    });
   }
   if (stop !== undefined) {
-    context.outbox.send(
-      { pool: worker.pool_id, worker: worker.id, session: worker.session },
-      {
-        type: 'stop',
-        run: stop.id,
-        attempt: stop.attempt,
-        kind: 'stop',
-        reason: (stop.stop_note ?? 'somebody asked for it').slice(0, 1024),
-      },
-    );
+    context.outbox.send(addressOf(worker), {
+      type: 'stop',
+      run: stop.id,
+      attempt: stop.attempt,
+      kind: 'stop',
+      reason: (stop.stop_note ?? 'somebody asked for it').slice(0, 1024),
+    });
   }
   if (resend !== undefined) await sendAssignment(context, resend);
   if (ended !== undefined) tell(context, ended);

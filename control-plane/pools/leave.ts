@@ -1,5 +1,6 @@
 // Tells the workers of a pool to end.
 import type { Context } from '../context.js';
+import { addressOf } from './workers.js';
 
 /** No worker that is told to leave is given another run. A worker that does not end is cut off by whoever asked. */
 export async function tellPoolToLeave(
@@ -11,9 +12,7 @@ export async function tellPoolToLeave(
     .updateTable('workers')
     .set({ leaving: true })
     .where('pool_id', '=', pool)
-    .returning(['id', 'session'])
+    .returning(['id', 'pool_id', 'session', 'line'])
     .execute();
-  for (const { id, session } of workers) {
-    context.outbox.send({ pool, worker: id, session }, { type: 'leave', ...words });
-  }
+  for (const worker of workers) context.outbox.send(addressOf(worker), { type: 'leave', ...words });
 }

@@ -10,6 +10,7 @@ import type { Context, Tx } from '../context.js';
 import type { ObjectStore } from '../store/objects.js';
 import type { ReleaseRow, WorkerRow } from '../store/schema.js';
 import { getPool } from './pools.js';
+import { addressOf } from './workers.js';
 
 /** Milliseconds within which workers begin to take a release, at most. */
 const longestWithin = 24 * 60 * 60 * 1000;
@@ -147,15 +148,12 @@ function isFor({ version, bases }: LauncherRelease, worker: WorkerRow): boolean 
 }
 
 async function send(context: Context, worker: WorkerRow, row: ReleaseRow): Promise<void> {
-  context.outbox.send(
-    { pool: worker.pool_id, worker: worker.id, session: worker.session },
-    {
-      type: 'release',
-      release: { payload: row.payload, signature: row.signature },
-      within: row.within_ms,
-      bulk: await context.bulk.grantRelease(row.id),
-    },
-  );
+  context.outbox.send(addressOf(worker), {
+    type: 'release',
+    release: { payload: row.payload, signature: row.signature },
+    within: row.within_ms,
+    bulk: await context.bulk.grantRelease(row.id),
+  });
 }
 
 async function auditRelease(

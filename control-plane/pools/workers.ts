@@ -3,7 +3,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import { audit } from '../access/audit.js';
-import type { Context, Tx } from '../context.js';
+import type { Addressee, Context, Tx } from '../context.js';
 import type { WorkerRow } from '../store/schema.js';
 
 export type WorkerStatus = 'IDLE' | 'BUSY' | 'DRAINED';
@@ -12,6 +12,12 @@ export type WorkerStatus = 'IDLE' | 'BUSY' | 'DRAINED';
 export function workerStatus(worker: WorkerRow): WorkerStatus {
   if (worker.run_id !== null) return 'BUSY';
   return worker.drained ? 'DRAINED' : 'IDLE';
+}
+
+/** Where a message reaches it. */
+export function addressOf(worker: Pick<WorkerRow, 'id' | 'pool_id' | 'session' | 'line'>): Addressee {
+  const { id, pool_id: pool, session, line } = worker;
+  return { pool, worker: id, session, line };
 }
 
 /** Whether it may be given a run. */
@@ -26,9 +32,19 @@ export function lostAt(now: number, after: number = rhythm.lostAfter): RawBuilde
   return sql<number>`case when executor = 'pod' then ${pod}::bigint else ${now + after}::bigint end`;
 }
 
+/** For workers: when something was heard of them last, be it by the line that they share. */
+export const lastContact = sql<number>`greatest(last_contact_at, coalesce(
+  (select heard.last_contact_at from worker_lines as heard where heard.id = workers.line), 0))`;
+
 /** Oldest first. Workers that are out of contact but not lost yet are among them. */
 export function listWorkers(context: Pick<Context, 'db'>, pool: string): Promise<WorkerRow[]> {
-  return context.db.selectFrom('workers').selectAll().where('pool_id', '=', pool).orderBy('id').execute();
+  return context.db
+    .selectFrom('workers')
+    .selectAll()
+    .select(lastContact.as('last_contact_at'))
+    .where('pool_id', '=', pool)
+    .orderBy('id')
+    .execute();
 }
 
 export function findWorker(context: Pick<Context, 'db'>, worker: string): Promise<WorkerRow | undefined> {
@@ -65,7 +81,7 @@ export async function setDrained(
     if (context.actor !== undefined) await auditDrain(tx, context, found, changed);
     return changed;
   });
-  context.outbox.send({ pool, worker, session: row.session }, { type: 'drain', drained });
+  context.outbox.send(addressOf(row), { type: 'drain', drained });
   context.events.emit({ kind: 'worker', pool, worker, free: isFree(row) });
   return row;
 }

@@ -7,21 +7,21 @@ import { claim, type Claim, type DriftRuns } from './claim.js';
 
 export interface Match {
   readonly run: RunRow;
-  readonly worker: Pick<WorkerRow, 'id' | 'pool_id' | 'session'>;
+  readonly worker: Pick<WorkerRow, 'id' | 'pool_id' | 'session' | 'line'>;
 }
 
 /** Answers undefined when no run waits that may start, or no worker is free. Never waits for another process. */
 export async function assignNext(context: Context, pool: string): Promise<Match | undefined> {
   const { db, clock, events } = context;
   const unlimited = await retried(() => claim(db, pool, clock.now(), 'unlimited'));
-  const { run, session } =
+  const { run, session, line } =
     unlimited.found && unlimited.run === undefined ? await claimLimited(context, pool) : unlimited;
   if (run?.worker_id == null) return undefined;
   tell(context, run);
   events.emit({ kind: 'worker', pool, worker: run.worker_id, free: false });
   const waited = Math.max(0, clock.now() - run.queued_at);
   events.emit({ kind: 'assigned', run: run.id, pool, waited });
-  return { run, worker: { id: run.worker_id, pool_id: pool, session } };
+  return { run, worker: { id: run.worker_id, pool_id: pool, session, line } };
 }
 
 /**

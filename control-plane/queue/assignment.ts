@@ -5,6 +5,7 @@ import { assignmentSchema, type Variable } from '../../protocol/messages.js';
 import { parseAs } from '../../protocol/wire.js';
 import type { Context, DownBody } from '../context.js';
 import { getPool } from '../pools/pools.js';
+import { addressOf } from '../pools/workers.js';
 import { lockAttempt, lockWorker } from '../runs/attempts.js';
 import { changeRun, tell } from '../runs/change.js';
 import { inputsOf, reportsOutputs } from '../stacks/outputs.js';
@@ -19,7 +20,7 @@ export async function sendAssignment(context: Context, { run, worker }: Match): 
   try {
     const body = await assignmentBody(context, run, worker.id);
     assertFollowsProtocol(body);
-    context.outbox.send({ pool: worker.pool_id, worker: worker.id, session: worker.session }, body);
+    context.outbox.send(addressOf(worker), body);
   } catch (error) {
     if (!(error instanceof PoolwrightError)) throw error;
     // What is wrong is wrong for every worker: going round the queue would only hide it.

@@ -18,12 +18,14 @@ export interface Claim {
   readonly run: RunRow | undefined;
   /** Of the worker that has it now. */
   readonly session: string;
+  readonly line: string | null;
 }
 
 interface Row {
   readonly found: boolean;
   readonly run: RunRow | null;
   readonly session: string | null;
+  readonly line: string | null;
 }
 
 /**
@@ -38,7 +40,8 @@ export async function claim(
   drift: DriftRuns,
 ): Promise<Claim> {
   const [row] = await statement(db, pool, now, deadlineOf('READY', now), drift !== 'none', drift === 'all');
-  return { found: row?.found === true, run: row?.run ?? undefined, session: row?.session ?? '' };
+  const { found = false, run, session, line } = row ?? {};
+  return { found, run: run ?? undefined, session: session ?? '', line: line ?? null };
 }
 
 const writes = quoted(writeTypes);
@@ -49,7 +52,7 @@ const statement = prepared<Row, readonly [string, number, number | null, boolean
   'claim',
   `
   with worker as materialized (
-    select id, session from workers
+    select id, session, line from workers
     where pool_id = $1 and connected and not leaving and not drained and unavailable is null and run_id is null
     order by available_at, id
     limit 1 for update skip locked
@@ -101,7 +104,8 @@ const statement = prepared<Row, readonly [string, number, number | null, boolean
   )
   select exists (select from head) as found,
     (select to_jsonb(assigned) from assigned) as run,
-    (select session from worker) as session`,
+    (select session from worker) as session,
+    (select line from worker) as line`,
 );
 
 function quoted(words: readonly string[]): string {

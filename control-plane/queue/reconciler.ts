@@ -3,7 +3,8 @@
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
-import { lostAt } from '../pools/workers.js';
+import { onSilentLine } from '../pools/lines.js';
+import { addressOf, lastContact, lostAt } from '../pools/workers.js';
 import { requeue } from '../runs/attempts.js';
 import { changeRun, lockRunIfThere, tell, type RunChange } from '../runs/change.js';
 import { transitions } from '../runs/transitions.js';
@@ -50,7 +51,11 @@ export async function allowReturnOfSilent(context: Context): Promise<void> {
     .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
     .where((where) =>
       where.or([
-        where.and([where('connected', '=', true), where('last_contact_at', '<', silent)]),
+        where.and([
+          where('connected', '=', true),
+          where('last_contact_at', '<', silent),
+          onSilentLine(where, silent),
+        ]),
         where('lost_at', '<', now - 2 * interval),
       ]),
     )
@@ -60,13 +65,16 @@ export async function allowReturnOfSilent(context: Context): Promise<void> {
 /** The connection stands but nothing comes: treated like a broken one. */
 async function noticeSilence(context: Context): Promise<void> {
   const now = context.clock.now();
+  const since = now - rhythm.silence;
   const silent = await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: lostAt(now) })
+    .set({ connected: false, lost_at: lostAt(now), last_contact_at: lastContact })
     .where('connected', '=', true)
-    .where('last_contact_at', '<', now - rhythm.silence)
+    .where('last_contact_at', '<', since)
+    .where((where) => onSilentLine(where, since))
     .returning(['id', 'pool_id'])
     .execute();
+  await context.db.deleteFrom('worker_lines').where('last_contact_at', '<', since).execute();
   for (const { id, pool_id } of silent) {
     context.events.emit({ kind: 'worker', pool: pool_id, worker: id, free: false });
   }
@@ -85,27 +93,30 @@ async function endWait(context: Context, run: string): Promise<void> {
   const outcome = await context.db.transaction().execute(async (tx) => {
     const before = await lockRunIfThere(tx, run);
     if (before?.deadline_at == null || before.deadline_at > context.clock.now()) return undefined;
-    const session =
+    const worker =
       before.worker_id === null
         ? undefined
         : await tx
             .selectFrom('workers')
-            .select('session')
+            .select(['id', 'pool_id', 'session', 'line'])
             .where('id', '=', before.worker_id)
             .executeTakeFirst();
     const after = isUnbegunAssignment(before)
       ? await requeue(tx, context, before, `worker ${before.worker_id ?? ''} did not start it in time`)
       : await changeRun(tx, context, before, overdueChange(before));
-    return { before, after, session: session?.session };
+    return { before, after, worker };
   });
   if (outcome === undefined) return;
-  const { before, after, session } = outcome;
+  const { before, after, worker } = outcome;
   tell(context, after);
-  if (before.worker_id === null || session === undefined) return;
-  context.outbox.send(
-    { pool: before.pool_id, worker: before.worker_id, session },
-    { type: 'stop', run, attempt: before.attempt, kind: 'stale', reason: 'the time for this state is over' },
-  );
+  if (worker === undefined) return;
+  context.outbox.send(addressOf(worker), {
+    type: 'stop',
+    run,
+    attempt: before.attempt,
+    kind: 'stale',
+    reason: 'the time for this state is over',
+  });
 }
 
 function isUnbegunAssignment(row: RunRow): boolean {

@@ -1,7 +1,8 @@
 // What people decide about a run: confirm, discard, cancel, stop, prioritise.
 import { PoolwrightError } from '../../protocol/errors.js';
 import { auditOfStack } from '../access/audit.js';
-import type { Context, Tx } from '../context.js';
+import type { Addressee, Context, Tx } from '../context.js';
+import { addressOf } from '../pools/workers.js';
 import type { RunRow } from '../store/schema.js';
 import { changeRun, lockRun, tell, type RunChange } from './change.js';
 import { refreshHolds } from './holds.js';
@@ -117,30 +118,27 @@ async function decide(
   verb: string,
   choose: (row: RunRow) => RunChange,
 ): Promise<RunRow> {
-  const { before, after, session } = await context.db.transaction().execute(async (tx) => {
+  const { after, worker } = await context.db.transaction().execute(async (tx) => {
     const before = await lockOwn(tx, decision);
     if (isEnd(before.state)) throw cannot('changed', before, 'it has ended');
     const after = await changeRun(tx, context, before, choose(before));
     await auditDecision(tx, context, verb, before, after);
-    return { before, after, session: await sessionOf(tx, before.worker_id) };
+    return { after, worker: await addresseeOf(tx, before.worker_id) };
   });
   tell(context, after);
-  if (before.worker_id !== null && session !== undefined) {
+  if (worker !== undefined) {
     const stillHeld = after.worker_id !== null;
     if (!stillHeld || after.stop_requested_at !== null) {
-      context.outbox.send(
-        { pool: after.pool_id, worker: before.worker_id, session },
-        {
-          type: 'stop',
-          run: after.id,
-          attempt: after.attempt,
-          kind: stillHeld ? 'stop' : 'stale',
-          reason: (after.stop_note ?? decision.note ?? `the run was ended by ${decision.username}`).slice(
-            0,
-            1024,
-          ),
-        },
-      );
+      context.outbox.send(worker, {
+        type: 'stop',
+        run: after.id,
+        attempt: after.attempt,
+        kind: stillHeld ? 'stop' : 'stale',
+        reason: (after.stop_note ?? decision.note ?? `the run was ended by ${decision.username}`).slice(
+          0,
+          1024,
+        ),
+      });
     }
   }
   return after;
@@ -166,10 +164,14 @@ async function auditDecision(
   });
 }
 
-async function sessionOf(tx: Tx, worker: string | null): Promise<string | undefined> {
+async function addresseeOf(tx: Tx, worker: string | null): Promise<Addressee | undefined> {
   if (worker === null) return undefined;
-  const row = await tx.selectFrom('workers').select('session').where('id', '=', worker).executeTakeFirst();
-  return row?.session;
+  const row = await tx
+    .selectFrom('workers')
+    .select(['id', 'pool_id', 'session', 'line'])
+    .where('id', '=', worker)
+    .executeTakeFirst();
+  return row === undefined ? undefined : addressOf(row);
 }
 
 function cannot(what: string, row: RunRow, why: string): PoolwrightError {

@@ -4,6 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { accessStatements } from './migrations/access.js';
 import { claimsStatements } from './migrations/claims.js';
+import { linesStatements } from './migrations/lines.js';
 import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
 import { queueStatements } from './migrations/queue.js';
@@ -168,6 +169,7 @@ const migrations: readonly Migration[] = [
   { number: 9, statements: webhookStatements },
   { number: 10, statements: claimsStatements },
   { number: 11, statements: peopleStatements },
+  { number: 12, statements: linesStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

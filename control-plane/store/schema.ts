@@ -114,7 +114,12 @@ export interface WorkersTable {
   unavailable: Defaulted<string | null>;
   /** Of a launcher that takes releases: what it said of them when it registered. */
   updates: ColumnType<WorkerUpdates | null, string | null | undefined, string | null>;
+  /** The shared line that it has registered on; null for a line of its own. */
+  line: Defaulted<string | null>;
 }
+
+/** A line that several workers share: what is heard of it is a sign of life of them all. The id is new for each connect. */
+export type WorkerLinesTable = Pick<WorkersTable, 'id' | 'pool_id' | 'last_contact_at'>;
 
 export interface WorkerUpdates {
   /** Version of the launcher as it was deployed. */
@@ -365,6 +370,7 @@ export interface Database {
   api_keys: ApiKeysTable;
   worker_pools: WorkerPoolsTable;
   workers: WorkersTable;
+  worker_lines: WorkerLinesTable;
   lost_workers: LostWorkersTable;
   stacks: StacksTable;
   stack_variables: StackVariablesTable;

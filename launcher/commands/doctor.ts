@@ -91,7 +91,8 @@ async function examine(
   }
   const authorities = () => trustedCertificates(settings.token.authorities, environment);
   const { token, privateKey, proxies } = settings;
-  const transports = createTransports({ token, privateKey, worker: ulid(), proxies, authorities });
+  const id = ulid();
+  const transports = createTransports({ token, privateKey, client: () => id, proxies, authorities });
   let open = 0;
   for (const transport of transports) {
     await checked(

@@ -10,16 +10,16 @@ import type { Log } from '../log.js';
 /** The message, or the code for which it was dropped. */
 export type Reading = { readonly message: DownMessage } | { readonly dropped: ErrorCode };
 
-/** Reads one message of the session that the guard is in. A wrong one is logged with its code and dropped. */
+/** Reads one message of the session that its worker's guard is in. A wrong one is logged with its code and dropped. */
 export function readMessage(
   payload: Uint8Array,
   signingKey: KeyObject,
-  guard: ReplayGuard,
+  guardOf: (message: DownMessage) => Pick<ReplayGuard, 'check'>,
   log: Log,
 ): Reading {
   try {
     const message = verifyMessage(payload, signingKey);
-    guard.check(message);
+    guardOf(message).check(message);
     return { message };
   } catch (error) {
     if (!(error instanceof PoolwrightError)) throw error;

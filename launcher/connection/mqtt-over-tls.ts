@@ -14,7 +14,8 @@ export interface MqttOverTlsOptions {
   readonly context: SecureContext;
   /** PEM. */
   readonly ownAuthorities: readonly string[];
-  readonly identity: MqttIdentity;
+  /** Asked for each session. */
+  readonly identity: () => MqttIdentity;
   readonly proxies: ProxySettings;
 }
 
@@ -33,7 +34,7 @@ export function mqttOverTls(options: MqttOverTlsOptions): Transport {
         return {
           address,
           judgeLater,
-          begin: (events) => beginMqttSession(socket, address, identity, events),
+          begin: (events) => beginMqttSession(socket, address, identity(), events),
           close: () => socket.destroy(),
         };
       } catch (error) {

@@ -24,7 +24,8 @@ export interface MqttOverWebSocketOptions {
   /** The pool's, PEM. */
   readonly certificate: string;
   readonly privateKey: KeyObject;
-  readonly identity: MqttIdentity;
+  /** Asked for each session. */
+  readonly identity: () => MqttIdentity;
   readonly proxies: ProxySettings;
 }
 
@@ -49,11 +50,12 @@ export function mqttOverWebSocket(options: MqttOverWebSocketOptions): Transport 
           address,
           judgeLater,
           begin(events) {
-            const proof = proveWorker(certificate, privateKey, challenge, identity.clientId);
+            const who = identity();
+            const proof = proveWorker(certificate, privateKey, challenge, who.clientId);
             return beginMqttSession(
               createWebSocketStream(webSocket),
               address,
-              { ...identity, login: { username: proof.certificate, password: proof.signature } },
+              { ...who, login: { username: proof.certificate, password: proof.signature } },
               events,
             );
           },

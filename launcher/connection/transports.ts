@@ -12,8 +12,8 @@ import type { Transport } from './transport.js';
 export interface TransportOptions {
   readonly token: PoolToken;
   readonly privateKey: KeyObject;
-  /** ULID of the worker that connects. */
-  readonly worker: string;
+  /** ULID of the worker that connects, or of the line that workers share. Asked for each session. */
+  readonly client: () => string;
   readonly proxies: ProxySettings;
   /** PEM: what HTTPS trusts. Asked for when it is needed. */
   readonly authorities: () => string[];
@@ -23,11 +23,11 @@ export interface TransportOptions {
 
 /** In the order in which they are tried. */
 export function createTransports(options: TransportOptions): readonly Transport[] {
-  const { token, privateKey, worker, proxies } = options;
-  const identity = {
-    clientId: worker,
-    upTopic: upTopic(token.pool, worker),
-    downTopic: downTopic(token.pool, worker),
+  const { token, privateKey, proxies } = options;
+  const identity = () => {
+    const clientId = options.client();
+    const { pool } = token;
+    return { clientId, upTopic: upTopic(pool, clientId), downTopic: downTopic(pool, clientId) };
   };
   const overTls = mqttOverTls({
     broker: parseBrokerEndpoint(token.broker.endpoint),

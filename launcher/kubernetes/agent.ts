@@ -1,26 +1,26 @@
-// One worker of a pool: its line to the control plane, and the run that it has. Idle, it is an object of the API server
-// and a connection, nothing else.
+// One worker of a pool: its session with the control plane, and the run that it has. Idle, it is an object of the API server
+// and a place on its pool's line, nothing else: a pool may have thousands of them.
 import type { HeldRun } from '../../protocol/messages.js';
 import { messageOf } from '../../protocol/errors.js';
 import { places } from '../../protocol/kubernetes/names.js';
-import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/resources.js';
+import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import type { Assignment } from '../../protocol/messages.js';
 import type { Connection, Order } from '../connection/connection.js';
-import { createConnection } from '../connection/reconnecting.js';
-import { createTransports } from '../connection/transports.js';
-import { trustedCertificates } from '../network/tls.js';
 import { variables } from '../settings/variables.js';
-import { openWhileLeading, quiet } from './agent-line.js';
 import { paths } from './api.js';
 import type { PoolCredentials } from './credentials.js';
 import { keyOf, type Worker } from './objects.js';
 import type { RunSecret } from './pod/assignment-files.js';
 import { graceSeconds } from './pod-spec.js';
+import type { PoolLines } from './pool-lines.js';
 import { startPodRun, type PodRun, type PodRunDependencies } from './pod-run.js';
+import type { StatusOf, StatusWriter } from './worker-status.js';
 
 export interface AgentDependencies extends PodRunDependencies {
-  /** Whether this controller may act. While it may not, a line that is there stays, and none is made. */
+  /** Whether this controller may act. */
   readonly leads: () => boolean;
+  readonly lines: PoolLines;
+  readonly statuses: StatusWriter;
   /** Of the controller. */
   readonly version: string;
   /** Its run has ended, or something else that the pool should look at. */
@@ -51,11 +51,10 @@ export interface Agent {
   leave(reason: string): Promise<void>;
 }
 
-/** Milliseconds until a status that could not be written is tried again. */
-const statusAgain = 5_000;
+const noTrouble = { tries: 0, reason: '' };
 
 export function startAgent(deps: AgentDependencies, options: AgentOptions): Agent {
-  const { api, clock, log, recorder } = deps;
+  const { api, log, recorder } = deps;
   const { worker, workerId } = options;
   let { credentials } = options;
   let wanted = credentials;
@@ -63,43 +62,26 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   let leaving: string | undefined;
   let registered = false;
   let drained = false;
-  let trouble = { tries: 0, reason: '' };
+  let trouble = noTrouble;
   let gone: (() => void) | undefined;
   let left: Promise<void> | undefined;
-  let published = '';
-  let publishing = Promise.resolve();
-  const metadata = {
-    k8s_namespace: worker.metadata.namespace,
-    k8s_worker: worker.metadata.name,
-    k8s_pool: options.poolName,
+  const status: StatusOf = {
+    worker,
+    read: () => ({ registered, state: stateWord(), currentRunID: current?.run ?? '' }),
+    written: worker.status === undefined ? '' : JSON.stringify(worker.status),
   };
   let connection: Connection = connect();
 
   function connect(): Connection {
-    const { token, privateKey, secureContext } = credentials;
-    return createConnection({
-      transports: createTransports({
-        token,
-        privateKey,
-        worker: workerId,
-        proxies: deps.proxies,
-        authorities: () => trustedCertificates(token.authorities, process.env),
-        context: secureContext,
-      }).map((transport) => openWhileLeading(transport, deps.leads)),
-      token,
-      privateKey,
-      identity: {
-        worker: workerId,
-        metadata,
-        version: deps.version,
-        executor: 'pod',
-      },
+    return deps.lines.join(credentials, {
+      worker: workerId,
+      identity: () => ({ metadata: metadata(), version: deps.version, executor: 'pod' }),
       status: () => ({ held: held(), leaving: leaving !== undefined, drained }),
       listener: {
         onRegistered(isDrained) {
           drained = isDrained;
           registered = true;
-          trouble = { tries: 0, reason: '' };
+          trouble = noTrouble;
           changed();
         },
         onDisconnected(reason) {
@@ -109,10 +91,12 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         },
         onOrder,
       },
-      clock,
-      random: deps.random,
-      log: quiet(log),
     });
+  }
+
+  function metadata() {
+    const { namespace, name } = worker.metadata;
+    return { k8s_namespace: namespace, k8s_worker: name, k8s_pool: options.poolName };
   }
 
   function held(): HeldRun {
@@ -166,7 +150,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         token: credentials.tokenText,
         authorities: [...credentials.token.authorities],
         defaultImage: defaultImageOf(spec),
-        metadata,
+        metadata: metadata(),
         customBinariesPath: spec.pod.customBinariesPath ?? '',
         // The server still has its own last words to say.
         grace: Math.max(1, graceSeconds(spec.pod) * 0.7) * 1000,
@@ -215,7 +199,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   }
 
   function changed(): void {
-    publish();
+    deps.statuses.changed(status);
     deps.onChange();
   }
 
@@ -223,28 +207,6 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
     if (current !== undefined) return 'BUSY';
     if (!registered) return 'OFFLINE';
     return drained ? 'DRAINED' : 'IDLE';
-  }
-
-  /** Writes the status when it is another than was written last, one after the other. */
-  function publish(): void {
-    publishing = publishing
-      .then(async () => {
-        const status: WorkerStatus = {
-          registered,
-          state: stateWord(),
-          currentRunID: current?.run ?? '',
-        };
-        const text = JSON.stringify(status);
-        if (text === published) return;
-        published = text;
-        const path = `${paths.workers(worker.metadata.namespace)}/${worker.metadata.name}/status`;
-        await api.patch(path, { status });
-      })
-      .catch((error: unknown) => {
-        published = '';
-        log.debug(`The status of ${keyOf(worker)} could not be written: ${messageOf(error)}`);
-        clock.after(statusAgain, publish);
-      });
   }
 
   if (options.held !== undefined) begin(options.held, true);

@@ -7,6 +7,8 @@ import { credentialsOf, type PoolCredentials } from './credentials.js';
 import type { PoolFigures } from './metrics.js';
 import { keyOf, type Secret, type Worker, type WorkerPool } from './objects.js';
 import type { RunSecret } from './pod/assignment-files.js';
+import { createPoolLines } from './pool-lines.js';
+import { createStatusWriter } from './worker-status.js';
 import { createWorker, heldBy, inParallel, workerIdOf, workerPath, workersAtOnce } from './workers.js';
 
 /** What agents need to know of their pool. */
@@ -19,7 +21,7 @@ export interface PoolOfWorkers {
   readonly spec: () => WorkerPoolSpec;
 }
 
-export interface FleetOptions extends Omit<AgentDependencies, 'onChange'> {
+export interface FleetOptions extends Omit<AgentDependencies, 'onChange' | 'lines' | 'statuses'> {
   readonly runSecretsOf: (workerId: string) => readonly Secret[];
   /** Takes the API server's answer to a write into the memory of workers. */
   readonly noteWorker: (worker: Worker) => void;
@@ -44,6 +46,8 @@ export type PoolToLeave = Pick<PoolOfWorkers, 'key' | 'name' | 'spec'> & Partial
 
 export function createFleet(options: FleetOptions): Fleet {
   const { api, clock, log } = options;
+  const lines = createPoolLines(options);
+  const statuses = createStatusWriter(options);
   /** By ULID of the worker. */
   const agents = new Map<string, { readonly agent: Agent; readonly pool: string; readonly ulid: string }>();
   /** Workers that are on their way out, by ULID. */
@@ -58,7 +62,7 @@ export function createFleet(options: FleetOptions): Fleet {
       options.requeue(key, 200);
     };
     const agent = startAgent(
-      { ...options, onChange },
+      { ...options, lines, statuses, onChange },
       { worker, workerId, credentials, spec, poolName: name, ...(held === undefined ? {} : { held }) },
     );
     agents.set(workerId, { agent, pool: key, ulid: credentials.token.pool });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createBackoff } from '../../launcher/backoff.js';
-import { reconnect } from '../../launcher/connection/reconnecting.js';
+import { reconnect } from '../../launcher/connection/keeper.js';
 
 /** A small generator of its own (mulberry32), so that a failure can be repeated by its seed. */
 function randomOf(seed: number): () => number {

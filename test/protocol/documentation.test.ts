@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { errorCodes } from '../../protocol/errors.js';
 import { limits, rhythm } from '../../protocol/limits.js';
+import * as lines from '../../protocol/lines.js';
 import * as messages from '../../protocol/messages.js';
 import { releaseSchema } from '../../protocol/launcher-release.js';
 import { rsaBits } from '../../protocol/keys.js';
@@ -26,6 +27,8 @@ describe('docs/protocol.md', () => {
     ['register', messages.registerSchema, up],
     ['heartbeat', messages.heartbeatSchema, up],
     ['gone', messages.goneSchema, up],
+    ['carried', lines.carriedSchema, up],
+    ['present', lines.presentSchema, up],
     ['registered', messages.registeredSchema, down],
     ['assignment', messages.assignmentSchema, down],
     ['stop', messages.stopRunSchema, down],
@@ -40,6 +43,8 @@ describe('docs/protocol.md', () => {
     const own = rows(opening(page, heading));
     const shared = rows(common);
     const facts = factsOf(schema);
+    // What workers say on a shared line is described where they say it on one of their own.
+    for (const path of facts.keys()) if (path.startsWith('messages[].message.')) facts.delete(path);
     const paths = [...facts.keys()];
     for (const [path, words] of facts) {
       // A field that only groups others is described by them.
@@ -59,7 +64,7 @@ describe('docs/protocol.md', () => {
 
   it('describes every type of message and record', () => {
     const types = [
-      ...messages.upMessageSchema.options.map(({ shape }) => shape.type.value),
+      ...lines.upwardSchema.options.map(({ shape }) => shape.type.value),
       ...messages.downMessageSchema.options.map(({ shape }) => shape.type.value),
       ...api.spoolRecordSchema.options.map(({ shape }) => shape.k.value),
     ];

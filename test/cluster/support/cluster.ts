@@ -42,8 +42,8 @@ export interface Cluster {
   /** Kills controllers, at once. */
   kill(controllers: readonly ChildProcess[]): Promise<void>;
   apply(...objects: readonly object[]): Promise<void>;
-  /** With a Secret of the control plane's pool; waits for its workers. */
-  createPool(name: string, poolSize: number, spec: object): Promise<void>;
+  /** With a Secret of the control plane's pool; waits for its workers. `token`: another one than the control plane's. */
+  createPool(name: string, poolSize: number, spec: object, token?: string): Promise<void>;
   /** A new token and key for the control plane's pool, as `kubectl apply` would bring them; in the Secret of this name. */
   rotate(secret: string): Promise<void>;
   scale(pool: string, size: number): Promise<void>;
@@ -138,7 +138,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     async apply(...objects) {
       await server.kubectl(['apply', '-f', '-'], json(...objects));
     },
-    async createPool(name, poolSize, spec) {
+    async createPool(name, poolSize, spec, token) {
       const before = (await plane.workers()).length;
       const reference = (key: string) => ({ secretKeyRef: { name, key } });
       await cluster.apply(
@@ -146,7 +146,7 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
           apiVersion: 'v1',
           kind: 'Secret',
           metadata: { name },
-          stringData: pair,
+          stringData: token === undefined ? pair : { ...pair, token },
         },
         {
           apiVersion: 'workers.spacelift.io/v1beta1',

@@ -62,7 +62,7 @@ export async function openRules(): Promise<Rules> {
     context,
     async reset() {
       sent.length = 0;
-      for (const table of ['alarms', 'runs', 'workers', 'lost_workers', 'stacks'] as const)
+      for (const table of ['alarms', 'runs', 'workers', 'worker_lines', 'lost_workers', 'stacks'] as const)
         await db.deleteFrom(table).execute();
       await db.deleteFrom('worker_pools').where('public', '=', false).execute();
     },

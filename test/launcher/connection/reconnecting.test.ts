@@ -64,7 +64,7 @@ function startWorker(
       transports: createTransports({
         token,
         privateKey: (options.key ?? pool).key,
-        worker: id,
+        client: () => id,
         proxies: options.proxies ?? withoutProxies,
         authorities: () => [...token.authorities],
       }),

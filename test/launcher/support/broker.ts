@@ -3,7 +3,8 @@ import { createServer, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { Aedes } from 'aedes';
 import { ulid } from 'ulid';
-import type { DownMessage, UpMessage } from '../../../protocol/messages.js';
+import type { UpwardMessage } from '../../../protocol/lines.js';
+import type { DownMessage } from '../../../protocol/messages.js';
 import { encodeDown } from '../../../protocol/signing.js';
 import { decodeUp } from '../../../protocol/wire.js';
 import { parseTopic } from '../../../protocol/topics.js';
@@ -12,7 +13,7 @@ import type { TestPool } from './pool.js';
 
 export interface Said {
   readonly worker: string;
-  readonly message: UpMessage;
+  readonly message: UpwardMessage;
 }
 
 /** What differs between messages; the rest is filled in. */

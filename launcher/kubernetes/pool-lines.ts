@@ -1,0 +1,79 @@
+// The lines of pools to the control plane: the workers of a pool share one, for each pair of token and key.
+import type { Connection } from '../connection/connection.js';
+import { createSharedLine, type Member, type SharedLine } from '../connection/shared-line.js';
+import { createTransports } from '../connection/transports.js';
+import type { Transport } from '../connection/transport.js';
+import type { Clock } from '../clock.js';
+import type { Log } from '../log.js';
+import type { ProxySettings } from '../network/proxies.js';
+import { trustedCertificates } from '../network/tls.js';
+import type { PoolCredentials } from './credentials.js';
+
+export interface PoolLinesOptions {
+  /** Whether this controller may act. While it may not, a line that is there stays, and none is made. */
+  readonly leads: () => boolean;
+  readonly proxies: ProxySettings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export interface PoolLines {
+  /** The connection of a worker, on the line of these credentials. */
+  join(credentials: PoolCredentials, member: Member): Connection;
+}
+
+export function createPoolLines(options: PoolLinesOptions): PoolLines {
+  const { leads } = options;
+  const lines = new WeakMap<PoolCredentials, SharedLine>();
+
+  function open({ token, privateKey, secureContext }: PoolCredentials): SharedLine {
+    return createSharedLine({
+      ...options,
+      transports: (client) =>
+        createTransports({
+          token,
+          privateKey,
+          client,
+          proxies: options.proxies,
+          authorities: () => trustedCertificates(token.authorities, process.env),
+          context: secureContext,
+        }).map((transport) => openWhileLeading(transport, leads)),
+      token,
+      privateKey,
+      // Of two controllers that have both registered a worker, each would take it from the other.
+      mayRegister: leads,
+      log: quiet(options.log),
+    });
+  }
+
+  return {
+    join(credentials, member) {
+      let line = lines.get(credentials);
+      if (line === undefined || line.closed) {
+        line = open(credentials);
+        lines.set(credentials, line);
+      }
+      return line.join(member);
+    },
+  };
+}
+
+/** A controller that has lost its lease, or may have, leaves the workers to the next one. */
+export function openWhileLeading(transport: Transport, leads: () => boolean): Transport {
+  return {
+    ...transport,
+    open: (signal) =>
+      leads()
+        ? transport.open(signal)
+        : Promise.reject(new Error('this controller cannot renew its lease, and another one may lead')),
+  };
+}
+
+/** What is wrong with a line, the pool says by an event. */
+function quiet(log: Log): Log {
+  const debug: Log['debug'] = (message, fields) => {
+    log.debug(message, fields);
+  };
+  return { debug, info: debug, warn: debug, error: debug };
+}
