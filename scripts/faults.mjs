@@ -1,4 +1,4 @@
-// `npm run test:faults -- [--seed N] [--rounds M] [--json]`: builds the programs and the suite, and runs it.
+// `npm run test:faults -- [--seed N] [--rounds M] …`: builds the programs and the suite, and runs it.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { runSteps } from './stamps.mjs';

@@ -37,7 +37,7 @@ describe.skipIf(!hasMosquitto('a broker elsewhere'))('a broker elsewhere', { tim
       20_000,
     );
     const [worker] = await plane.workers();
-    await mosquitto.kill();
+    await mosquitto.end('SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 1000));
     await mosquitto.start();
     const done = await plane.reached(stack, run, 'FINISHED', 'FAILED');

@@ -15,14 +15,16 @@ const program = ['mosquitto', '/usr/sbin/mosquitto'].find(
   (path) => spawnSync(path, ['-h']).error === undefined,
 );
 
+export const mosquittoIsThere = program !== undefined;
+
 export const hasMosquitto = (what: string) =>
-  available(what, program !== undefined, 'no mosquitto (Debian: mosquitto)');
+  available(what, mosquittoIsThere, 'no mosquitto (Debian: mosquitto)');
 
 export interface TestMosquitto {
   /** For BROKER_URL. */
   readonly url: string;
-  /** kill -9. */
-  kill(): Promise<void>;
+  /** Resolves when it has ended. */
+  end(signal: NodeJS.Signals): Promise<void>;
   /** On the same port, remembering nothing. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -59,21 +61,21 @@ export async function startMosquitto(authority: Authority): Promise<TestMosquitt
     return child;
   }
 
-  async function kill() {
+  async function end(signal: NodeJS.Signals) {
     if (running.exitCode !== null || running.signalCode !== null) return;
     const gone = once(running, 'close');
-    running.kill('SIGKILL');
+    running.kill(signal);
     await gone;
   }
 
   return {
     url: `mqtts://127.0.0.1:${String(port)}`,
-    kill,
+    end,
     async start() {
       running = await start();
     },
     async close() {
-      await kill();
+      await end('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -6,12 +6,18 @@ import { join } from 'node:path';
 import { available, hasDocker } from './skips.js';
 
 export const runnerImage = 'poolwright-test/runner:latest';
-const busybox = '/bin/busybox';
+export const busybox = '/bin/busybox';
 
-/** Whether containers can be tested; when so, the image is there. `programs`: further static programs to put in. */
+/** Whether containers can be tested; when so, the image is there. */
 export function hasRunnerImage(what: string): boolean {
   if (!hasDocker(what)) return false;
   if (!available(what, existsSync(busybox), 'no static busybox (Debian: busybox-static)')) return false;
+  makeRunnerImage();
+  return true;
+}
+
+/** `engine`: DOCKER_HOST, when it is not the machine's own. */
+export function makeRunnerImage(engine?: string): void {
   const root = mkdtempSync(join(tmpdir(), 'poolwright-image-'));
   try {
     for (const folder of ['bin', 'tmp', 'etc', 'mnt']) mkdirSync(join(root, folder));
@@ -24,8 +30,8 @@ export function hasRunnerImage(what: string): boolean {
     execFileSync('docker', ['import', '-', runnerImage], {
       input: archive,
       stdio: ['pipe', 'ignore', 'inherit'],
+      ...(engine === undefined ? {} : { env: { ...process.env, DOCKER_HOST: engine } }),
     });
-    return true;
   } finally {
     rmSync(root, { recursive: true });
   }

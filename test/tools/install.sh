@@ -8,7 +8,7 @@ mkdir -p .tools/bin
 say() { printf '%s\n' "$*" >&2; }
 
 packages=(docker.io busybox-static chromium git openssl python3-venv binutils binutils-aarch64-linux-gnu
-  shellcheck debootstrap gpg etcd-server postgresql mosquitto libdeflate-tools)
+  shellcheck debootstrap gpg etcd-server postgresql mosquitto libdeflate-tools libfaketime)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   missing=()
   for package in "${packages[@]}"; do

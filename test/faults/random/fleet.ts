@@ -1,6 +1,6 @@
 // One control plane with its pool and a few launchers, and the paths between them: what a round is performed on. It
 // stays from round to round.
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -9,8 +9,14 @@ import { createHttpClient } from '../../../control-plane/cli/api/http.js';
 import { createPool } from '../../../control-plane/cli/api/pools.js';
 import { listWorkers, type Worker } from '../../../control-plane/cli/api/workers.js';
 import { nextFreePort } from '../../../control-plane/local/ports.js';
+import { openAuthority } from '../../../control-plane/pools/authority.js';
+import { createFileSecrets } from '../../../control-plane/store/secrets.js';
 import { generateKeyAndRequest } from '../../../protocol/requests.js';
 import { decodeToken, encodeToken } from '../../../protocol/token.js';
+import { startMosquitto, type TestMosquitto } from '../../support/mosquitto.js';
+import { runnerImage } from '../../support/runner-image.js';
+import { startEngine, type Engine } from './engine.js';
+import { createMachine, type Machine } from './machine.js';
 import { openPath, type Path } from './path.js';
 import { eventually } from './patience.js';
 import {
@@ -19,7 +25,7 @@ import {
   type ControlPlaneProcess,
   type LauncherProcess,
 } from './processes.js';
-import { launcherCount } from './schedule.js';
+import { launcherCount, type FleetKind } from './schedule.js';
 
 /** A place for a launcher: when its machine is lost, another launcher comes there. */
 export interface Place {
@@ -27,11 +33,21 @@ export interface Place {
   /** To the broker, by MQTT and by WebSocket; of this launcher alone. */
   readonly lines: readonly Path[];
   launcher: LauncherProcess;
+  /** What the launcher runs on, in fleets of the kind `machines`. */
+  machine: Machine | undefined;
   /** Every worker that was ever here. */
   readonly workers: Set<string>;
 }
 
+/** A broker beside the control plane. */
+export interface FleetBroker {
+  readonly mosquitto: TestMosquitto;
+  /** From the control plane to it. */
+  readonly line: Path;
+}
+
 export interface Fleet {
+  readonly kind: FleetKind;
   readonly folder: string;
   readonly client: ApiClient;
   readonly pool: string;
@@ -39,11 +55,15 @@ export interface Fleet {
   readonly places: readonly Place[];
   /** From launchers to the API. */
   readonly api: Path;
+  /** In fleets of the kind `broker`. */
+  readonly broker: FleetBroker | undefined;
+  /** In fleets of the kind `containers`. */
+  readonly engine: Engine | undefined;
   /** Absolute: the file in which steps note that they have begun. */
   readonly witness: string;
   workers(): Promise<Worker[]>;
-  /** A launcher with a state folder of its own, not started yet. */
-  newLauncher(place: Pick<Place, 'lines'>): Promise<LauncherProcess>;
+  /** Another launcher comes there, with a state folder of its own. It is started. */
+  settle(place: Place): Promise<void>;
   close(options?: { readonly keep: boolean }): Promise<void>;
 }
 
@@ -51,16 +71,26 @@ export interface Fleet {
 const firstPort = 15_000;
 let nextPort = firstPort + (process.pid % 400) * 20;
 
-export async function startFleet(): Promise<Fleet> {
+export async function startFleet(kind: FleetKind): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-faults-'));
+  const data = join(folder, 'data');
+  const witness = join(folder, 'witness');
+  // Containers write there as another user.
+  await writeFile(witness, '');
+  await chmod(witness, 0o666);
   nextPort += 20;
   const apiPort = await nextFreePort('127.0.0.1', nextPort);
-  const brokerPort = await nextFreePort('127.0.0.1', apiPort + 1);
+  const broker = kind === 'broker' ? await startBroker(data) : undefined;
+  const brokerPort = broker?.port ?? (await nextFreePort('127.0.0.1', apiPort + 1));
+  const engine = kind === 'containers' ? await startEngine(join(folder, 'engine')) : undefined;
   const api = await openPath(apiPort);
   const controlPlane = createControlPlane({
-    data: join(folder, 'data'),
+    data,
     ports: { api: apiPort, broker: brokerPort },
     publicUrl: `http://127.0.0.1:${String(api.port)}`,
+    ...(broker === undefined
+      ? {}
+      : { environment: { BROKER_URL: `mqtts://127.0.0.1:${String(broker.line.port)}` } }),
   });
   await controlPlane.start();
   const key = z
@@ -73,7 +103,7 @@ export async function startFleet(): Promise<Fleet> {
   );
   const { privateKey, request } = await generateKeyAndRequest();
   const { pool, token } = await createPool(client, { name: 'faults', certificateSigningRequest: request });
-  const paths: Path[] = [api];
+  const paths: Path[] = [api, ...(broker === undefined ? [] : [broker.line])];
   let launchers = 0;
 
   /** The pool's token with the addresses of a launcher's own lines. */
@@ -90,38 +120,60 @@ export async function startFleet(): Promise<Fleet> {
     });
   }
 
-  async function newLauncher({ lines }: Pick<Place, 'lines'>): Promise<LauncherProcess> {
+  async function newLauncher({ lines }: Pick<Place, 'lines'>): Promise<Pick<Place, 'launcher' | 'machine'>> {
     launchers += 1;
     const name = `launcher-${String(launchers)}`;
     await mkdir(join(folder, name));
-    return createLauncher(folder, name, {
+    const machine =
+      kind === 'machines'
+        ? await createMachine({ disk: join(folder, name), clock: join(folder, `${name}.clock`) })
+        : undefined;
+    const launcher = createLauncher(folder, name, {
       SPACELIFT_TOKEN: tokenBy(lines),
       SPACELIFT_POOL_PRIVATE_KEY: Buffer.from(privateKey).toString('base64'),
-      POOLWRIGHT_EXECUTOR: 'host',
+      ...(engine === undefined
+        ? { POOLWRIGHT_EXECUTOR: 'host' }
+        : {
+            POOLWRIGHT_EXECUTOR: 'docker',
+            DOCKER_HOST: engine.host,
+            SPACELIFT_DEFAULT_RUNNER_IMAGE: runnerImage,
+            SPACELIFT_WORKER_NETWORK: 'none',
+            SPACELIFT_WORKER_EXTRA_MOUNTS: `${witness}:${witness}`,
+          }),
+      ...machine?.environment,
     });
+    launcher.program.start();
+    return { launcher, machine };
   }
 
   const places: Place[] = [];
   for (let number = 0; number < launcherCount; number += 1) {
     const lines = [await openPath(brokerPort), await openPath(apiPort)];
     paths.push(...lines);
-    const launcher = await newLauncher({ lines });
-    launcher.program.start();
-    places.push({ name: `place ${String(number)}`, lines, launcher, workers: new Set() });
+    const name = `place ${String(number)}`;
+    places.push({ name, lines, ...(await newLauncher({ lines })), workers: new Set() });
   }
   const fleet: Fleet = {
+    kind,
     folder,
     client,
     pool: pool.id,
     controlPlane,
     places,
     api,
-    witness: join(folder, 'witness'),
+    broker,
+    engine,
+    witness,
     workers: () => listWorkers(client, pool.id),
-    newLauncher,
+    async settle(place) {
+      Object.assign(place, await newLauncher(place));
+    },
     async close({ keep } = { keep: false }) {
       await Promise.all(places.map(({ launcher }) => launcher.program.end('SIGKILL')));
       await controlPlane.program.end('SIGKILL');
+      await engine?.close();
+      await broker?.mosquitto.close();
+      for (const { machine } of places) await machine?.close(keep);
       await Promise.all(paths.map((path) => path.close()));
       http.close();
       if (!keep) await rm(folder, { recursive: true, force: true });
@@ -134,6 +186,15 @@ export async function startFleet(): Promise<Fleet> {
     await fleet.close();
     throw error;
   }
+}
+
+async function startBroker(data: string): Promise<FleetBroker & { readonly port: number }> {
+  await mkdir(data, { mode: 0o700 });
+  // Its certificate is of the authority that the control plane finds there.
+  const { authority } = await openAuthority(createFileSecrets(data), join(data, 'authority'), Date.now());
+  const mosquitto = await startMosquitto(authority);
+  const port = Number(new URL(mosquitto.url).port);
+  return { mosquitto, port, line: await openPath(port) };
 }
 
 /** Waits until every launcher of the fleet is there and has nothing to do. */

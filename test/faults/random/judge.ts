@@ -141,7 +141,12 @@ function causesOf(
     case 'LAUNCHER_STOPPED':
       return has('stop-launcher');
     case 'RUN_INTERRUPTED':
-      return has('kill-run');
+      return has('kill-run') || touches.some(endsContainers);
+    case 'DISK_FULL':
+      return has('fill-disk');
+    case 'ENGINE_UNAVAILABLE':
+      // All launchers of the fleet have the same one: the next worker does no better.
+      return has('kill-engine', 'end-engine');
     case 'COMMAND_FAILED':
       return /was ended by SIG/.test(message) && has('kill-run');
     case 'UNAVAILABLE':
@@ -154,6 +159,11 @@ function causesOf(
     default:
       return false;
   }
+}
+
+/** Whether containers ended with the engine. */
+function endsContainers({ fault }: Happened): boolean {
+  return (fault.kind === 'kill-engine' || fault.kind === 'end-engine') && !fault.keeps;
 }
 
 /** Whether the worker was away for so long that it counts as lost. */

@@ -12,7 +12,7 @@ const removedWithin = 25_000;
 export async function leftovers(fleet: Fleet): Promise<string[]> {
   const end = performance.now() + removedWithin;
   for (;;) {
-    const found = (await Promise.all(fleet.places.map(ofPlace))).flat();
+    const found = (await Promise.all([...fleet.places.map(ofPlace), ofEngine(fleet)])).flat();
     if (found.length === 0 || performance.now() > end) return found;
     await sleep(200);
   }
@@ -29,6 +29,10 @@ async function ofPlace({ name, launcher, workers }: Place): Promise<string[]> {
       found.push(`${name} has left the processes ${processes.join(', ')} of worker ${worker}`);
   }
   return found;
+}
+
+async function ofEngine({ engine }: Fleet): Promise<string[]> {
+  return ((await engine?.containers()) ?? []).map((id) => `the container ${id} is left`);
 }
 
 /** Lives of other workers than the present one, and what runs have in its own. */

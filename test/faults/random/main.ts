@@ -1,7 +1,7 @@
-// `npm run test:faults -- [--seed N] [--rounds M] [--lanes L] [--json]`: performs rounds of random faults and says
+// `npm run test:faults -- [--seed N] [--rounds M] [--lanes L] [--fleet KIND] [--json]`: performs rounds of random faults and says
 // which seeds did not hold. See test/faults/README.md.
 import { parseArguments, usage, UsageFault } from './arguments.js';
-import { performAll } from './lanes.js';
+import { performAll, schedulesOf } from './lanes.js';
 import { createReporter } from './report.js';
 
 async function main(words: readonly string[]): Promise<number> {
@@ -26,7 +26,7 @@ async function main(words: readonly string[]): Promise<number> {
     stop.abort();
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  await performAll(options, reporter, stop.signal);
+  await performAll(schedulesOf(options), options.lanes, reporter, stop.signal);
   return reporter.close(stop.signal.aborted);
 }
 

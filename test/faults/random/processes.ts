@@ -8,7 +8,9 @@ import { eventually } from './patience.js';
 const kept = 64 * 1024;
 
 export interface ProgramOptions {
-  /** Command line after `node`. */
+  /** Default: this Node. */
+  readonly command?: string;
+  /** Command line after it. */
   readonly words: readonly string[];
   /** The whole environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -29,7 +31,12 @@ export interface Program {
   ended(): Promise<void>;
 }
 
-export function createProgram({ words, environment, onLine }: ProgramOptions): Program {
+export function createProgram({
+  command = process.execPath,
+  words,
+  environment,
+  onLine,
+}: ProgramOptions): Program {
   let child: ChildProcess | undefined;
   let text = '';
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -56,7 +63,7 @@ export function createProgram({ words, environment, onLine }: ProgramOptions): P
     said: () => text,
     start(more = {}) {
       text += `--- started at ${new Date().toISOString()}\n`;
-      child = spawn(process.execPath, words, {
+      child = spawn(command, words, {
         env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment, ...more },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

@@ -166,10 +166,10 @@ async function takeSamples(
   over: () => boolean,
 ): Promise<void> {
   for (let turn = 0; !over(); turn += 1) {
+    const from = Date.now();
     await sleep(200);
     const run = started[turn % started.length];
     if (run === undefined) continue;
-    const from = Date.now();
     try {
       const { state } = await getRun(fleet.client, run.stack, run.run);
       const working = workStates.find((each) => each === state);
@@ -184,12 +184,12 @@ async function takeSamples(
         fault: { kind: 'stall', at: 0 },
         from: from - stalled,
         to: to + stalled,
-        workers: everyone(fleet),
+        workers: everyoneEver(fleet),
       });
   }
 }
 
-function everyone({ places }: Fleet): Set<string> {
+function everyoneEver({ places }: Fleet): Set<string> {
   return new Set(places.flatMap(({ launcher, workers }) => [...workers, ...launcher.workers]));
 }
 

@@ -16,8 +16,8 @@ describe('the schedule of a round', () => {
 
   it('brings every kind of fault within some rounds', () => {
     const kinds = new Set(
-      Array.from({ length: 200 }, (_, seed) => scheduleOf(seed).faults.map(({ kind }) => kind)).flat(),
+      Array.from({ length: 300 }, (_, seed) => scheduleOf(seed).faults.map(({ kind }) => kind)).flat(),
     );
-    expect([...kinds].sort()).toHaveLength(13);
+    expect([...kinds].sort()).toHaveLength(21);
   });
 });

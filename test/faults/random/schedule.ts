@@ -4,6 +4,15 @@ import type { PlannedRun, PlannedStep } from './work.js';
 
 /** Launchers of a fleet. */
 export const launcherCount = 3;
+
+/**
+ * What a round is performed on. `host`: steps are processes, the broker is in the control plane. The others are the
+ * same but for one thing. `machines`: each launcher has a small disk and a clock of its own. `broker`: mosquitto.
+ * `containers`: steps run in containers, of an engine of the fleet's own.
+ */
+export const fleetKinds = ['host', 'machines', 'broker', 'containers'] as const;
+export type FleetKind = (typeof fleetKinds)[number];
+
 /** Milliseconds within which a round's runs and faults begin. */
 const begins = 2_500;
 
@@ -22,6 +31,14 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'slow'; readonly by: number; readonly lasts: number }
   | { readonly kind: 'drain'; readonly launcher: number; readonly lasts: number }
   | { readonly kind: 'stop-run'; readonly run: number }
+  /** Seconds ahead, or behind when below zero; back again after `lasts`. */
+  | { readonly kind: 'jump-clock'; readonly launcher: number; readonly by: number; readonly lasts: number }
+  | { readonly kind: 'fill-disk'; readonly launcher: number; readonly lasts: number }
+  | { readonly kind: 'kill-broker' | 'end-broker'; readonly down: number }
+  /** Between it and the control plane. */
+  | { readonly kind: 'cut-broker' | 'freeze-broker'; readonly lasts: number }
+  /** `keeps`: containers go on without it (live-restore). */
+  | { readonly kind: 'kill-engine' | 'end-engine'; readonly keeps: boolean; readonly down: number }
   | { readonly kind: 'stall' }
 );
 
@@ -30,6 +47,7 @@ export type FaultKind = Exclude<Fault['kind'], 'stall'>;
 
 export interface Schedule {
   readonly seed: number;
+  readonly fleet: FleetKind;
   readonly runs: readonly PlannedRun[];
   /** In the order of their begin. */
   readonly faults: readonly Fault[];
@@ -52,43 +70,82 @@ const run: fc.Arbitrary<PlannedRun> = fc.record({
   fails: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
 });
 
-/** How often each comes, and what is random in it. */
-const faults: Readonly<
-  Record<FaultKind, readonly [weight: number, Readonly<Record<string, fc.Arbitrary<unknown>>>]>
-> = {
-  'kill-launcher': [8, { launcher, down: time(1_500) }],
-  'lose-machine': [3, { launcher }],
-  'end-launcher': [4, { launcher }],
-  'stop-launcher': [3, { launcher, after: time(500) }],
-  'kill-control-plane': [6, { down: time(1_000) }],
-  'kill-run': [5, { launcher, whole: fc.boolean() }],
-  'cut-line': [6, { launcher: fc.option(launcher, { freq: 3 }), lasts: time(2_000) }],
+interface Draw {
+  /** How often it comes. */
+  readonly weight: number;
+  /** What is random in it. */
+  readonly draw: Readonly<Record<string, fc.Arbitrary<unknown>>>;
+  /** The only kind of fleet that it can be brought about on. */
+  readonly on?: FleetKind;
+}
+
+const minute = 60;
+const faults: Readonly<Record<FaultKind, Draw>> = {
+  'kill-launcher': { weight: 8, draw: { launcher, down: time(1_500) } },
+  'lose-machine': { weight: 3, draw: { launcher } },
+  'end-launcher': { weight: 4, draw: { launcher } },
+  'stop-launcher': { weight: 3, draw: { launcher, after: time(500) } },
+  'kill-control-plane': { weight: 6, draw: { down: time(1_000) } },
+  'kill-run': { weight: 5, draw: { launcher, whole: fc.boolean() } },
+  'cut-line': { weight: 6, draw: { launcher: fc.option(launcher, { freq: 3 }), lasts: time(2_000) } },
   // Noticed by silence alone, after many seconds.
-  'freeze-line': [1, { launcher: fc.option(launcher, { freq: 3 }), lasts: time(2_000) }],
-  'cut-api': [5, { lasts: time(2_000) }],
-  'freeze-api': [1, { lasts: time(1_000) }],
-  slow: [4, { by: time(400), lasts: time(3_000) }],
-  drain: [5, { launcher, lasts: time(2_500) }],
-  'stop-run': [5, { run: fc.integer({ min: 0, max: 11 }) }],
+  'freeze-line': { weight: 1, draw: { launcher: fc.option(launcher, { freq: 3 }), lasts: time(2_000) } },
+  'cut-api': { weight: 5, draw: { lasts: time(2_000) } },
+  'freeze-api': { weight: 1, draw: { lasts: time(1_000) } },
+  slow: { weight: 4, draw: { by: time(400), lasts: time(3_000) } },
+  drain: { weight: 5, draw: { launcher, lasts: time(2_500) } },
+  'stop-run': { weight: 5, draw: { run: fc.integer({ min: 0, max: 11 }) } },
+  'jump-clock': {
+    weight: 15,
+    draw: {
+      launcher,
+      by: fc.oneof(
+        fc.integer({ min: -10, max: 10 }),
+        fc.integer({ min: -90 * minute, max: 90 * minute }),
+        fc.constantFrom(-365 * 24 * 60 * minute, 365 * 24 * 60 * minute),
+      ),
+      lasts: time(3_000),
+    },
+    on: 'machines',
+  },
+  'fill-disk': { weight: 15, draw: { launcher, lasts: time(2_000) }, on: 'machines' },
+  'kill-broker': { weight: 15, draw: { down: time(2_000) }, on: 'broker' },
+  'end-broker': { weight: 15, draw: { down: time(2_000) }, on: 'broker' },
+  'cut-broker': { weight: 8, draw: { lasts: time(3_000) }, on: 'broker' },
+  'freeze-broker': { weight: 2, draw: { lasts: time(3_000) }, on: 'broker' },
+  'kill-engine': { weight: 10, draw: { keeps: fc.boolean(), down: time(2_000) }, on: 'containers' },
+  'end-engine': { weight: 10, draw: { keeps: fc.boolean(), down: time(2_000) }, on: 'containers' },
 };
 
-const fault = fc.oneof(
-  ...Object.entries(faults).map(([kind, [weight, rest]]) => ({
-    weight,
-    arbitrary: fc.record({
-      kind: fc.constant(kind),
-      at: time(begins),
-      ...rest,
-    }) as unknown as fc.Arbitrary<Fault>,
-  })),
+const faultOn = (kind: FleetKind) =>
+  fc.oneof(
+    ...Object.entries(faults)
+      .filter(([, { on }]) => on === undefined || on === kind)
+      .map(([name, { weight, draw }]) => ({
+        weight,
+        arbitrary: fc.record({
+          kind: fc.constant(name),
+          at: time(begins),
+          ...draw,
+        }) as unknown as fc.Arbitrary<Fault>,
+      })),
+  );
+
+/** Most are of the quickest kind. */
+const fleet = fc.oneof(
+  { weight: 11, arbitrary: fc.constant<FleetKind>('host') },
+  ...fleetKinds.slice(1).map((kind) => ({ weight: 3, arbitrary: fc.constant(kind) })),
 );
 
-const schedule: fc.Arbitrary<Omit<Schedule, 'seed'>> = fc.record({
-  runs: fc.array(run, { minLength: 4, maxLength: 10 }),
-  faults: fc
-    .array(fault, { minLength: 1, maxLength: 4 })
-    .map((list) => list.toSorted((left, right) => left.at - right.at)),
-});
+const schedule: fc.Arbitrary<Omit<Schedule, 'seed'>> = fleet.chain((kind) =>
+  fc.record({
+    fleet: fc.constant(kind),
+    runs: fc.array(run, { minLength: 4, maxLength: 10 }),
+    faults: fc
+      .array(faultOn(kind), { minLength: 1, maxLength: 4 })
+      .map((list) => list.toSorted((left, right) => left.at - right.at)),
+  }),
+);
 
 /** The same for the same seed, on every machine. */
 export function scheduleOf(seed: number): Schedule {

@@ -1,5 +1,6 @@
 // Reads tables and code blocks out of the documentation, so that tests can hold it to the code.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Row {
   /** What stands in backticks in the first cell. */
@@ -7,9 +8,9 @@ export interface Row {
   readonly text: string;
 }
 
-/** A file below docs/. */
+/** A file below docs/ of the working directory. */
 export function readDocument(name: string): string {
-  return readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+  return readFileSync(join('docs', name), 'utf8');
 }
 
 /** What stands under a heading, up to the next heading of the same or a higher level. */

@@ -3,9 +3,11 @@
 import type { Happened } from '../judge.js';
 import type { Fault } from '../schedule.js';
 import { endLauncher, killControlPlane, killLauncher, killRun, loseMachine } from './kills.js';
+import { fillDisk, jumpClock } from './machines.js';
 import { breakApi, breakLine, slowDown } from './network.js';
 import { drain, stop } from './people.js';
 import type { Stage } from './stage.js';
+import { breakBroker, endBroker, endEngine } from './surroundings.js';
 
 export async function inject(stage: Stage, fault: Fault): Promise<Happened | undefined> {
   switch (fault.kind) {
@@ -32,6 +34,19 @@ export async function inject(stage: Stage, fault: Fault): Promise<Happened | und
       return drain(stage, fault);
     case 'stop-run':
       return stop(stage, fault);
+    case 'jump-clock':
+      return jumpClock(stage, fault);
+    case 'fill-disk':
+      return fillDisk(stage, fault);
+    case 'kill-broker':
+    case 'end-broker':
+      return endBroker(stage, fault);
+    case 'cut-broker':
+    case 'freeze-broker':
+      return breakBroker(stage, fault);
+    case 'kill-engine':
+    case 'end-engine':
+      return endEngine(stage, fault);
     case 'stall':
       // Nobody brings it about.
       return undefined;

@@ -2,9 +2,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { markedProcesses } from '../../../../launcher/executors/host-processes.js';
+import { processesOfContainer } from '../engine.js';
+import type { Fleet } from '../fleet.js';
 import type { Happened } from '../judge.js';
 import { eventually } from '../patience.js';
-import { inTurn, placeOf, type FaultOf, type Stage } from './stage.js';
+import { everyone, inTurn, placeOf, type FaultOf, type Stage } from './stage.js';
 
 /** Another one goes on where it was. */
 export function killLauncher(stage: Stage, fault: FaultOf<'kill-launcher'>): Promise<Happened> {
@@ -30,10 +32,10 @@ export function loseMachine(stage: Stage, fault: FaultOf<'lose-machine'>): Promi
     const workers = new Set(launcher.workers);
     const from = Date.now();
     await launcher.program.end('SIGKILL');
-    for (const worker of workers) await killMarked(worker);
+    for (const worker of workers) await killRunsOf(stage.fleet, worker);
+    await place.machine?.close();
     await rm(launcher.state, { recursive: true, force: true, maxRetries: 5 });
-    place.launcher = await stage.fleet.newLauncher(place);
-    place.launcher.program.start();
+    await stage.fleet.settle(place);
     await place.launcher.registered(0);
     return { fault, from, to: Date.now(), workers };
   });
@@ -75,7 +77,7 @@ export function endLauncher(
 export function killControlPlane({ fleet }: Stage, fault: FaultOf<'kill-control-plane'>): Promise<Happened> {
   return inTurn(fleet.controlPlane, async () => {
     const from = Date.now();
-    const workers = new Set(fleet.places.flatMap(({ launcher }) => [...launcher.workers]));
+    const workers = everyone(fleet);
     await fleet.controlPlane.program.end('SIGKILL');
     await sleep(fault.down);
     await fleet.controlPlane.start();
@@ -92,7 +94,7 @@ export async function killRun(stage: Stage, fault: FaultOf<'kill-run'>): Promise
   const end = performance.now() + patience;
   while (performance.now() < end) {
     const { worker } = launcher;
-    const found = worker === undefined ? [] : await markedProcesses(`${worker}.`);
+    const found = worker === undefined ? [] : await processesOf(stage.fleet, worker);
     const victims = fault.whole ? found : await programsOf(found);
     const from = Date.now();
     const hits = fault.whole ? victims.filter(kill) : victims.slice(-1).filter(kill);
@@ -103,6 +105,13 @@ export async function killRun(stage: Stage, fault: FaultOf<'kill-run'>): Promise
   return undefined;
 }
 
+/** What the runs of a worker consist of, on this machine or in containers. */
+async function processesOf({ engine }: Fleet, worker: string): Promise<number[]> {
+  if (engine === undefined) return markedProcesses(`${worker}.`);
+  const ids = await inTurn(engine, () => engine.containers(worker));
+  return (await Promise.all(ids.map(processesOfContainer))).flat().sort((left, right) => left - right);
+}
+
 /** Without what carries the output: lines that it has in hand would be lost with it. */
 async function programsOf(pids: readonly number[]): Promise<number[]> {
   const names = await Promise.all(
@@ -111,13 +120,19 @@ async function programsOf(pids: readonly number[]): Promise<number[]> {
   return pids.filter((_, index) => names[index]?.trim() !== 'dd');
 }
 
-async function killMarked(worker: string): Promise<void> {
-  for (;;) {
-    const found = await markedProcesses(`${worker}.`);
-    if (found.length === 0) return;
-    found.forEach(kill);
-    await sleep(5);
-  }
+async function killRunsOf(fleet: Fleet, worker: string): Promise<void> {
+  const { engine } = fleet;
+  if (engine !== undefined)
+    await inTurn(engine, async () => {
+      await engine.remove(await engine.containers(worker));
+    });
+  else
+    for (;;) {
+      const found = await markedProcesses(`${worker}.`);
+      if (found.length === 0) return;
+      found.forEach(kill);
+      await sleep(5);
+    }
 }
 
 /** Whether it was there. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Happened } from '../judge.js';
 import type { Path } from '../path.js';
-import { inTurn, placesOf, together, type FaultOf, type Stage } from './stage.js';
+import { everyone, inTurn, placesOf, together, type FaultOf, type Stage } from './stage.js';
 
 /** Over when the launcher is connected again. */
 export async function breakLine(stage: Stage, fault: FaultOf<'cut-line' | 'freeze-line'>): Promise<Happened> {
@@ -28,7 +28,7 @@ export function breakApi({ fleet }: Stage, fault: FaultOf<'cut-api' | 'freeze-ap
     broken(fleet.api, fault.kind === 'cut-api');
     await sleep(fault.lasts);
     fleet.api.heal();
-    return { fault, from, to: Date.now(), workers: everyone(stageWorkers(fleet)) };
+    return { fault, from, to: Date.now(), workers: everyone(fleet) };
   });
 }
 
@@ -39,19 +39,11 @@ export function slowDown({ fleet }: Stage, fault: FaultOf<'slow'>): Promise<Happ
     for (const path of paths) path.delay(fault.by);
     await sleep(fault.lasts);
     for (const path of paths) path.delay(0);
-    return { fault, from, to: Date.now(), workers: everyone(stageWorkers(fleet)) };
+    return { fault, from, to: Date.now(), workers: everyone(fleet) };
   });
 }
 
 function broken(path: Path, heard: boolean): void {
   if (heard) path.cut();
   else path.swallow();
-}
-
-function stageWorkers({ places }: Stage['fleet']): readonly ReadonlySet<string>[] {
-  return places.map(({ launcher }) => launcher.workers);
-}
-
-function everyone(all: readonly ReadonlySet<string>[]): Set<string> {
-  return new Set(all.flatMap((workers) => [...workers]));
 }

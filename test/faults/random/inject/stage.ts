@@ -51,3 +51,8 @@ export function together(all: readonly Happened[]): Happened {
     workers: new Set(all.flatMap(({ workers }) => [...workers])),
   };
 }
+
+/** Every worker that a launcher of the fleet is or was. */
+export function everyone({ places }: Fleet): Set<string> {
+  return new Set(places.flatMap(({ launcher }) => [...launcher.workers]));
+}
