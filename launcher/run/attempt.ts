@@ -80,6 +80,7 @@ export function startAttempt(
   let handedOver = false;
   /** Settles when no step runs: at once while none was started. */
   let executed: Promise<unknown> = Promise.resolve();
+  let hurry: () => void = () => undefined;
 
   function end(reason: EndReason): void {
     if (reason.kind === 'stale') {
@@ -99,6 +100,7 @@ export function startAttempt(
     if (reason.error.code === 'LAUNCHER_STOPPED') {
       // Steps have a time of their own to end in order, and what becomes of them is the last word.
       void executed.then(() => {
+        hurry();
         deps.clock.after(lastWordsWithin, () => {
           delivery.abort(reason.error);
         });
@@ -123,6 +125,9 @@ export function startAttempt(
 
   async function live(): Promise<void> {
     const api = deps.createApi(assignment);
+    hurry = () => {
+      api.hurry();
+    };
     const folder = attemptFolder(deps.folder, assignment);
     let record: AttemptRecord | undefined;
     try {

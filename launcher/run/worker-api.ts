@@ -35,6 +35,8 @@ export interface WorkerApi {
   putOutputs(body: string, signal: AbortSignal): Promise<void>;
   /** Writes an object of the assignment into a new file. */
   fetchObject(object: string, file: string, signal: AbortSignal): Promise<void>;
+  /** There is little time left: from now on a connection counts as broken, and is replaced, after a shorter silence. */
+  hurry(): void;
   close(): void;
 }
 
@@ -69,13 +71,15 @@ interface Call {
 }
 
 /** Milliseconds without a byte in either direction. */
-const silence = 15_000;
+const silence = { usual: 15_000, hurried: 1_500 } as const;
 const largestAnswer = 64 * 1024;
 const retry = { base: 250, ceiling: 5_000 } as const;
 
 export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const { endpoint, token, run, attempt, clock, log } = options;
   const client = createHttpClient(options);
+  const underWay = new Set<http.ClientRequest>();
+  let patience: number = silence.usual;
 
   /** One try. Answers the response when it is a success. Throws a PoolwrightError of the answer, or UNAVAILABLE. */
   async function attemptCall(call: Call, signal: AbortSignal): Promise<http.IncomingMessage> {
@@ -84,14 +88,16 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
     const request = client.request(call.path, {
       method: call.method,
       signal,
-      timeout: silence,
+      timeout: patience,
       headers: {
         authorization: `Bearer ${token}`,
         ...(call.method === 'GET' ? {} : { 'content-length': String(size) }),
         ...(call.type === undefined ? {} : { 'content-type': call.type }),
       },
     });
-    request.on('timeout', () => request.destroy(new Error(`no byte for ${String(silence / 1000)} s`)));
+    underWay.add(request);
+    request.on('close', () => underWay.delete(request));
+    request.on('timeout', () => request.destroy(new Error(`no byte for ${String(patience / 1000)} s`)));
     const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
       request.on('error', reject);
@@ -183,6 +189,10 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
         await rm(file, { force: true });
         await pipeline(response, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
       }),
+    hurry() {
+      patience = silence.hurried;
+      for (const request of underWay) request.setTimeout(patience);
+    },
     close() {
       client.close();
     },

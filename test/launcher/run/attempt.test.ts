@@ -74,6 +74,7 @@ async function attemptIn(options: {
   const folder = attemptFolder(life, assignment);
   await mkdir(folder);
   const clock = manualClock();
+  let hurried = false;
   const told: { k: string; code?: string; message?: string }[] = [];
   const world: RunWorld = {
     projectDirectory: '/',
@@ -89,6 +90,7 @@ async function attemptIn(options: {
         told.push(JSON.parse(line) as (typeof told)[number]);
       return Promise.resolve(told.length);
     },
+    hurry: () => (hurried = true),
     close: () => undefined,
   };
   const deps = {
@@ -127,7 +129,7 @@ async function attemptIn(options: {
     } as unknown as Assignment,
     options.past,
   );
-  return { attempt, clock, told, result: () => told.find(({ k }) => k === 'result') };
+  return { attempt, clock, told, hurried: () => hurried, result: () => told.find(({ k }) => k === 'result') };
 }
 
 const exit: StepEnd = { exitCode: 9, signal: null, cause: 'exit' };
@@ -168,7 +170,7 @@ describe('an attempt of a launcher that is told to stop at once', () => {
   it('tells of its end also when its step takes longer to end than the last words may', async () => {
     let end: (value: StepEnd) => void = () => undefined;
     let began = false;
-    const { attempt, clock, result } = await attemptIn({
+    const { attempt, clock, hurried, result } = await attemptIn({
       run: () =>
         new Promise((resolve) => {
           began = true;
@@ -181,8 +183,11 @@ describe('an attempt of a launcher that is told to stop at once', () => {
     clock.advance(10_000);
     await new Promise((resolve) => setTimeout(resolve, 20));
     clock.advance(1);
+    expect(hurried()).toBe(false);
     end({ exitCode: null, signal: 'SIGKILL', cause: 'killed' });
     await attempt.done;
     expect(result()).toMatchObject({ outcome: 'stopped', code: 'LAUNCHER_STOPPED' });
+    // A connection that carries nothing any more is not waited for: the time for last words is short.
+    expect(hurried()).toBe(true);
   });
 });
