@@ -55,17 +55,26 @@ export function createDockerExecutor(options: DockerOptions): Executor {
   const pulled = createPulledImages(join(dirname(life.folder), 'images'), () => clock.now());
   const user = userId === undefined || userId === 0 ? runUser : userId;
 
-  /** Containers that could not be removed: no other run comes before they are gone. */
-  const left = new Set<string>();
+  /**
+   * Runs whose containers could not be removed, or may have been made though the engine did not get to say so: no other
+   * run comes before they are gone.
+   */
+  const left = new Map<string, WorldRequest>();
+
+  async function removeLeft(docker: Docker): Promise<void> {
+    for (const [key, request] of left) {
+      const found = await docker.listContainers({ all: true, filters: { label: filtersOf(request) } });
+      for (const { Id } of found) await removeContainer(docker.getContainer(Id), clock);
+      left.delete(key);
+    }
+  }
 
   async function open(request: WorldRequest): Promise<RunWorld> {
     const { image, signal, onNotice } = request;
     const docker = await engine();
+    let mayBeThere = false;
     try {
-      for (const id of left) {
-        await removeContainer(docker.getContainer(id), clock);
-        left.delete(id);
-      }
+      await removeLeft(docker);
       await ensureImage(docker, {
         image,
         pulled,
@@ -79,16 +88,17 @@ export function createDockerExecutor(options: DockerOptions): Executor {
         await mkdir(folder, { mode: 0o700 });
         if (userId === 0) await chown(folder, user, user);
       }
+      mayBeThere = true;
       const container = await docker.createContainer(specification(request));
-      try {
-        signal.throwIfAborted();
-        await container.start();
-      } catch (error) {
-        await container.remove({ force: true });
-        throw error;
-      }
+      signal.throwIfAborted();
+      await container.start();
       return worldOf(docker, container, request, false);
     } catch (error) {
+      if (mayBeThere) {
+        left.set(keyOf(request), request);
+        // With an engine that is away it is done later: by `check`, or before the next run.
+        await removeLeft(docker).catch(() => undefined);
+      }
       signal.throwIfAborted();
       throw engineFault(error, image, dockerHost);
     }
@@ -99,7 +109,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       const docker = await engine();
       const [found] = await docker.listContainers({
         all: true,
-        filters: { label: Object.entries(labelsOf(request)).map(([name, value]) => `${name}=${value}`) },
+        filters: { label: filtersOf(request) },
       });
       if (found === undefined) throw interrupted('its container is not there any more');
       const container = docker.getContainer(found.Id);
@@ -119,6 +129,10 @@ export function createDockerExecutor(options: DockerOptions): Executor {
 
   function labelsOf({ run, attempt }: WorldRequest): Record<string, string> {
     return { [label.life]: life.id, [label.run]: run, [label.attempt]: String(attempt) };
+  }
+
+  function filtersOf(request: WorldRequest): string[] {
+    return Object.entries(labelsOf(request)).map(([name, value]) => `${name}=${value}`);
   }
 
   function specification(request: WorldRequest): Docker.ContainerCreateOptions {
@@ -192,9 +206,9 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       async close() {
         try {
           await patiently(clock, outage, () => removeContainer(container, clock));
-          left.delete(container.id);
+          left.delete(keyOf(request));
         } catch (error) {
-          left.add(container.id);
+          left.set(keyOf(request), request);
           throw engineFault(error, request.image, dockerHost);
         }
         for (const folder of [homeOf(request), outputs.here])
@@ -208,6 +222,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     async check() {
       await pingEngine(dockerHost);
       await assertOffered(dockerHost, containers);
+      if (left.size > 0) await removeLeft(await engine());
     },
     open,
     adopt,
@@ -216,11 +231,15 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       const docker = await engine();
       const found = await docker.listContainers({ all: true, filters: { label: [label.life] } });
       const ids = new Set(dead.map(({ id }) => id));
-      const left = found.filter(({ Labels }) => ids.has(Labels[label.life] ?? ''));
-      for (const { Id } of left) await removeContainer(docker.getContainer(Id), clock);
-      return left.length;
+      const theirs = found.filter(({ Labels }) => ids.has(Labels[label.life] ?? ''));
+      for (const { Id } of theirs) await removeContainer(docker.getContainer(Id), clock);
+      return theirs.length;
     },
   };
+}
+
+function keyOf({ run, attempt }: WorldRequest): string {
+  return `${run}.${String(attempt)}`;
 }
 
 function homeOf({ workspace }: WorldRequest): string {

@@ -8,12 +8,15 @@ export interface EngineSocket {
   /** Nobody listens there any more, and what was connected is cut. */
   away(): Promise<void>;
   back(): Promise<void>;
+  /** Goes away when the engine answers the next request whose first line holds `text`; the answer is lost. */
+  loseAnswerTo(text: string): void;
 }
 
 /** `path` is that of the new socket. */
 export async function startEngineSocket(path: string): Promise<EngineSocket> {
   const open = new Set<Socket>();
   let server: Server | undefined;
+  let losing: string | undefined;
 
   async function back(): Promise<void> {
     const listening = createServer((near) => {
@@ -27,22 +30,33 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
           far.destroy();
         });
       }
+      near.on('data', (bytes: Buffer) => {
+        if (losing === undefined || !bytes.toString('latin1').includes(losing)) return;
+        losing = undefined;
+        far.unpipe(near);
+        far.once('data', () => void away()).resume();
+      });
       near.pipe(far).pipe(near);
     });
     server = listening;
     await new Promise<void>((resolve) => listening.listen(path, resolve));
   }
 
+  async function away(): Promise<void> {
+    const closing = server;
+    server = undefined;
+    for (const socket of open) socket.destroy();
+    if (closing !== undefined) await new Promise((resolve) => closing.close(resolve));
+    await rm(path, { force: true });
+  }
+
   await back();
   return {
     host: `unix://${path}`,
     back,
-    async away() {
-      const closing = server;
-      server = undefined;
-      for (const socket of open) socket.destroy();
-      if (closing !== undefined) await new Promise((resolve) => closing.close(resolve));
-      await rm(path, { force: true });
+    away,
+    loseAnswerTo(text) {
+      losing = text;
     },
   };
 }
