@@ -5,10 +5,11 @@ import { assignNext } from '../control-plane/queue/assign.js';
 import { prepared } from '../control-plane/store/prepared.js';
 import type { Database } from '../control-plane/store/schema.js';
 import { makePool, makeRun, makeStack, makeWorker, openRules } from '../test/control-plane/support/rules.js';
+import { copyRun } from '../test/control-plane/support/copies.js';
 import { usePostgres } from '../test/control-plane/support/rules-database.js';
 import { elapsed } from './clock.js';
 import { figure, type Figure } from './figure.js';
-import { copyRun, putBack } from './support/queue.js';
+import { putBack } from './support/queue.js';
 
 const queued = 2000;
 const samples = 300;

@@ -9,9 +9,10 @@ import {
   openRules,
   type Rules,
 } from '../test/control-plane/support/rules.js';
+import { copyRun } from '../test/control-plane/support/copies.js';
 import { usePostgres } from '../test/control-plane/support/rules-database.js';
 import { figure, quantile, type Figure } from './figure.js';
-import { copyRun, putBack } from './support/queue.js';
+import { putBack } from './support/queue.js';
 
 const samples = 150;
 /** A million runs take a minute to make, so they are asked for. */

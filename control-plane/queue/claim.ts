@@ -69,7 +69,7 @@ const statement = prepared<Row, readonly [string, number, number | null, boolean
         where other.stack_id = runs.stack_id and other.type in (${writes}) and other.state not in (${atRest})
         limit 1
       ) is null)
-    order by priority desc, turn, queued_at, id
+    order by -priority, turn, queued_at, id
     limit 1 for update skip locked
   ),
   next as materialized (

@@ -2,12 +2,19 @@
 // those behind another run of their stack, or behind a stack that theirs depends on.
 import { sql } from 'kysely';
 import type { Context } from '../context.js';
+import { positionsOf } from './position.js';
 import type { RunRow } from '../store/schema.js';
-import { searchRows, type Page, type SearchInput, type Searchable } from '../store/search.js';
+import {
+  searchOneAfterTheOther,
+  searchRows,
+  type Page,
+  type SearchInput,
+  type Searchable,
+} from '../store/search.js';
 
 export interface SchedulableRun {
   readonly run: RunRow;
-  /** 0 while a worker has it, then from 1. */
+  /** 0 while a worker has it, then from 1 to `lastPosition` of queue/position.ts. */
   readonly position: number;
 }
 
@@ -26,7 +33,8 @@ const searchable: Searchable = {
   },
   text: sql`lower(concat_ws(' ', found.id, found.stack_id, found.title, found.requested_by))`,
   orders: {
-    position: [sql`found.position`],
+    // Runs under way first, then the order of the queue: keys that stay while others come and go.
+    position: [sql`found.place`, sql`(-found.priority)`, sql`found.turn`, sql`found.queued_at`],
     createdAt: [sql`found.created_at`],
     stack: [sql`found.stack_id`],
     state: [sql`found.state`],
@@ -47,17 +55,26 @@ export async function searchSchedulableRuns(
     spaces === null
       ? sql`true`
       : sql`exists (select 1 from stacks where stacks.id = runs.stack_id and stacks.space in (${sql.join(['', ...spaces])}))`;
-  const from = sql<RunRow & { position: number }>`
-    select * from (
-      select runs.*, 0 as position from runs where pool_id = ${pool} and worker_id is not null
-      union all
-      select runs.*, row_number() over (order by priority desc, turn, queued_at, id)::integer as position from runs
-      where pool_id = ${pool} and worker_id is null and state in ('QUEUED', 'CONFIRMED') and hold is null
-    ) as runs where ${visible}`;
-  const page = await searchRows(context.db, from, searchable, input);
-  const edges = page.edges.map(({ cursor, node: { position, ...run } }) => ({
+  const underWay = sql<RunRow>`
+    select runs.*, 0 as place from runs where pool_id = ${pool} and worker_id is not null and ${visible}`;
+  const waiting = sql<RunRow>`
+    select runs.*, 1 as place from runs
+    where pool_id = ${pool} and worker_id is null and state in ('QUEUED', 'CONFIRMED') and hold is null and ${visible}`;
+  const page = await (isInOrder(input)
+    ? searchOneAfterTheOther(context.db, [underWay, waiting], searchable, input)
+    : searchRows(context.db, sql<RunRow>`${underWay} union all ${waiting}`, searchable, input));
+  const positions = await positionsOf(
+    context,
+    page.edges.map(({ node }) => node).filter(({ worker_id }) => worker_id === null),
+  );
+  const edges = page.edges.map(({ cursor, node: run }) => ({
     cursor,
-    node: { run, position },
+    node: { run, position: positions.get(run.id) ?? 0 },
   }));
   return { ...page, edges };
+}
+
+/** In the order of the queue: its index gives the rows, and no more of them are read than the page has. */
+function isInOrder({ orderBy }: SearchInput): boolean {
+  return orderBy == null || (orderBy.field === 'position' && orderBy.direction !== 'DESC');
 }

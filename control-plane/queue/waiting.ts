@@ -1,27 +1,16 @@
 // Why a run waits, in words, until when, and its place in the queue.
-import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import { upstreamRun } from '../runs/holds.js';
 import { endStates, isWrite, transitions, writeTypes } from '../runs/transitions.js';
+import { positionsOf } from './position.js';
 import { publicPoolId, type PoolRow, type RunRow, type WorkerRow } from '../store/schema.js';
 
 type Reading = Pick<Context, 'db' | 'clock'>;
 
-/** 1 for the run that is next; null for one that does not wait for a worker, and for one that is held. */
+/** As `positionsOf`; null for a run that does not wait for a worker, and for one that is held. */
 export async function queuePosition(context: Pick<Context, 'db'>, run: RunRow): Promise<number | null> {
   if (!waitsForWorker(run) || run.hold !== null) return null;
-  const { ahead } = await context.db
-    .selectFrom('runs')
-    .select(({ fn }) => fn.countAll<number>().as('ahead'))
-    .where('pool_id', '=', run.pool_id)
-    .where('worker_id', 'is', null)
-    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
-    .where('hold', 'is', null)
-    .where(
-      sql<boolean>`(-priority, turn, queued_at, id) < (${-run.priority}::integer, ${run.turn}::bigint, ${run.queued_at}::bigint, ${run.id})`,
-    )
-    .executeTakeFirstOrThrow();
-  return ahead + 1;
+  return (await positionsOf(context, [run])).get(run.id) ?? null;
 }
 
 /**
@@ -102,6 +91,7 @@ async function writeBefore({ db }: Reading, run: RunRow): Promise<Pick<RunRow, '
   const active = await writes.where('state', 'not in', ['QUEUED', ...endStates]).executeTakeFirst();
   if (active !== undefined || run.hold !== 'STACK') return active;
   const first = await writes
+    .where('worker_id', 'is', null)
     .where('state', '=', 'QUEUED')
     .orderBy('priority', 'desc')
     .orderBy('turn')
@@ -180,21 +170,4 @@ async function emptyReason({ db }: Reading, run: RunRow): Promise<string> {
   return run.pool_id === publicPoolId
     ? `the public worker pool, where runs of stacks without a pool go, ${empty}`
     : `the worker pool ${empty}`;
-}
-
-/** Runs that wait for a worker of the pool, the next one first, those that are held last. At most 1,000. */
-export function queuedRuns(context: Pick<Context, 'db'>, pool: string): Promise<RunRow[]> {
-  return context.db
-    .selectFrom('runs')
-    .selectAll()
-    .where('pool_id', '=', pool)
-    .where('worker_id', 'is', null)
-    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
-    .orderBy(sql`(hold is not null)`)
-    .orderBy('priority', 'desc')
-    .orderBy('turn')
-    .orderBy('queued_at')
-    .orderBy('id')
-    .limit(1000)
-    .execute();
 }

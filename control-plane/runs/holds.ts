@@ -2,7 +2,7 @@
 // when no other is under way, nobody has locked the stack, and every stack it depends on is done. The answer is kept
 // in the runs' own rows, so that a queue of a million held runs costs the scheduler nothing.
 import { sql } from 'kysely';
-import type { Tx } from '../context.js';
+import type { Context, Tx } from '../context.js';
 import type { RunRow, StackRow } from '../store/schema.js';
 import { endStates, writeTypes } from './transitions.js';
 
@@ -27,8 +27,7 @@ export async function refreshHolds(tx: Tx, stack: string): Promise<void> {
   await sql`
     with own as (select disabled, locked_by from stacks where id = ${stack}),
     active as (
-      select 1 from runs where stack_id = ${stack} and type in (${writes}) and state not in (${ends})
-        and (state <> 'QUEUED' or worker_id is not null)
+      select 1 from runs where stack_id = ${stack} and type in (${writes}) and state not in ('QUEUED', ${ends})
     ),
     head as (
       -- Where the stack is locked, whoever holds the lock goes first.
@@ -47,9 +46,11 @@ export async function refreshHolds(tx: Tx, stack: string): Promise<void> {
         when own.disabled then 'DISABLED'
         when own.locked_by <> head.requested_by then 'LOCKED'
         when exists (
-          select 1 from stack_dependencies join runs on runs.stack_id = stack_dependencies.depends_on
-          where stack_dependencies.stack_id = ${stack} and runs.type in (${writes})
-            and runs.state not in (${ends}) and runs.id < head.id
+          select 1 from stack_dependencies, lateral (
+            select 1 from runs where runs.stack_id = depends_on and type in (${writes})
+              and state not in (${ends}) and runs.id < head.id limit 1
+          ) as older
+          where stack_dependencies.stack_id = ${stack}
         ) then 'DEPENDENCY'
       end from head, own
       union all
@@ -57,8 +58,10 @@ export async function refreshHolds(tx: Tx, stack: string): Promise<void> {
       select runs.id, case when own.disabled then 'DISABLED' end from runs, own
         where stack_id = ${stack} and type in (${writes}) and state = 'CONFIRMED'
     )
-    update runs set hold = target.hold from target
-    where runs.id = target.id and runs.hold is distinct from target.hold`.execute(tx);
+    -- Few runs, found by their ids: as a join it would be planned for as many as the stack has.
+    update runs set hold = (select hold from target where target.id = runs.id)
+    where id = any (array(select id from target))
+      and hold is distinct from (select hold from target where target.id = runs.id)`.execute(tx);
 }
 
 /** The same for the stacks that depend on one, when a run of that one ends. */
@@ -88,20 +91,17 @@ export async function holdReads(tx: Tx, stack: string, disabled: boolean): Promi
 }
 
 /** A run of a stack that this one depends on, older than the given run and not done yet. */
-export function upstreamRun(
-  db: Pick<Tx, 'selectFrom'>,
+export async function upstreamRun(
+  db: Context['db'],
   stack: string,
   before: string,
 ): Promise<(Pick<RunRow, 'id' | 'stack_id' | 'state'> & { readonly space: string }) | undefined> {
-  return db
-    .selectFrom('runs')
-    .innerJoin('stack_dependencies', 'stack_dependencies.depends_on', 'runs.stack_id')
-    .innerJoin('stacks', 'stacks.id', 'runs.stack_id')
-    .select(['runs.id', 'runs.stack_id', 'runs.state', 'stacks.space'])
-    .where('stack_dependencies.stack_id', '=', stack)
-    .where('runs.type', 'in', writeTypes)
-    .where('runs.state', 'not in', endStates)
-    .where('runs.id', '<', before)
-    .limit(1)
-    .executeTakeFirst();
+  const { rows } = await sql<Pick<RunRow, 'id' | 'stack_id' | 'state'> & { readonly space: string }>`
+    select older.*, stacks.space
+    from stack_dependencies join stacks on stacks.id = depends_on, lateral (
+      select id, stack_id, state from runs where runs.stack_id = depends_on and type in (${writes})
+        and state not in (${ends}) and id < ${before} limit 1
+    ) as older
+    where stack_dependencies.stack_id = ${stack} limit 1`.execute(db);
+  return rows[0];
 }

@@ -27,8 +27,8 @@ const newestOfStack = 20;
 const batch = 1000;
 
 export interface Stores {
-  readonly logs: LogStore;
-  readonly objects: ObjectStore;
+  readonly logs: Pick<LogStore, 'list' | 'delete' | 'tidy'>;
+  readonly objects: Pick<ObjectStore, 'list' | 'delete'>;
 }
 
 /** One look over everything that is stored. Answers how many things were removed. */
@@ -40,8 +40,15 @@ export async function collectGarbage(
   // Listed first, asked then: what comes between the two is younger than a day.
   const stored = (await objects.list()).filter(({ modifiedAt }) => modifiedAt < before);
   const logged = (await logs.list()).filter(({ modifiedAt }) => modifiedAt < before);
-  const used = await objectsInUse(context, before);
-  const known = new Set((await context.db.selectFrom('runs').select('id').execute()).map(({ id }) => id));
+  const used = await objectsInUse(
+    context,
+    stored.map(({ id }) => id),
+    before,
+  );
+  const known = await knownRuns(
+    context.db,
+    logged.map(({ run }) => run),
+  );
   const unusedObjects = stored.filter(({ id }) => !used.has(id));
   const orphans = logged.filter(({ run }) => !known.has(run));
   for (let index = 0; index < unusedObjects.length; index += batch) {
@@ -140,21 +147,43 @@ function endedBefore(db: Context['db'], ids: readonly string[], since: number): 
     .execute();
 }
 
+/** Asked for by their ids: most runs have no object, and there may be many more runs than objects. */
+async function knownRuns(db: Context['db'], ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const known = new Set<string>();
+  for (let index = 0; index < ids.length; index += batch) {
+    const some = ids.slice(index, index + batch);
+    const rows = await db.selectFrom('runs').select('id').where('id', 'in', some).execute();
+    for (const { id } of rows) known.add(id);
+  }
+  return known;
+}
+
 /**
- * Those of runs that have not ended, uploads of runs that ended within the last day, which may be retried, and the
- * bundle that each pool's workers are offered.
+ * Of the given objects, those of runs that have not ended, uploads of runs that ended within the last day, which may be
+ * retried, and the bundle that each pool's workers are offered.
  */
-async function objectsInUse(context: Pick<Context, 'db'>, before: number): Promise<Set<string>> {
-  const rows = await context.db
-    .selectFrom('runs')
-    .select('archive_object')
-    .select(
-      sql<string | null>`case when state not in (${sql.join(endStates)}) then workspace_object end`.as(
-        'workspace_object',
-      ),
-    )
-    .where(mayBeAskedFor(before))
-    .execute();
+async function objectsInUse(
+  context: Pick<Context, 'db'>,
+  ids: readonly string[],
+  before: number,
+): Promise<ReadonlySet<string>> {
+  const used = new Set<string | null>();
+  for (let index = 0; index < ids.length; index += batch) {
+    const some = ids.slice(index, index + batch);
+    const archives = await context.db
+      .selectFrom('runs')
+      .select('archive_object as id')
+      .where('archive_object', 'in', some)
+      .where(mayBeAskedFor(before))
+      .execute();
+    const workspaces = await context.db
+      .selectFrom('runs')
+      .select('workspace_object as id')
+      .where('workspace_object', 'in', some)
+      .where('state', 'not in', endStates)
+      .execute();
+    for (const { id } of [...archives, ...workspaces]) used.add(id);
+  }
   const releases = await context.db
     .selectFrom('launcher_releases')
     .distinctOn('pool_id')
@@ -163,10 +192,8 @@ async function objectsInUse(context: Pick<Context, 'db'>, before: number): Promi
     .orderBy('pool_id')
     .orderBy('id', 'desc')
     .execute();
-  return new Set([
-    ...rows.flatMap(({ archive_object, workspace_object }) => [archive_object, workspace_object]),
-    ...releases.map(({ id }) => id),
-  ]) as Set<string>;
+  for (const { id } of releases) used.add(id);
+  return new Set([...used].filter((id) => id !== null));
 }
 
 /** Looks at once and then every hour. A look that fails is logged; the next one finds the same things. */

@@ -7,6 +7,7 @@ import { claimsStatements } from './migrations/claims.js';
 import { linesStatements } from './migrations/lines.js';
 import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
+import { positionsStatements } from './migrations/positions.js';
 import { queueStatements } from './migrations/queue.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
@@ -170,6 +171,7 @@ const migrations: readonly Migration[] = [
   { number: 10, statements: claimsStatements },
   { number: 11, statements: peopleStatements },
   { number: 12, statements: linesStatements },
+  { number: 13, statements: positionsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

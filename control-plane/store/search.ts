@@ -63,6 +63,44 @@ export async function searchRows<Row extends object>(
   searchable: Searchable,
   input: SearchInput,
 ): Promise<Page<Row>> {
+  const search = searchOf(searchable, input);
+  const rows = await rowsOf(db, from, search, search.keys, search.after, search.size + 1);
+  return pageOfRows(rows, search, input);
+}
+
+/**
+ * The same over several queries whose rows follow each other, each in an order that one of its indexes has: the first
+ * key of the order is the number of the query, from 0. Reads no more rows than it answers, however many there are.
+ */
+export async function searchOneAfterTheOther<Row extends object>(
+  db: Kysely<Database>,
+  parts: readonly RawBuilder<Row>[],
+  searchable: Searchable,
+  input: SearchInput,
+): Promise<Page<Row>> {
+  const search = searchOf(searchable, input);
+  const [place, ...after] = search.after ?? [0];
+  const rows: Found<Row>[] = [];
+  for (const [number, part] of parts.entries()) {
+    const left = search.size + 1 - rows.length;
+    if (left === 0 || number < Number(place)) continue;
+    const from = number === place && search.after !== undefined ? after : undefined;
+    rows.push(...(await rowsOf(db, part, search, search.keys.slice(1), from, left)));
+  }
+  return pageOfRows(rows, search, input);
+}
+
+interface Search {
+  readonly field: string;
+  readonly direction: 'ASC' | 'DESC';
+  readonly size: number;
+  readonly keys: readonly Expression[];
+  readonly conditions: readonly Expression[];
+  /** Keys of the row that the page follows. */
+  readonly after: readonly Key[] | undefined;
+}
+
+function searchOf(searchable: Searchable, input: SearchInput): Search {
   const size = sizeOf(input);
   const field = input.orderBy?.field ?? searchable.usualOrder.field;
   const direction =
@@ -71,17 +109,42 @@ export async function searchRows<Row extends object>(
   if (order === undefined) throw unknownField('order by', field, Object.keys(searchable.orders));
   const keys = [...order, searchable.id];
   const conditions = [...predicatesOf(searchable, input), textOf(searchable, input)];
-  if (input.after != null && input.after !== '') {
-    const place = parseCursor(input.after, { field, direction, length: keys.length });
-    const compare = direction === 'ASC' ? sql`>` : sql`<`;
-    conditions.push(sql`(${sql.join(keys)}) ${compare} (${sql.join(place.map((key) => sql`${key}`))})`);
+  const follows = input.after != null && input.after !== '';
+  const after = follows ? parseCursor(input.after, { field, direction, length: keys.length }) : undefined;
+  return { field, direction, size, keys, conditions, after };
+}
+
+type Found<Row> = Row & { readonly sort_keys: Key[] };
+
+/** `keys`: those that rows are ordered by; all of the search come with each row. */
+async function rowsOf<Row extends object>(
+  db: Kysely<Database>,
+  from: RawBuilder<Row>,
+  search: Search,
+  keys: readonly Expression[],
+  after: readonly Key[] | undefined,
+  limit: number,
+): Promise<Found<Row>[]> {
+  const ascending = search.direction === 'ASC';
+  const conditions = [...search.conditions];
+  if (after !== undefined) {
+    const place = sql.join(after.map((key) => sql`${key}`));
+    conditions.push(sql`(${sql.join(keys)}) ${ascending ? sql`>` : sql`<`} (${place})`);
   }
-  const sorted = keys.map((key) => (direction === 'ASC' ? sql`${key} asc` : sql`${key} desc`));
-  const { rows } = await sql<Row & { sort_keys: (string | number | boolean)[] }>`
-    select found.*, jsonb_build_array(${sql.join(keys)}) as sort_keys
+  const sorted = keys.map((key) => (ascending ? sql`${key} asc` : sql`${key} desc`));
+  const { rows } = await sql<Found<Row>>`
+    select found.*, jsonb_build_array(${sql.join(search.keys)}) as sort_keys
     from (${from}) as found
     where ${sql.join(conditions, sql` and `)}
-    order by ${sql.join(sorted)} limit ${size + 1}`.execute(db);
+    order by ${sql.join(sorted)} limit ${limit}`.execute(db);
+  return rows;
+}
+
+function pageOfRows<Row extends object>(
+  rows: readonly Found<Row>[],
+  { field, direction, size }: Search,
+  input: SearchInput,
+): Page<Row> {
   const edges = rows.slice(0, size).map(({ sort_keys, ...node }) => ({
     cursor: formatCursor({ field, direction, keys: sort_keys }),
     node: node as unknown as Row,

@@ -27,14 +27,20 @@ export interface RulesDatabase {
   close(): Promise<void>;
 }
 
-export async function openRulesDatabase(): Promise<RulesDatabase> {
+/** `connections`: to PostgreSQL at most. */
+export async function openRulesDatabase(connections?: number): Promise<RulesDatabase> {
   if (!onPostgres) {
     const db = await openDatabase({ now: 0, template });
     return { db, close: () => db.destroy() };
   }
   const server = await startPostgres();
   try {
-    const db = await openPostgres({ url: await server.database(), now: 0, log: pino({ level: 'silent' }) });
+    const db = await openPostgres({
+      url: await server.database(),
+      now: 0,
+      log: pino({ level: 'silent' }),
+      ...(connections === undefined ? {} : { connections }),
+    });
     return {
       db,
       async close() {

@@ -25,8 +25,8 @@ export interface Rules {
   close(): Promise<void>;
 }
 
-export async function openRules(): Promise<Rules> {
-  const database = await openRulesDatabase();
+export async function openRules(connections?: number): Promise<Rules> {
+  const database = await openRulesDatabase(connections);
   const { db } = database;
   const sent: Rules['sent'] = [];
   const rules = { now: Date.UTC(2026, 0, 1), sent } as unknown as Rules & { context: Context };
