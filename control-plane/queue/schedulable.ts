@@ -65,6 +65,7 @@ export async function searchSchedulableRuns(
     : searchRows(context.db, sql<RunRow>`${underWay} union all ${waiting}`, searchable, input));
   const positions = await positionsOf(
     context,
+    pool,
     page.edges.map(({ node }) => node).filter(({ worker_id }) => worker_id === null),
   );
   const edges = page.edges.map(({ cursor, node: run }) => ({

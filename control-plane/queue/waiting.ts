@@ -10,7 +10,7 @@ type Reading = Pick<Context, 'db' | 'clock'>;
 /** As `positionsOf`; null for a run that does not wait for a worker, and for one that is held. */
 export async function queuePosition(context: Pick<Context, 'db'>, run: RunRow): Promise<number | null> {
   if (!waitsForWorker(run) || run.hold !== null) return null;
-  return (await positionsOf(context, [run])).get(run.id) ?? null;
+  return (await positionsOf(context, run.pool_id, [run])).get(run.id) ?? null;
 }
 
 /**
