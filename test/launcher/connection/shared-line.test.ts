@@ -90,7 +90,7 @@ describe.skipIf(!hasMosquitto('shared lines'))('a line that workers share', { ti
     const crew = start();
     await all(crew);
     expect(await ids()).toEqual(workers);
-    await mosquitto.kill();
+    await mosquitto.end('SIGKILL');
     await until(() => crew.registered.size === 0, 'the loss to be noticed');
     await mosquitto.start();
     await all(crew);
