@@ -2,6 +2,7 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import { faultOfInput } from '../store/refused.js';
 
 /** Errors of rules as they are; faults of the document as INVALID_ARGUMENT; all else is logged and hidden. */
 export function presentError(error: unknown, log: Logger): GraphQLError {
@@ -10,6 +11,8 @@ export function presentError(error: unknown, log: Logger): GraphQLError {
   if (error instanceof GraphQLError && (original === undefined || original instanceof GraphQLError)) {
     return graphqlError(error, error.message, 'INVALID_ARGUMENT');
   }
+  const fault = faultOfInput(original);
+  if (fault !== undefined) return graphqlError(error, fault.message, fault.code);
   log.error({ err: original }, 'a query failed');
   return graphqlError(error, 'The control plane could not answer; its log says why. Try again.', 'INTERNAL');
 }

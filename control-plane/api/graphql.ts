@@ -1,6 +1,5 @@
 // POST /graphql: the public API over HTTP.
 import { readFileSync } from 'node:fs';
-import { parse } from 'graphql';
 import { createHandler } from 'graphql-http/lib/use/fetch';
 import { Hono, type Context as HttpContext } from 'hono';
 import { PoolwrightError } from '../../protocol/errors.js';
@@ -9,6 +8,8 @@ import { acting, actorOf } from '../access/audit.js';
 import type { RateLimits } from '../access/rate-limits.js';
 import { rightsOf, type Rights } from '../access/rights.js';
 import { readBody, type ServerEnvironment } from '../http/body.js';
+import { statusOf } from '../http/errors.js';
+import { checkRequest, parseDocument } from './document.js';
 import { presentError } from './errors.js';
 import { executableSchema } from './executable-schema.js';
 import type { ApiDependencies, ApiRequest } from './request.js';
@@ -23,8 +24,6 @@ import { validationRules } from './validation.js';
 
 /** Bytes of a request, variables included: a certificate request or the hooks of a stack are well below. */
 const largestRequest = 1024 * 1024;
-/** Tokens of a document. */
-const mostTokens = 5000;
 
 const schemaText = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8');
 
@@ -49,7 +48,7 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
   const handle = createHandler<ApiRequest & Record<PropertyKey, unknown>>({
     schema: executableSchema(schemaText, resolvers),
     context: ({ raw }) => ({ ...(asked.get(raw) ?? { ...dependencies, rights: undefined }) }),
-    parse: (source, options) => parse(source, { ...options, maxTokens: mostTokens }),
+    parse: parseDocument,
     validationRules: (_request, args) => validationRules(args.variableValues ?? {}),
     formatError: (error) => presentError(error, context.log),
   });
@@ -58,15 +57,18 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
   app.on('POST', ['/graphql', '/graphql/'], async (c) => {
     const address = addressOf(c);
     const rights = await identify(dependencies, c.req.raw);
+    let body: Buffer;
     try {
       if (rights === undefined) limits.address(address);
       else limits.key(rights.identity.id);
+      body = await readBody(c, largestRequest);
+      checkRequest(c.req.header('content-type'), body);
     } catch (error) {
       if (!(error instanceof PoolwrightError)) throw error;
       const { code, message } = error;
-      return c.json({ errors: [{ message, extensions: { code } }] }, 429, { 'retry-after': '1' });
+      const again = code === 'RATE_LIMITED' ? { 'retry-after': '1' } : {};
+      return c.json({ errors: [{ message, extensions: { code } }] }, statusOf(code), again);
     }
-    const body = await readBody(c, largestRequest);
     const { method, headers } = c.req.raw;
     const request = new Request(c.req.url, { method, headers, body: new Uint8Array(body) });
     asked.set(request, {
@@ -75,6 +77,12 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
       context: rights === undefined ? context : acting(context, actorOf(rights.identity, address)),
     });
     return handle(request);
+  });
+  app.all('/graphql', (c) => {
+    const message = 'The API is asked by POST.';
+    return c.json({ errors: [{ message, extensions: { code: 'INVALID_ARGUMENT' } }] }, 405, {
+      allow: 'POST',
+    });
   });
   return app;
 }

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import { faultOfInput } from '../store/refused.js';
 import { workerApiStatus } from '../../protocol/worker-api.js';
 
 const statuses: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
@@ -18,7 +19,8 @@ export function statusOf(code: ErrorCode): ContentfulStatusCode {
 }
 
 /** Answers with `{ code, message }`. What is not meant for people is logged and answered as INTERNAL. */
-export function answerError(c: Context, error: unknown, log: Logger): Response {
+export function answerError(c: Context, thrown: unknown, log: Logger): Response {
+  const error = faultOfInput(thrown) ?? thrown;
   if (error instanceof PoolwrightError) {
     return c.json({ code: error.code, message: error.message }, statusOf(error.code));
   }

@@ -10,7 +10,7 @@ import type { Context } from '../context.js';
 import { completeRelease, findRelease } from '../pools/releases.js';
 import type { ObjectStore } from '../store/objects.js';
 import { streamBody, type ServerEnvironment } from './body.js';
-import { uploadTokenHeader, type Upload } from './uploads.js';
+import { uploadOf, uploadTokenHeader, type Upload } from './uploads.js';
 
 /** Where the bundle of a new release is sent. */
 export async function releaseUpload(tokens: Tokens, release: string): Promise<Upload> {
@@ -31,9 +31,7 @@ export function launcherReleaseRoutes(dependencies: {
   const app = new Hono<ServerEnvironment>();
 
   app.put('/launcher-releases/:id', async (c) => {
-    const id = await tokens.checkUpload(c.req.header(uploadTokenHeader) ?? '');
-    if (id !== c.req.param('id')) throw new PoolwrightError('FORBIDDEN', 'The token is for another upload.');
-    await completeRelease(context, objects, id, streamBody(c, limits.launcherBundle));
+    await completeRelease(context, objects, await uploadOf(c, tokens), streamBody(c, limits.launcherBundle));
     return c.body(null, 200);
   });
 

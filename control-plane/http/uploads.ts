@@ -1,5 +1,5 @@
 // Local workspaces: a user uploads a tar.gz, and it is sealed for the stack's pool on its way to the disk.
-import { Hono } from 'hono';
+import { Hono, type Context as HttpContext } from 'hono';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { publicKeyOf } from '../../protocol/keys.js';
 import { limits } from '../../protocol/limits.js';
@@ -49,6 +49,16 @@ export async function createUpload(
   };
 }
 
+/** The id in the path, for which the request has to bring the token. Throws UNAUTHORIZED, FORBIDDEN. */
+export async function uploadOf(
+  c: { readonly req: Pick<HttpContext<ServerEnvironment, '/:id'>['req'], 'header' | 'param'> },
+  tokens: Tokens,
+): Promise<string> {
+  const id = await tokens.checkUpload(c.req.header(uploadTokenHeader) ?? '');
+  if (id === c.req.param('id')) return id;
+  throw new PoolwrightError('FORBIDDEN', 'The token is for another upload.');
+}
+
 async function recipientOf(context: Context, stackId: string) {
   const stack = await getStack(context, stackId);
   return publicKeyOf((await sealingPool(context, stack, 'an upload')).public_key);
@@ -62,8 +72,7 @@ export function uploadRoutes(dependencies: {
   const { context, tokens, objects } = dependencies;
   const app = new Hono<ServerEnvironment>();
   app.put('/uploads/:id', async (c) => {
-    const id = await tokens.checkUpload(c.req.header(uploadTokenHeader) ?? '');
-    if (id !== c.req.param('id')) throw new PoolwrightError('FORBIDDEN', 'The token is for another upload.');
+    const id = await uploadOf(c, tokens);
     const upload = await context.db.selectFrom('uploads').selectAll().where('id', '=', id).executeTakeFirst();
     if (upload === undefined) throw new PoolwrightError('NOT_FOUND', `There is no upload ${id}.`);
     if (upload.completed_at !== null) {

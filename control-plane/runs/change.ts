@@ -5,7 +5,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState } from '../../protocol/runs.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow, RunsTable } from '../store/schema.js';
-import { refreshDependents, refreshHolds } from './holds.js';
+import { holdReads, refreshDependents, refreshHolds } from './holds.js';
 import { deadlineOf, isEnd, isWrite, mayFollow } from './transitions.js';
 
 export interface RunChange {
@@ -88,7 +88,11 @@ export async function changeRun(
  */
 async function passOn(tx: Tx, row: RunRow): Promise<void> {
   const waits = row.state === 'QUEUED' || row.state === 'CONFIRMED';
-  if (!isWrite(row.type) || !(isEnd(row.state) || waits)) return;
+  if (!isWrite(row.type)) {
+    if (waits) await holdReads(tx, row.stack_id);
+    return;
+  }
+  if (!(isEnd(row.state) || waits)) return;
   await refreshHolds(tx, row.stack_id);
   if (isEnd(row.state)) await refreshDependents(tx, row.stack_id);
 }

@@ -78,16 +78,13 @@ export async function refreshDependents(tx: Tx, stack: string): Promise<void> {
   }
 }
 
-/** Runs that change nothing are held back only where the whole stack is disabled. */
-export async function holdReads(tx: Tx, stack: string, disabled: boolean): Promise<void> {
-  await tx
-    .updateTable('runs')
-    .set({ hold: disabled ? 'DISABLED' : null })
-    .where('stack_id', '=', stack)
-    .where('worker_id', 'is', null)
-    .where('state', '=', 'QUEUED')
-    .where('type', 'not in', writeTypes)
-    .execute();
+/** Runs that change nothing are held back only where the whole stack is disabled. With the stack's row locked. */
+export async function holdReads(tx: Tx, stack: string): Promise<void> {
+  await sql`
+    update runs set hold = target.hold
+    from (select case when disabled then 'DISABLED' end as hold from stacks where id = ${stack}) as target
+    where stack_id = ${stack} and worker_id is null and state = 'QUEUED' and type not in (${writes})
+      and runs.hold is distinct from target.hold`.execute(tx);
 }
 
 /** A run of a stack that this one depends on, older than the given run and not done yet. */

@@ -40,7 +40,7 @@ export function releaseLock(context: Context, id: string): Promise<StackRow> {
 export function setDisabled(context: Context, id: string, disabled: boolean): Promise<StackRow> {
   return change(context, id, disabled ? 'disable' : 'enable', async (tx) => {
     const row = await update(tx, id, { disabled, updated_at: context.clock.now() });
-    await holdReads(tx, id, disabled);
+    await holdReads(tx, id);
     return row;
   });
 }

@@ -105,7 +105,7 @@ function searchOf(searchable: Searchable, input: SearchInput): Search {
   const field = input.orderBy?.field ?? searchable.usualOrder.field;
   const direction =
     input.orderBy?.direction ?? (input.orderBy == null ? searchable.usualOrder.direction : 'ASC');
-  const order = searchable.orders[field];
+  const order = own(searchable.orders, field);
   if (order === undefined) throw unknownField('order by', field, Object.keys(searchable.orders));
   const keys = [...order, searchable.id];
   const conditions = [...predicatesOf(searchable, input), textOf(searchable, input)];
@@ -188,9 +188,14 @@ export function escaped(text: string): string {
   return text.replace(/[\\%_]/g, (character) => `\\${character}`);
 }
 
+/** What an object has under a name that somebody gave; not what every object has, such as `constructor`. */
+function own<T>(of: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(of, name) ? of[name] : undefined;
+}
+
 function predicatesOf(searchable: Searchable, { predicates }: SearchInput): Expression[] {
   return (predicates ?? []).map((predicate) => {
-    const field = searchable.fields[predicate.field];
+    const field = own(searchable.fields, predicate.field);
     if (field === undefined) throw unknownField('search by', predicate.field, Object.keys(searchable.fields));
     const condition = conditionOf(predicate, field);
     return predicate.exclude === true ? sql`not (${condition})` : condition;

@@ -1,6 +1,6 @@
 // A control plane that was killed between the storing of records and their counting, asked by a launcher that goes on.
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Tokens } from '../../../control-plane/access/tokens.js';
 import { workerApiRoutes } from '../../../control-plane/http/worker-api.js';
 import type { Match } from '../../../control-plane/queue/assign.js';
@@ -11,26 +11,23 @@ import { temporaryFolder } from '../../support/temporary.js';
 import {
   assigned,
   begun,
+  eachWithRules,
   find,
-  makePool,
   makeRun,
   makeStack,
   makeWorker,
-  openRules,
   type Rules,
 } from '../support/rules.js';
 
 let rules: Rules;
 let logs: LogStore;
 let match: Match;
-beforeAll(async () => {
-  rules = await openRules();
+let pool: string;
+eachWithRules((given) => {
+  ({ rules, pool } = given);
 });
-afterAll(() => rules.close());
 beforeEach(async () => {
-  await rules.reset();
   logs = createFileLogStore(await temporaryFolder());
-  const pool = await makePool(rules);
   await makeWorker(rules, pool);
   await makeRun(rules, await makeStack(rules, pool));
   match = await assigned(rules, pool);

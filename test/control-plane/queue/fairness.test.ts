@@ -1,6 +1,6 @@
 // Who goes next: fair turns between stacks, priorities, locks, dependencies, drift and its limit.
 import { ulid } from 'ulid';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createSpace } from '../../../control-plane/access/spaces.js';
 import { updatePool } from '../../../control-plane/pools/pools.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
@@ -16,25 +16,20 @@ import { publicPoolId } from '../../../control-plane/store/schema.js';
 import {
   assigned,
   begun,
+  eachWithRules,
   find,
   makePool,
   makeRun,
   makeStack,
   makeWorker,
-  openRules,
   report,
   type Rules,
 } from '../support/rules.js';
 
 let rules: Rules;
 let pool: string;
-beforeAll(async () => {
-  rules = await openRules();
-});
-afterAll(() => rules.close());
-beforeEach(async () => {
-  await rules.reset();
-  pool = await makePool(rules);
+eachWithRules((given) => {
+  ({ rules, pool } = given);
 });
 
 const by = (run: string) => ({ run, username: 'test' });

@@ -1,5 +1,5 @@
 // What the rules promise one by one: fences, deadlines, loss, the queue's order.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cyclePool, resetPool } from '../../../control-plane/pools/pools.js';
 import { setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
@@ -17,12 +17,11 @@ import { setVariable } from '../../../control-plane/stacks/variables.js';
 import {
   assigned,
   begun,
+  eachWithRules,
   find,
-  makePool,
   makeRun,
   makeStack,
   makeWorker,
-  openRules,
   report,
   type Rules,
   type SimulatedWorker,
@@ -30,13 +29,8 @@ import {
 
 let rules: Rules;
 let pool: string;
-beforeAll(async () => {
-  rules = await openRules();
-});
-afterAll(() => rules.close());
-beforeEach(async () => {
-  await rules.reset();
-  pool = await makePool(rules);
+eachWithRules((given) => {
+  ({ rules, pool } = given);
 });
 
 const changes = { add: 1, change: 0, destroy: 0, any: true };

@@ -1,7 +1,7 @@
 // The life of a run against a model of it: whatever people, workers and the clock do in any order, the run is in the
 // state that the model says, what the model refuses is refused, and its history follows the table of states.
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
 import type { RunState, RunType } from '../../../protocol/runs.js';
 import { assignNext, type Match } from '../../../control-plane/queue/assign.js';
@@ -19,12 +19,12 @@ import { runHistory } from '../../../control-plane/runs/runs.js';
 import { isEnd, transitions } from '../../../control-plane/runs/transitions.js';
 import { isOnPostgres } from '../support/rules-database.js';
 import {
+  eachWithRules,
   find,
   makePool,
   makeRun,
   makeStack,
   makeWorker,
-  openRules,
   report,
   type Rules,
   type SimulatedWorker,
@@ -143,10 +143,9 @@ function after(model: Model, type: RunType, event: Event): RunState | undefined 
 
 describe('the life of a run', () => {
   let rules: Rules;
-  beforeAll(async () => {
-    rules = await openRules();
+  eachWithRules((given) => {
+    rules = given.rules;
   });
-  afterAll(() => rules.close());
 
   it('is as the model says', { timeout: 240_000 }, async () => {
     const type = fc.constantFrom<RunType>('TRACKED', 'TRACKED', 'PROPOSED', 'TASK', 'DESTROY');

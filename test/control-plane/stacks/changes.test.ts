@@ -1,5 +1,5 @@
 // What happens to a stack while somebody else changes it, and while it is disabled.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { confirmRun } from '../../../control-plane/runs/decisions.js';
@@ -8,25 +8,19 @@ import { getStack, updateStack } from '../../../control-plane/stacks/stacks.js';
 import {
   assigned,
   begun,
+  eachWithRules,
   find,
-  makePool,
   makeRun,
   makeStack,
   makeWorker,
-  openRules,
   report,
   type Rules,
 } from '../support/rules.js';
 
 let rules: Rules;
 let pool: string;
-beforeAll(async () => {
-  rules = await openRules();
-});
-afterAll(() => rules.close());
-beforeEach(async () => {
-  await rules.reset();
-  pool = await makePool(rules);
+eachWithRules((given) => {
+  ({ rules, pool } = given);
 });
 
 it('keeps each of two changes that are made at the same time', async () => {
@@ -81,4 +75,18 @@ describe('a stack that is disabled', () => {
     expect(await find(rules, run)).toMatchObject({ state: 'CONFIRMED', worker_id: null });
     expect(await assignNext(rules.context, pool)).toBeUndefined();
   });
+});
+
+it('holds back a proposed run that comes back to the queue of a stack that was disabled meanwhile', async () => {
+  const stack = await makeStack(rules, pool);
+  const worker = await makeWorker(rules, pool);
+  const run = await makeRun(rules, stack, { type: 'PROPOSED' });
+  await assigned(rules, pool);
+  await setDisabled(rules.context, stack, true);
+  await worker.gone(true);
+  await makeWorker(rules, pool);
+  expect(await find(rules, run.id)).toMatchObject({ state: 'QUEUED', hold: 'DISABLED' });
+  expect(await assignNext(rules.context, pool)).toBeUndefined();
+  await setDisabled(rules.context, stack, false);
+  expect((await assignNext(rules.context, pool))?.run.id).toBe(run.id);
 });

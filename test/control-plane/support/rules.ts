@@ -13,6 +13,7 @@ import type { HeldRun } from '../../../protocol/messages.js';
 import type { RunState } from '../../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../../protocol/worker-api.js';
 import { ulid } from 'ulid';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { openRulesDatabase } from './rules-database.js';
 
 export interface Rules {
@@ -67,6 +68,19 @@ export async function openRules(connections?: number): Promise<Rules> {
       await db.deleteFrom('worker_pools').where('public', '=', false).execute();
     },
     close: () => database.close(),
+  });
+}
+
+/** For a file of tests: one database, emptied before each test, with a pool of its own; `take` gets both. */
+export function eachWithRules(take: (given: { readonly rules: Rules; readonly pool: string }) => void): void {
+  let rules: Rules;
+  beforeAll(async () => {
+    rules = await openRules();
+  }, 180_000);
+  afterAll(() => rules.close());
+  beforeEach(async () => {
+    await rules.reset();
+    take({ rules, pool: await makePool(rules) });
   });
 }
 

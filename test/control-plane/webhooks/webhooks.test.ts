@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createRateLimits } from '../../../control-plane/access/rate-limits.js';
 import { createVault } from '../../../control-plane/access/vault.js';
 import { Hono } from 'hono';
@@ -16,18 +16,16 @@ import type { StackFields } from '../../../control-plane/stacks/stacks.js';
 import type { DeliveryResult } from '../../../control-plane/store/webhook-tables.js';
 import type { GitProvider } from '../../../control-plane/webhooks/told.js';
 import { createWebhook, deleteWebhook, listWebhooks } from '../../../control-plane/webhooks/webhooks.js';
-import { makePool, makeRun, makeStack, openRules, type Rules } from '../support/rules.js';
+import { eachWithRules, makePool, makeRun, makeStack, type Rules } from '../support/rules.js';
 import { delivery, payload, type Sent } from './support/deliveries.js';
 
 const vault = createVault('a'.repeat(43));
 let rules: Rules;
 let app: Hono<ServerEnvironment>;
-beforeAll(async () => {
-  rules = await openRules();
+eachWithRules((given) => {
+  rules = given.rules;
 });
-afterAll(() => rules.close());
-beforeEach(async () => {
-  await rules.reset();
+beforeEach(() => {
   const limits = createRateLimits(rules.context.clock, {
     key: { perSecond: 1, burst: 1 },
     address: { perSecond: 1, burst: 30 },

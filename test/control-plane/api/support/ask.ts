@@ -6,6 +6,7 @@ export interface Answer {
   readonly errors?: readonly {
     readonly message: string;
     readonly extensions?: { readonly code?: string };
+    readonly path?: readonly (string | number)[];
   }[];
 }
 
