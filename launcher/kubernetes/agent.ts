@@ -8,6 +8,7 @@ import type { Assignment } from '../../protocol/messages.js';
 import type { Connection, Order } from '../connection/connection.js';
 import { variables } from '../settings/variables.js';
 import { paths } from './api.js';
+import type { EventReason } from './events.js';
 import type { PoolCredentials } from './credentials.js';
 import { keyOf, type Worker } from './objects.js';
 import type { RunSecret } from './pod/assignment-files.js';
@@ -79,12 +80,15 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       status: () => ({ held: held(), leaving: leaving !== undefined, drained }),
       listener: {
         onRegistered(isDrained) {
-          drained = isDrained;
+          if (!registered) note('Normal', 'WorkerRegistered', `The control plane knows it as ${workerId}.`);
+          noteDrained(isDrained);
           registered = true;
           trouble = noTrouble;
           changed();
         },
         onDisconnected(reason) {
+          if (registered && leaving === undefined)
+            note('Warning', 'WorkerDisconnected', `It is out of contact, and tries to connect: ${reason}`);
           registered = false;
           trouble = { tries: trouble.tries + 1, reason };
           changed();
@@ -97,6 +101,16 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   function metadata() {
     const { namespace, name } = worker.metadata;
     return { k8s_namespace: namespace, k8s_worker: name, k8s_pool: options.poolName };
+  }
+
+  function note(type: 'Normal' | 'Warning', reason: EventReason<'Worker'>, message: string): void {
+    recorder.record('Worker', worker, type, reason, message);
+  }
+
+  function noteDrained(next: boolean): void {
+    if (next && !drained) note('Normal', 'WorkerDrained', 'It takes no further run until it is undrained.');
+    if (!next && drained) note('Normal', 'WorkerUndrained', 'It takes runs again.');
+    drained = next;
   }
 
   function held(): HeldRun {
@@ -116,7 +130,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
         } else void connection.report();
         return;
       case 'drain':
-        drained = order.drained;
+        noteDrained(order.drained);
         changed();
         return;
       case 'leave':
@@ -141,7 +155,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
       void connection.report();
       return;
     }
-    recorder.record('Worker', worker, 'Normal', 'RunAssigned', `Run ${assignment.run} was assigned.`);
+    note('Normal', 'RunAssigned', `Run ${assignment.run} was assigned.`);
     const spec = options.spec();
     begin(
       {
@@ -162,6 +176,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
   }
 
   function begin(secret: RunSecret, resumed: boolean): void {
+    if (resumed) note('Normal', 'RunResumed', `Run ${secret.assignment.run} goes on with this controller.`);
     const run = startPodRun(deps, {
       worker,
       workerId,

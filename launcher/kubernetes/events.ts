@@ -7,26 +7,40 @@ import type { Log } from '../log.js';
 import { paths, type KubeApi } from './api.js';
 import type { KubeObject } from './objects.js';
 
-export type EventReason =
-  | 'WorkerPoolCannotRegister'
-  | 'WorkerPoolRegistered'
-  | 'WorkerCannotConnect'
-  | 'WorkerRegistered'
-  | 'WorkerRemoved'
-  | 'CredentialsChanged'
-  | 'RunAssigned'
-  | 'RunPodCreated'
-  | 'RunPodNotCreated'
-  | 'RunPodFailed'
-  | 'RunFinished';
+/** By the kind that they are about; docs/kubernetes.md says what they mean. */
+export const eventReasons = {
+  WorkerPool: [
+    'WorkerPoolRegistered',
+    'WorkerPoolCannotRegister',
+    'WorkerCannotConnect',
+    'CredentialsChanged',
+    'ScaledUp',
+    'ScaledDown',
+  ],
+  Worker: [
+    'WorkerRegistered',
+    'WorkerDisconnected',
+    'WorkerDrained',
+    'WorkerUndrained',
+    'WorkerRemoved',
+    'RunAssigned',
+    'RunResumed',
+    'RunPodCreated',
+    'RunPodNotCreated',
+    'RunPodFailed',
+    'RunFinished',
+  ],
+} as const;
+type Kind = keyof typeof eventReasons;
+export type EventReason<Of extends Kind = Kind> = (typeof eventReasons)[Of][number];
 
 export interface Recorder {
-  /** Never throws; an event that cannot be written is logged. */
-  record(
-    kind: 'WorkerPool' | 'Worker',
+  /** Never throws; an event that cannot be written, or is one too many, is logged. */
+  record<Of extends Kind>(
+    kind: Of,
     about: KubeObject,
     type: 'Normal' | 'Warning',
-    reason: EventReason,
+    reason: EventReason<Of>,
     message: string,
   ): void;
 }
@@ -40,10 +54,13 @@ interface Written {
 /** Milliseconds in which the same event counts up. */
 const sameWithin = 10 * 60_000;
 const remembered = 1000;
+/** Events that wait to be written: a pool of thousands that connects again must not keep back those of its runs. */
+const waitingAtMost = 1000;
 
 export function createRecorder(api: KubeApi, clock: Clock, log: Log): Recorder {
   const written = new Map<string, Written>();
   let serial = 0;
+  let waiting = 0;
   let last = Promise.resolve();
 
   async function write(
@@ -92,10 +109,18 @@ export function createRecorder(api: KubeApi, clock: Clock, log: Log): Recorder {
 
   return {
     record(kind, about, type, reason, message) {
+      if (waiting >= waitingAtMost) {
+        log.debug(`The event ${reason} was left out: ${String(waiting)} others wait to be written`);
+        return;
+      }
+      waiting += 1;
       last = last
         .then(() => write(kind, about, type, reason, message))
         .catch((error: unknown) => {
           log.debug(`The event ${reason} could not be written: ${messageOf(error)}`);
+        })
+        .finally(() => {
+          waiting -= 1;
         });
     },
   };

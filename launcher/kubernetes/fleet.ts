@@ -96,6 +96,13 @@ export function createFleet(options: FleetOptions): Fleet {
 
   async function letGo(worker: Worker, agent: Agent | undefined): Promise<void> {
     await agent?.leave('the Worker was deleted');
+    options.recorder.record(
+      'Worker',
+      worker,
+      'Normal',
+      'WorkerRemoved',
+      'It was deleted, and has left the control plane.',
+    );
     await api.patch(workerPath(worker), {
       metadata: { finalizers: worker.metadata.finalizers?.filter((other) => other !== finalizer) ?? [] },
     });
@@ -136,7 +143,14 @@ export function createFleet(options: FleetOptions): Fleet {
       await remove(all.filter((worker) => !own.includes(worker)));
       for (const worker of own) ensureAgent(pool, worker);
       const missing = pool.spec().poolSize - own.length;
-      if (missing < 0) await remove(surplus(own, -missing));
+      const size = `from ${String(own.length)} to ${String(own.length + missing)} workers`;
+      if (missing < 0) {
+        const message = `Scaling down ${size}; those that have a run end it first.`;
+        options.recorder.record('WorkerPool', object, 'Normal', 'ScaledDown', message);
+        await remove(surplus(own, -missing));
+      }
+      if (missing > 0)
+        options.recorder.record('WorkerPool', object, 'Normal', 'ScaledUp', `Scaling up ${size}.`);
       await inParallel(workersAtOnce, Math.max(0, missing), async () => {
         const worker = await createWorker(api, object, id);
         options.noteWorker(worker);

@@ -11,7 +11,7 @@ import { trustedCertificates } from '../network/tls.js';
 import { createWorkerApi, type WorkerApi } from '../run/worker-api.js';
 import { KubeError, type KubeApi } from './api.js';
 import type { Collection } from './collections.js';
-import { wordsOfEvents, type Recorder } from './events.js';
+import { wordsOfEvents, type EventReason, type Recorder } from './events.js';
 import type { Metrics } from './metrics.js';
 import { keyOf, type Pod, type Worker } from './objects.js';
 import type { LastWord, RunSecret } from './pod/assignment-files.js';
@@ -263,11 +263,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     }
   }
 
-  function record(
-    type: 'Normal' | 'Warning',
-    reason: Parameters<Recorder['record']>[3],
-    message: string,
-  ): void {
+  function record(type: 'Normal' | 'Warning', reason: EventReason<'Worker'>, message: string): void {
     recorder.record('Worker', worker, type, reason, message);
   }
 }

@@ -26,7 +26,7 @@ export function isDone(pod: Pod): boolean {
 
 /** Removes what is beyond the pool's limits and times. `pods`: those of the pool. */
 export async function prune(
-  api: KubeApi,
+  api: Pick<KubeApi, 'remove'>,
   clock: Clock,
   pods: readonly Pod[],
   spec: WorkerPoolSpec,

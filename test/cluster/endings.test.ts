@@ -260,6 +260,7 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     await cluster.kill(former);
     await cluster.logHas(made, 'PLANNING', 'line 5');
     await cluster.reached(made, 'UNCONFIRMED');
+    expect(await cluster.events()).toContain('Worker RunResumed');
     const log = await logOf(cluster.plane, made.stack, made.run, 'PLANNING');
     expect(log.match(/^line \d+$/gm)).toEqual(Array.from({ length: 8 }, (_, i) => `line ${String(i + 1)}`));
     await cluster.noRunSecrets();
@@ -283,6 +284,9 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     await cluster.plane.idle(3);
     const made = await cluster.triggerRun({ name: 'scaled', planCommands: ['echo up; sleep 4; echo done'] });
     await cluster.logHas(made, 'PLANNING', 'up');
+    expect(await cluster.server.kubectl(['get', 'workers'])).toMatch(
+      new RegExp(`^endings-\\w+ +endings +true +BUSY +${made.run}`, 'm'),
+    );
     await cluster.scale('endings', 0);
     await cluster.count('workers', 1);
     await cluster.reached(made, 'UNCONFIRMED');

@@ -9,6 +9,8 @@ import { hasRunnerImage } from '../support/runner-image.js';
 import { hasApiServer } from './support/api-server.js';
 import { startCluster, type Cluster } from './support/cluster.js';
 import { disturbedWay, type DisturbedWay } from './support/disturbed-way.js';
+import type { TestPod } from './support/client.js';
+import { expected, places, settings } from './support/every-setting.js';
 import type { Fate } from './support/kubelet.js';
 
 const there = hasApiServer('life of a pool') && hasRunnerImage('life of a pool');
@@ -98,6 +100,31 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
     await cluster.reached(allowed, 'UNCONFIRMED');
   });
 
+  test('has run pods with every setting that it names', async () => {
+    await cluster.apply({
+      apiVersion: 'node.k8s.io/v1',
+      kind: 'RuntimeClass',
+      metadata: { name: settings.runtimeClassName },
+      handler: 'runsc',
+    });
+    let seen: TestPod | undefined;
+    cluster.kubelet.fate = (pod) => {
+      seen = pod;
+      return fails;
+    };
+    const none = Object.fromEntries(Object.keys(settings).map((name) => [name, null]));
+    await patched({ pod: settings }, { pod: { ...none, terminationGracePeriodSeconds: 1 } });
+    const made = await cluster.triggerRun({ name: 'settings', runnerImage: null, planCommands: ['true'] });
+    await cluster.reached(made, 'FAILED');
+    expect(seen).toMatchObject(expected);
+    for (const place of [places.workspace, places.binariesCache]) {
+      expect(seen?.spec).toMatchObject({
+        initContainers: [{}, place],
+        containers: [place, place, {}],
+      });
+    }
+  });
+
   test('gives runs its own programs first, and ends what runs beside a run with it', async () => {
     await patched(
       {
@@ -155,6 +182,7 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
       20_000,
     );
     await cluster.plane.idle(1);
+    expect(await cluster.events()).toContain('Worker WorkerDisconnected');
     const made = await cluster.triggerRun({ name: 'after rotation', planCommands: ['true'] });
     await cluster.reached(made, 'UNCONFIRMED');
   });

@@ -51,6 +51,35 @@ describe.runIf(there)('a pool on Kubernetes', () => {
     ]);
   });
 
+  test('says by events what became of the pool, its workers and their runs', async () => {
+    const [worker] = await cluster.plane.workers();
+    for (const drain of [true, false]) await cluster.drain(worker?.id ?? '', drain);
+    await cluster.server.kubectl(['scale', 'workerpools', 'builds', '--replicas=1']);
+    const seen = await until(async () => {
+      const reasons = await cluster.events();
+      return reasons.has('WorkerPool ScaledDown') && reasons.has('Worker WorkerRemoved')
+        ? reasons
+        : undefined;
+    }, 'events of a worker that is gone');
+    expect([...seen].sort()).toEqual(
+      [
+        ...[
+          'RunAssigned',
+          'RunFinished',
+          'RunPodCreated',
+          'WorkerDrained',
+          'WorkerRegistered',
+          'WorkerRemoved',
+        ],
+        'WorkerUndrained',
+      ]
+        .map((reason) => `Worker ${reason}`)
+        .concat(['ScaledDown', 'ScaledUp', 'WorkerPoolRegistered'].map((reason) => `WorkerPool ${reason}`)),
+    );
+    const words = await cluster.server.kubectl(['describe', 'workerpool', 'builds']);
+    expect(words).toMatch(/Normal +ScaledUp .*Scaling up from 0 to 2 workers/);
+  });
+
   test('says on the pool why it cannot register', async () => {
     await cluster.apply(
       {

@@ -54,6 +54,10 @@ export interface Cluster {
   logHas(made: Made, state: string, text: string): Promise<void>;
   confirm(made: Made): Promise<void>;
   stop(made: Made): Promise<void>;
+  /** Tells a worker by its ULID to take no further run, or to take runs again. */
+  drain(worker: string, drain: boolean): Promise<void>;
+  /** Kinds and reasons of all events on pools and workers until now, such as `Worker RunAssigned`. */
+  events(): Promise<ReadonlySet<string>>;
   names(kind: string, ...more: readonly string[]): Promise<readonly string[]>;
   /** Waits until there are that many objects of the kind. */
   count(kind: string, count: number): Promise<void>;
@@ -194,6 +198,20 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     async stop(made) {
       const mutation = 'mutation ($stack: ID!, $run: ID!) { runStop(stack: $stack, run: $run) { id } }';
       await plane.client.request(mutation, { ...made }, z.unknown());
+    },
+    async drain(worker, drain) {
+      const mutation =
+        'mutation ($pool: ID!, $worker: ID!, $drain: Boolean!) { workerDrainSet(workerPool: $pool, id: $worker, drain: $drain) { id } }';
+      await plane.client.request(mutation, { pool: plane.pool, worker, drain }, z.unknown());
+    },
+    async events() {
+      const columns = 'custom-columns=:.involvedObject.kind,:.reason';
+      const text = await server.kubectl(['get', 'events', '--no-headers', '-o', columns]);
+      const lines = text
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/ +/).join(' '));
+      return new Set(lines.filter((line) => line.startsWith('Worker')));
     },
     names: async (kind, ...more) =>
       (await server.kubectl(['get', kind, '-o', 'name', ...more])).trim().split('\n').filter(Boolean),

@@ -1,0 +1,60 @@
+// Which pods of ended runs are kept, and for how long.
+import { expect, test } from 'vitest';
+import type { Pod } from '../../../launcher/kubernetes/objects.js';
+import { keepsSuccessful, prune } from '../../../launcher/kubernetes/retention.js';
+import { annotations } from '../../../protocol/kubernetes/names.js';
+import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
+import { manualClock } from '../support/manual-clock.js';
+
+const noon = Date.parse('2026-01-01T12:00:00Z');
+
+/** Made that many minutes before noon. */
+function pod(outcome: 'finished' | 'failed', minutes: number): Pod {
+  return {
+    metadata: {
+      ...{ name: `${outcome}-${String(minutes)}`, namespace: 'ci', uid: 'u', resourceVersion: '1' },
+      creationTimestamp: new Date(noon - minutes * 60_000).toISOString(),
+      annotations: { [annotations.outcome]: outcome },
+    },
+  };
+}
+
+async function left(spec: object, pods: readonly Pod[]): Promise<string[]> {
+  const removed: string[] = [];
+  const api = {
+    remove: (path: string) => {
+      removed.push(path.split('/').at(-1) ?? '');
+      return Promise.resolve(undefined);
+    },
+  };
+  await prune(api, manualClock(noon), pods, workerPoolSpec.parse(spec));
+  return pods.map(({ metadata }) => metadata.name).filter((name) => !removed.includes(name));
+}
+
+const finished = [pod('finished', 30), pod('finished', 10), pod('finished', 20)];
+
+test.each([
+  ['none by default', {}, []],
+  ['all with keepSuccessfulPods', { keepSuccessfulPods: true }, ['30', '10', '20']],
+  ['the newest with a limit', { successfulPodsHistoryLimit: 2 }, ['10', '20']],
+  ['the limit beside the older setting', { keepSuccessfulPods: true, successfulPodsHistoryLimit: 1 }, ['10']],
+])('keeps as many successful pods as it says: %s', async (_, spec, names) => {
+  expect(await left(spec, finished)).toEqual(names.map((name) => `finished-${name}`));
+  expect(keepsSuccessful(workerPoolSpec.parse(spec))).toBe(names.length > 0);
+});
+
+test('keeps successful pods for as long as it says', async () => {
+  const spec = { keepSuccessfulPods: true, successfulPodsHistoryTTL: '15m' };
+  expect(await left(spec, finished)).toEqual(['finished-10']);
+});
+
+test('counts failed pods apart, and leaves alone those whose run goes on or that are being removed', async () => {
+  const running = { ...pod('failed', 90).metadata, annotations: {} };
+  const going = { metadata: { ...pod('finished', 80).metadata, deletionTimestamp: 'now' } };
+  const pods = [pod('failed', 10), pod('failed', 20), pod('finished', 5), { metadata: running }, going];
+  expect(await left({ failedPodsHistoryLimit: 1, failedPodsHistoryTTL: '1h' }, pods)).toEqual([
+    'failed-10',
+    'failed-90',
+    'finished-80',
+  ]);
+});
