@@ -1,6 +1,8 @@
-// The processes of a run on this machine, found by a mark in their environment: also those that left the group.
+// The processes of a run on this machine, found by a mark in their environment, also when they left the process group,
+// and by the run's control group where it has one.
 import { readdir, readFile } from 'node:fs/promises';
 import { sleep, type Clock } from '../clock.js';
+import { membersOf } from './host-groups.js';
 
 /** Name of the variable that every process of a run has. Its value is `<life>.<run>.<attempt>`. */
 export const markVariable = 'POOLWRIGHT_WORLD';
@@ -18,34 +20,41 @@ export async function markedProcesses(prefix: string): Promise<number[]> {
   return found;
 }
 
+/** Where processes of a run are looked for. */
+export interface Traces {
+  /** Their mark begins with it. */
+  readonly prefix: string;
+  /** Control groups that they are in. */
+  readonly groups: readonly string[];
+  /** A process group (setpgid(2)) of theirs. */
+  readonly processGroup?: number | undefined;
+}
+
+/** Ids of processes with one of the traces, those of the process group left out. */
+export async function tracedProcesses({ prefix, groups }: Traces): Promise<number[]> {
+  const found = await Promise.all([markedProcesses(prefix), ...groups.map(membersOf)]);
+  return [...new Set(found.flat())].filter((pid) => pid !== process.pid);
+}
+
 /**
- * Ends all processes of a mark, and of the group `group` where one is given: SIGTERM, then SIGKILL to those that
- * are still there after `grace` milliseconds. Resolves when none is left. Answers how many there were.
+ * Ends all processes that are found: SIGTERM, then SIGKILL to those that are still there after `grace` milliseconds.
+ * Resolves when none is left. Answers how many there were.
  */
-export async function endMarked(
-  prefix: string,
-  clock: Clock,
-  grace: number,
-  group?: number,
-): Promise<number> {
-  const first = await signalAll(prefix, 'SIGTERM', group);
+export async function endTraced(traces: Traces, clock: Clock, grace: number): Promise<number> {
+  const first = await signalAll(traces, 'SIGTERM');
   if (first === 0) return 0;
   const end = clock.monotonic() + grace;
   for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
-    const left = await signalAll(prefix, clock.monotonic() < end ? 0 : 'SIGKILL', group);
+    const left = await signalAll(traces, clock.monotonic() < end ? 0 : 'SIGKILL');
     if (left === 0) return first;
     await sleep(clock, wait);
   }
 }
 
-async function signalAll(
-  prefix: string,
-  signal: NodeJS.Signals | 0,
-  group: number | undefined,
-): Promise<number> {
-  const marked = await markedProcesses(prefix);
-  const hits = marked.filter((pid) => send(pid, signal)).length;
-  const groupHit = group !== undefined && send(-group, signal);
+async function signalAll(traces: Traces, signal: NodeJS.Signals | 0): Promise<number> {
+  const found = await tracedProcesses(traces);
+  const hits = found.filter((pid) => send(pid, signal)).length;
+  const groupHit = traces.processGroup !== undefined && send(-traces.processGroup, signal);
   return hits === 0 && groupHit ? 1 : hits;
 }
 

@@ -1,4 +1,4 @@
-// Steps as processes of this machine: own group, clean environment, temporary home. No isolation.
+// Steps as processes of this machine: own groups, clean environment, temporary home. No isolation.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, rm } from 'node:fs/promises';
@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 import type { Executor, LauncherLife, RunWorld, Step, StepEnd, StepSink, WorldRequest } from './executor.js';
-import { endMarked, markedProcesses, markVariable } from './host-processes.js';
+import { groupsOf, inGroup, openGroup, removeGroup } from './host-groups.js';
+import { endTraced, markVariable, tracedProcesses } from './host-processes.js';
 import { endOf, kernelKills, type Kills } from './step-end.js';
 import { followStep, forgetStep, wasBegun } from './step-output.js';
 import { stepScript } from './step-script.js';
@@ -22,8 +23,19 @@ export interface HostOptions {
   readonly kills?: Kills;
 }
 
+/** What a run has on this machine. */
+interface Places {
+  /** In the environment of its processes. */
+  readonly mark: string;
+  readonly home: string;
+  readonly outputs: string;
+  /** Its control group; null where none can be made. */
+  readonly group: string | null;
+}
+
 /** Processes that a step left behind have this long after its end, in milliseconds. */
 const leftoverGrace = 2000;
+
 export function createHostExecutor(options: HostOptions): Executor {
   const { life, clock, path, grace = 10_000, kills = kernelKills } = options;
 
@@ -32,7 +44,7 @@ export function createHostExecutor(options: HostOptions): Executor {
     const { mark, home, outputs } = placesOf(request);
     await mkdir(join(home, 'tmp'), { recursive: true, mode: 0o700 });
     await mkdir(outputs, { mode: 0o700 });
-    return worldOf(request, mark, home, outputs);
+    return worldOf(request, { mark, home, outputs, group: await openGroup(life, mark) });
   }
 
   /** What was between two steps when its launcher was killed has no process, and is there all the same. */
@@ -45,7 +57,7 @@ export function createHostExecutor(options: HostOptions): Executor {
         });
       });
     }
-    return worldOf(request, mark, home, outputs);
+    return worldOf(request, { mark, home, outputs, group: await openGroup(life, mark) });
   }
 
   function placesOf({ run, attempt, workspace }: WorldRequest) {
@@ -56,28 +68,27 @@ export function createHostExecutor(options: HostOptions): Executor {
     };
   }
 
-  function worldOf(request: WorldRequest, mark: string, home: string, outputs: string): RunWorld {
+  function worldOf(request: WorldRequest, { mark, home, outputs, group }: Places): RunWorld {
+    const traces = { prefix: mark, groups: group === null ? [] : [group] };
     const base = { PATH: path, HOME: home, TMPDIR: join(home, 'tmp'), LANG: 'C.UTF-8' };
 
     async function runStep(step: Step, sink: StepSink, stop: AbortSignal): Promise<StepEnd> {
       if (!(await wasBegun(outputs, step.number))) stop.throwIfAborted();
       const killsBefore = await kills();
-      const child = spawn(
-        '/bin/sh',
-        ['-c', stepScript, 'step', join(outputs, String(step.number)), step.script],
-        {
-          cwd: step.workingDirectory,
-          env: { ...base, ...step.environment, [markVariable]: mark },
-          stdio: 'ignore',
-          detached: true,
-        },
-      );
+      const script = ['/bin/sh', '-c', stepScript, 'step', join(outputs, String(step.number)), step.script];
+      const [program = '', ...words] = inGroup(group, script);
+      const child = spawn(program, words, {
+        cwd: step.workingDirectory,
+        env: { ...base, ...step.environment, [markVariable]: mark },
+        stdio: 'ignore',
+        detached: true,
+      });
       await once(child, 'spawn');
       // A launcher that ends does not wait for it: whoever goes on with the run does.
       child.unref();
       let ending: Promise<unknown> | undefined;
       const onAbort = () => {
-        ending = endMarked(mark, clock, grace, child.pid);
+        ending = endTraced({ ...traces, processGroup: child.pid }, clock, grace);
       };
       stop.addEventListener('abort', onAbort, { once: true });
       if (stop.aborted) onAbort();
@@ -88,10 +99,10 @@ export function createHostExecutor(options: HostOptions): Executor {
           sink,
           clock,
           stop,
-          alive: async () => (await markedProcesses(mark)).length > 0,
+          alive: async () => (await tracedProcesses(traces)).length > 0,
           onEnd: async () => {
             await ending;
-            await endMarked(mark, clock, leftoverGrace, child.pid);
+            await endTraced({ ...traces, processGroup: child.pid }, clock, leftoverGrace);
           },
         });
         await ending;
@@ -107,7 +118,8 @@ export function createHostExecutor(options: HostOptions): Executor {
       run: runStep,
       forget: (step) => forgetStep(outputs, step),
       async close() {
-        await endMarked(mark, clock, leftoverGrace);
+        await endTraced(traces, clock, leftoverGrace);
+        if (group !== null) await removeGroup(group, clock);
         for (const folder of [home, outputs]) await rm(folder, { recursive: true, force: true });
       },
     };
@@ -122,7 +134,11 @@ export function createHostExecutor(options: HostOptions): Executor {
     makeRoom: () => Promise.resolve([]),
     async sweep(dead) {
       let ended = 0;
-      for (const { id } of dead) ended += (await endMarked(`${id}.`, clock, leftoverGrace)) > 0 ? 1 : 0;
+      for (const other of dead) {
+        const groups = await groupsOf(other);
+        ended += (await endTraced({ prefix: `${other.id}.`, groups }, clock, leftoverGrace)) > 0 ? 1 : 0;
+        for (const group of groups) await removeGroup(group, clock);
+      }
       return ended;
     },
   };

@@ -1,5 +1,6 @@
 // What every executor promises, on each of them: the host, and the container engine where there is one.
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -15,9 +16,11 @@ import type {
   WorldRequest,
 } from '../../../launcher/executors/executor.js';
 import { createHostExecutor } from '../../../launcher/executors/host.js';
+import { groupsOf, openGroup, removeGroup } from '../../../launcher/executors/host-groups.js';
 import { markedProcesses } from '../../../launcher/executors/host-processes.js';
 import type { ContainerSettings } from '../../../launcher/settings/settings.js';
 import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
+import { available } from '../../support/skips.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../support/until.js';
 
@@ -63,6 +66,8 @@ function collector(from: OutputPlace = { segment: 1, offset: 0 }) {
 
 interface Opened {
   readonly life: string;
+  /** The life's. */
+  readonly folder: string;
   readonly world: RunWorld;
   readonly workspace: string;
   readonly notices: string[];
@@ -97,6 +102,7 @@ async function open(
   let number = 0;
   return {
     life,
+    folder,
     world,
     workspace,
     notices,
@@ -114,6 +120,16 @@ async function open(
       return { ...end, output: output() };
     },
   };
+}
+
+const hasGroups = available('control groups of runs', await canGroup(), 'none can be made by this user');
+
+async function canGroup(): Promise<boolean> {
+  const life = { id: ulid(), folder: await mkdtemp(join(tmpdir(), 'poolwright-groups-')) };
+  const group = await openGroup(life, `${life.id}.run.1`);
+  if (group !== null) await removeGroup(group, systemClock);
+  await rm(life.folder, { recursive: true });
+  return group !== null;
 }
 
 const kinds: readonly (readonly [string, Make, boolean])[] = [
@@ -294,6 +310,40 @@ describe('the host executor', () => {
     await run('setsid sh -c "exec >/dev/null 2>&1 </dev/null; sleep 300" & sleep 0.2');
     await world.close();
     await until(async () => (await markedProcesses(life)).length === 0, 'no process of the run');
+  });
+
+  describe.skipIf(!hasGroups)('with a control group', () => {
+    /** Leaves session, parents and environment behind, and does not mind SIGTERM. */
+    const escape = `env -i /usr/bin/setsid /bin/sh -c 'trap "" TERM; echo $$ >escaped; while :; do sleep 1; done' \
+      >/dev/null 2>&1 </dev/null & until [ -s escaped ]; do sleep 0.01; done`;
+    const runs = async (workspace: string) => {
+      const id = (await readFile(join(workspace, 'escaped'), 'utf8')).trim();
+      // One that has ended and that nobody has waited for has no command any more.
+      return (await readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')) !== '';
+    };
+
+    it('ends a process that hides from everything else, at the end of its step', async () => {
+      const { run, workspace, world, life, folder } = await open(host);
+      expect(await run(escape)).toMatchObject({ exitCode: 0 });
+      expect(await runs(workspace)).toBe(false);
+      expect(await groupsOf({ id: life, folder })).toHaveLength(1);
+      await world.close();
+      expect(await groupsOf({ id: life, folder })).toEqual([]);
+    });
+
+    it('finds it when its launcher was killed', async () => {
+      const { run, workspace, life, folder } = await open(host);
+      // Its launcher is thought to be dead: nobody waits for this step.
+      const ended = run(`${escape}; sleep 300`);
+      const told = () => readFile(join(workspace, 'escaped'), 'utf8').catch(() => '');
+      await until(async () => (await told()) !== '', 'the process');
+      expect(await runs(workspace)).toBe(true);
+      const other = host({ id: ulid(), folder: await temporaryFolder() });
+      expect(await other.sweep([{ id: life, folder }])).toBe(1);
+      expect(await runs(workspace)).toBe(false);
+      expect(await groupsOf({ id: life, folder })).toEqual([]);
+      await ended;
+    });
   });
 });
 
