@@ -87,7 +87,9 @@ describe.each(executors)('a launcher that is killed and started again, with %s',
       executor === 'docker'
         ? execFileSync('docker', ['ps', '-aq', '--filter', filter], { encoding: 'utf8' })
         : '';
-    return { folders: await readdir(state), containers };
+    // Which way to the control plane worked is for the next launcher.
+    const folders = (await readdir(state)).filter((name) => !name.startsWith('route.'));
+    return { folders, containers };
   };
 
   describe.skipIf(!there)('goes on', { timeout: 120_000 }, () => {
