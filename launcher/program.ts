@@ -9,6 +9,7 @@ import { openRouteMemory, type RouteMemory } from './connection/route-memory.js'
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
+import { startWatchdog } from './health/watchdog.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { watchFitness, type Fitness } from './fitness.js';
 import { endLife } from './life.js';
@@ -56,6 +57,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   const policy = await openConfiguredPolicy(settings);
   const { life, left, again } = await takeLife(settings.stateDirectory, settings.privateKey, logWith({}));
   const log = logWith({ worker: life.id });
+  const stopWatchdog = startWatchdog({ environment: process.env, clock, log });
   let stopCleaning: () => void = () => undefined;
   let release: () => void = () => undefined;
   // A run that cannot be gone on with yet, as when the engine does not answer, is left for the next start.
@@ -224,6 +226,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     stopCleaning();
     await Promise.all([report?.settled(), routes?.settled()]);
     if (over) await endSwept(life, started, log);
+    stopWatchdog();
     release();
   }
 }

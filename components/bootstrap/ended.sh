@@ -18,6 +18,7 @@ end_of() {
     success | exit-code) printf 'exit code %s' "$status" ;;
     signal | core-dump) printf 'signal %s' "$(kill -l "$status" 2>/dev/null || printf %s "$status")" ;;
     oom-kill) printf 'out of memory' ;;
+    watchdog) printf 'stuck: no sign of life within %s' "$(property "$1" WatchdogUSec)" ;;
     timeout) printf 'not done within %s' "$(property "$1" TimeoutStartUSec)" ;;
     *) printf '%s' "$result" ;;
   esac

@@ -60,7 +60,14 @@ ExecStart=/opt/poolwright/ended
  * itself: it takes away what neither the launcher nor its child processes ever need. Not taken away: memory that is
  * written and executed (the JavaScript engine), the folders of mounts, and the network.
  */
-export function launcherUnit({ runAs, stopSeconds }: Pick<BootSettings, 'runAs' | 'stopSeconds'>): string {
+export function launcherUnit({
+  runAs,
+  stopSeconds,
+  launcher,
+}: Pick<BootSettings, 'runAs' | 'stopSeconds' | 'launcher'>): string {
+  // Other launchers give no signs of life. The signal leaves no image of the memory, which has the private key in it.
+  const watchdog =
+    launcher.distribution === 'bundled' ? `WatchdogSec=5min\nWatchdogSignal=SIGKILL\nNotifyAccess=all\n` : '';
   const user =
     runAs === 'root' ? '' : 'User=1983\nGroup=1983\nSupplementaryGroups=docker\nCapabilityBoundingSet=\n';
   return `[Unit]
@@ -68,12 +75,12 @@ Description=Launcher of a worker
 After=network-online.target docker.service poolwright-boot.service poolwright-prepare.service
 Requires=docker.service poolwright-prepare.service
 Wants=network-online.target
-StartLimitIntervalSec=600
+StartLimitIntervalSec=30min
 StartLimitBurst=4
 OnFailure=poolwright-ended.service
 OnSuccess=poolwright-ended.service
 [Service]
-${user}ExecStart=/opt/poolwright/start
+${user}${watchdog}ExecStart=/opt/poolwright/start
 Environment=POOLWRIGHT_STATE_DIR=/var/lib/poolwright HOME=/var/lib/poolwright
 RuntimeDirectory=poolwright
 RuntimeDirectoryMode=0700
@@ -84,6 +91,7 @@ Restart=on-failure
 RestartSec=1
 RestartPreventExitStatus=2 3
 OOMScoreAdjust=-500
+LimitCORE=0
 NoNewPrivileges=yes
 ProtectSystem=strict
 ReadWritePaths=/var/lib/poolwright

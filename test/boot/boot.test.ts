@@ -104,15 +104,18 @@ describe.runIf(possible)('a machine', () => {
     );
   }, 240_000);
 
-  it('starts its launcher again when it was killed, and powers off when that does not help', async () => {
+  it('starts its launcher again when it is stuck or killed, and powers off when that does not help', async () => {
     const all = await scene('aws');
+    await all.machine.put({
+      '/etc/systemd/system/poolwright-launcher.service.d/test.conf': '[Service]\nWatchdogSec=10s\n',
+    });
     await all.boot();
     await all.idle();
     const [first] = await all.plane.workers();
-    await all.machine.exec('systemctl kill -s KILL poolwright-launcher');
+    await all.machine.exec('systemctl kill -s STOP poolwright-launcher');
     await until(
       async () => (await all.plane.workers()).some(({ id, status }) => id !== first!.id && status === 'IDLE'),
-      'another worker',
+      'another worker in the place of the one that is stuck',
       90_000,
     );
     for (let kill = 0; kill < 3; kill += 1) {
