@@ -1,5 +1,5 @@
 // waitForWorkers under the real engine, with a real control plane and a real launcher in the place of a machine.
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../launcher/support/until.js';
@@ -13,6 +13,8 @@ import {
 } from './support/engine.js';
 
 const there = hasEngineProgram('pulumi', 'waiting for workers under the Pulumi engine');
+const hasYaml =
+  there && hasEngineProgram('pulumi-language-yaml', 'waiting for workers from a program in YAML');
 const patience = 300_000;
 
 describe.skipIf(!there)('waiting for workers under the engine', () => {
@@ -24,8 +26,15 @@ describe.skipIf(!there)('waiting for workers under the engine', () => {
   const up = ['up', '--yes', '--skip-preview'];
   const setSecret = (path: string, value: string) =>
     pulumi(['config', 'set', '--secret', '--path', path], value);
-  const made = (type: string) =>
-    place.journal.entries().find((entry) => entry.asked === 'create' && entry.type.endsWith(`:${type}`));
+  const made = (type: string, since = 0) =>
+    place.journal
+      .entries()
+      .slice(since)
+      .find((entry) => entry.asked === 'create' && entry.type.endsWith(`:${type}`));
+  const markOf = (template: ReturnType<typeof made>) =>
+    /SPACELIFT_METADATA_deployment='?([0-9a-f]{12})/.exec(
+      JSON.stringify(template?.inputs['metadata']),
+    )?.[1] ?? 'none';
 
   beforeAll(async () => {
     place = await makeWorkplace();
@@ -72,9 +81,7 @@ describe.skipIf(!there)('waiting for workers under the engine', () => {
       await plane.startLauncher({ SPACELIFT_METADATA_deployment: 'of-another' });
       await plane.idle(1);
       expect(ended).toBe(false);
-      const script = JSON.stringify(made('InstanceTemplate')?.inputs['metadata']);
-      const mark = /SPACELIFT_METADATA_deployment='?([0-9a-f]{12})/.exec(script)?.[1];
-      await plane.startLauncher({ SPACELIFT_METADATA_deployment: mark ?? 'none' });
+      await plane.startLauncher({ SPACELIFT_METADATA_deployment: markOf(made('InstanceTemplate')) });
       expect(await deployed).toContain('0 of 1 new workers are ready');
       expect(await pulumi(['stack', 'export'])).not.toContain(plane.key.secret);
     },
@@ -111,10 +118,65 @@ describe.skipIf(!there)('waiting for workers under the engine', () => {
     'destroys without waiting',
     async () => {
       await pulumi(['destroy', '--yes', '--skip-preview']);
-      const count = (asked: string) =>
-        place.journal.entries().filter((entry) => entry.asked === asked).length;
-      expect(count('delete')).toBe(count('create'));
+      const types = (asked: string) =>
+        place.journal
+          .entries()
+          .filter((entry) => entry.asked === asked)
+          .map(({ type }) => type)
+          .sort();
+      // The launcher goes with its bucket.
+      const made = types('create').filter((type) => !type.endsWith(':BucketObject'));
+      expect(types('delete')).toEqual(made);
+    },
+    patience,
+  );
+
+  it.skipIf(!hasYaml)(
+    'ends for a program in another language, too, when its worker is there',
+    async () => {
+      const folder = join(place.folder, 'consumer');
+      await mkdir(join(folder, 'node_modules'), { recursive: true });
+      await symlink(project, join(folder, 'node_modules', 'workerpools'));
+      await writeFile(join(folder, 'Pulumi.yaml'), yamlProgram(plane));
+      const yaml = (words: readonly string[], input?: string) => place.pulumi(folder, words, input);
+      await yaml(['stack', 'init', 'dev']);
+      const { token, privateKey, key } = plane;
+      for (const [name, value] of Object.entries({ token, privateKey, apiKeySecret: key.secret }))
+        await yaml(['config', 'set', '--secret', name], value);
+      const before = place.journal.entries().length;
+      await yaml(['preview']);
+      const deployed = yaml(up);
+      const group = until(() => made('RegionInstanceGroupManager', before), 'the group', patience / 2);
+      await Promise.race([group, deployed]);
+      await plane.startLauncher({ SPACELIFT_METADATA_deployment: markOf(made('InstanceTemplate', before)) });
+      expect(await deployed).toContain('0 of 1 new workers are ready');
+      expect(await yaml(['stack', 'export'])).not.toContain(key.secret);
     },
     patience,
   );
 });
+
+const yamlProgram = (plane: TestPlane) => `name: waiting
+runtime: yaml
+packages:
+  workerpools: ./node_modules/workerpools/components
+config:
+  token: { type: string, secret: true }
+  privateKey: { type: string, secret: true }
+  apiKeySecret: { type: string, secret: true }
+resources:
+  builds:
+    type: workerpools:MigWorkerPool
+    properties:
+      token: \${token}
+      privateKey: \${privateKey}
+      region: europe-west4
+      waitForWorkers:
+        count: 1
+        endpoint: ${plane.url}
+        apiKeyId: ${plane.key.id}
+        apiKeySecret: \${apiKeySecret}
+        workerPool: ${plane.pool}
+outputs:
+  group: \${builds.groupName}
+`;
