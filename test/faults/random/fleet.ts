@@ -71,8 +71,28 @@ export interface Fleet {
 const firstPort = 15_000;
 let nextPort = firstPort + (process.pid % 400) * 20;
 
+/** What ends a part of a fleet. */
+type Closing = ((keep: boolean) => Promise<void> | void)[];
+
+/** Throws when it does not come to be; nothing of it is left then. */
 export async function startFleet(kind: FleetKind): Promise<Fleet> {
+  const closing: Closing = [];
+  const close = async ({ keep } = { keep: false }) => {
+    for (const step of closing.splice(0).reverse()) await step(keep);
+  };
+  try {
+    const fleet = { ...(await openFleet(kind, closing)), close };
+    await idle(fleet);
+    return fleet;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openFleet(kind: FleetKind, closing: Closing): Promise<Omit<Fleet, 'close'>> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-faults-'));
+  closing.push((keep) => (keep ? undefined : rm(folder, { recursive: true, force: true })));
   const data = join(folder, 'data');
   const witness = join(folder, 'witness');
   // Containers write there as another user.
@@ -81,9 +101,16 @@ export async function startFleet(kind: FleetKind): Promise<Fleet> {
   nextPort += 20;
   const apiPort = await nextFreePort('127.0.0.1', nextPort);
   const broker = kind === 'broker' ? await startBroker(data) : undefined;
+  if (broker !== undefined)
+    closing.push(
+      () => broker.mosquitto.close(),
+      () => broker.line.close(),
+    );
   const brokerPort = broker?.port ?? (await nextFreePort('127.0.0.1', apiPort + 1));
   const engine = kind === 'containers' ? await startEngine(join(folder, 'engine')) : undefined;
+  if (engine !== undefined) closing.push(() => engine.close());
   const api = await openPath(apiPort);
+  closing.push(() => api.close());
   const controlPlane = createControlPlane({
     data,
     ports: { api: apiPort, broker: brokerPort },
@@ -92,18 +119,21 @@ export async function startFleet(kind: FleetKind): Promise<Fleet> {
       ? {}
       : { environment: { BROKER_URL: `mqtts://127.0.0.1:${String(broker.line.port)}` } }),
   });
+  closing.push(() => controlPlane.program.end('SIGKILL'));
   await controlPlane.start();
   const key = z
     .object({ id: z.string(), secret: z.string() })
     .parse(JSON.parse(await readFile(join(folder, 'data', 'administrator.json'), 'utf8')));
   const http = await createHttpClient();
+  closing.push(() => {
+    http.close();
+  });
   const client = createApiClient(
     { endpoint: controlPlane.url, apiKeyId: key.id, apiKeySecret: key.secret },
     http,
   );
   const { privateKey, request } = await generateKeyAndRequest();
   const { pool, token } = await createPool(client, { name: 'faults', certificateSigningRequest: request });
-  const paths: Path[] = [api, ...(broker === undefined ? [] : [broker.line])];
   let launchers = 0;
 
   /** The pool's token with the addresses of a launcher's own lines. */
@@ -149,11 +179,16 @@ export async function startFleet(kind: FleetKind): Promise<Fleet> {
   const places: Place[] = [];
   for (let number = 0; number < launcherCount; number += 1) {
     const lines = [await openPath(brokerPort), await openPath(apiPort)];
-    paths.push(...lines);
+    closing.push(...lines.map((line) => () => line.close()));
     const name = `place ${String(number)}`;
-    places.push({ name, lines, ...(await newLauncher({ lines })), workers: new Set() });
+    const place: Place = { name, lines, ...(await newLauncher({ lines })), workers: new Set() };
+    places.push(place);
+    closing.push(async (keep) => {
+      await place.launcher.program.end('SIGKILL');
+      await place.machine?.close(keep);
+    });
   }
-  const fleet: Fleet = {
+  return {
     kind,
     folder,
     client,
@@ -168,24 +203,7 @@ export async function startFleet(kind: FleetKind): Promise<Fleet> {
     async settle(place) {
       Object.assign(place, await newLauncher(place));
     },
-    async close({ keep } = { keep: false }) {
-      await Promise.all(places.map(({ launcher }) => launcher.program.end('SIGKILL')));
-      await controlPlane.program.end('SIGKILL');
-      await engine?.close();
-      await broker?.mosquitto.close();
-      for (const { machine } of places) await machine?.close(keep);
-      await Promise.all(paths.map((path) => path.close()));
-      http.close();
-      if (!keep) await rm(folder, { recursive: true, force: true });
-    },
   };
-  try {
-    await idle(fleet);
-    return fleet;
-  } catch (error) {
-    await fleet.close();
-    throw error;
-  }
 }
 
 async function startBroker(data: string): Promise<FleetBroker & { readonly port: number }> {

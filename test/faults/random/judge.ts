@@ -137,6 +137,8 @@ function causesOf(
   const has = (...kinds: readonly Fault['kind'][]) => touches.some(({ fault }) => kinds.includes(fault.kind));
   switch (code) {
     case 'WORKER_LOST':
+      // One that is to stop at once has seconds for its last words; without them this is what is known.
+      if (has('stop-launcher') && message.includes('the launcher got SIGTERM')) return true;
       return touches.some(mayLose);
     case 'LAUNCHER_STOPPED':
       return has('stop-launcher');

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PoolwrightError } from '../../../protocol/errors.js';
 
-/** Milliseconds. */
-const limit = 90_000;
+/** Milliseconds. On a machine with nothing else to do none of it takes more than some seconds. */
+const limit = 180_000;
 const pause = 100;
 
 export function isUnavailable(error: unknown): boolean {
@@ -27,7 +27,7 @@ export async function patiently<Value>(call: () => Promise<Value>): Promise<Valu
 export async function eventually(
   look: () => boolean | Promise<boolean>,
   what: () => string,
-  within = 60_000,
+  within = limit,
 ): Promise<void> {
   const end = performance.now() + within;
   while (!(await look())) {

@@ -177,7 +177,6 @@ export function createLauncher(
           return registrations > before;
         },
         () => `the launcher ${name} to register; it said ${program.said()}`,
-        90_000,
       ),
   };
 }

@@ -40,7 +40,7 @@ export interface RoundReport {
 }
 
 /** Milliseconds that all runs of a round have after its last fault is over. */
-const endWithin = 120_000;
+const endWithin = 240_000;
 
 interface Sample {
   readonly run: string;

@@ -60,7 +60,6 @@ export function endLauncher(
     await eventually(
       () => !program.running,
       () => `a launcher to end that was told to; it said ${program.said()}`,
-      90_000,
     );
     const { exitCode, signalCode } = program.process ?? {};
     if (exitCode !== 0)

@@ -42,7 +42,6 @@ export async function drain(stage: Stage, fault: FaultOf<'drain'>): Promise<Happ
   await eventually(
     async () => (await set(false)) !== undefined || place.launcher.worker !== worker,
     () => `worker ${worker} to be there again and undrained`,
-    90_000,
   );
   const free = answer.busy ? {} : { idle: { from: answered, to: asked } };
   return { fault, from, to: Date.now(), workers: new Set([worker]), ...free };
