@@ -13,7 +13,8 @@ export interface Actor {
   readonly address: string | null;
 }
 
-export type ResourceType = 'api-key' | 'run' | 'space' | 'stack' | 'worker' | 'worker-pool';
+export const resourceTypes = ['api-key', 'run', 'space', 'stack', 'worker', 'worker-pool'] as const;
+export type ResourceType = (typeof resourceTypes)[number];
 
 export interface Change {
   /** `<what>.<verb>`, such as `stack.lock`. */

@@ -41,18 +41,33 @@ export function openAlarm(
     .executeTakeFirst();
 }
 
-/** With the space of the pool. Newest first: those that are open, then up to 100 that are over. */
-export async function listAlarms(
-  context: Pick<Context, 'db'>,
-): Promise<(AlarmRow & { readonly space: string })[]> {
+export type AlarmOfPool = AlarmRow & { readonly space: string; readonly pool_name: string };
+
+/** With space and name of the pool. Newest first: those that are open, then up to 100 that are over. */
+export async function listAlarms(context: Pick<Context, 'db'>): Promise<AlarmOfPool[]> {
   const alarms = context.db
     .selectFrom('alarms')
     .innerJoin('worker_pools', 'worker_pools.id', 'alarms.pool_id')
     .selectAll('alarms')
-    .select('worker_pools.space')
+    .select(['worker_pools.space', 'worker_pools.name as pool_name'])
     .orderBy('alarms.id', 'desc');
   return [
     ...(await alarms.where('cleared_at', 'is', null).execute()),
     ...(await alarms.where('cleared_at', 'is not', null).limit(100).execute()),
   ];
+}
+
+/** Of pools in the given spaces; null: of all. */
+export async function countOpenAlarms(
+  { db }: Pick<Context, 'db'>,
+  spaces: readonly string[] | null,
+): Promise<number> {
+  const { open } = await db
+    .selectFrom('alarms')
+    .innerJoin('worker_pools', 'worker_pools.id', 'alarms.pool_id')
+    .select(({ fn }) => fn.countAll<number>().as('open'))
+    .where('cleared_at', 'is', null)
+    .$if(spaces !== null, (query) => query.where('worker_pools.space', 'in', ['', ...(spaces ?? [])]))
+    .executeTakeFirstOrThrow();
+  return open;
 }

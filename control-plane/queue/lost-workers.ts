@@ -57,6 +57,7 @@ async function holds(context: Context, pool: string, lost: number): Promise<bool
         `for ${String(massLossPatience / 60_000)} minutes; look at the network, the broker and the certificates in between.`,
     });
   });
+  if (alarm?.raised_at === context.clock.now()) context.events.emit({ kind: 'pool', pool });
   return alarm !== undefined && context.clock.now() < alarm.raised_at + massLossPatience;
 }
 

@@ -9,6 +9,7 @@ import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
 import { positionsStatements } from './migrations/positions.js';
 import { queueStatements } from './migrations/queue.js';
+import { viewsStatements } from './migrations/views.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
 import { sharedStatements } from './migrations/shared.js';
@@ -172,6 +173,7 @@ const migrations: readonly Migration[] = [
   { number: 11, statements: peopleStatements },
   { number: 12, statements: linesStatements },
   { number: 13, statements: positionsStatements },
+  { number: 14, statements: viewsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -7,6 +7,10 @@ export interface PageProperties {
   readonly title: string;
   readonly asset: AssetUrl;
   readonly identity?: Identity | undefined;
+  /** How many are open. */
+  readonly alarms?: number;
+  /** Of the page: tells where in the navigation it is. */
+  readonly path?: string;
   /** What the page shows; the browser looks again when something of it changes. */
   readonly live?: string;
   /** Way up: label and address. */
@@ -14,7 +18,16 @@ export interface PageProperties {
   readonly children: Child;
 }
 
-export function Page({ title, asset, identity, live, trail = [], children }: PageProperties) {
+const places = [
+  ['Pools', '/pools'],
+  ['Stacks', '/stacks'],
+  ['Activity', '/activity'],
+  ['Alarms', '/alarms'],
+  ['Audit', '/audit'],
+] as const;
+
+export function Page(properties: PageProperties) {
+  const { title, asset, identity, alarms = 0, path = '', live, trail = [], children } = properties;
   return (
     <html lang="en">
       <head>
@@ -37,8 +50,12 @@ export function Page({ title, asset, identity, live, trail = [], children }: Pag
           {identity === undefined ? null : (
             <>
               <nav aria-label="Main">
-                <a href="/pools">Pools</a>
-                <a href="/stacks">Stacks</a>
+                {places.map(([name, address]) => (
+                  <a href={address} aria-current={path.startsWith(address) ? 'true' : undefined}>
+                    {name}
+                    {name === 'Alarms' && alarms > 0 ? <span class="count">{alarms} open</span> : null}
+                  </a>
+                ))}
               </nav>
               <form method="post" action="/sign-out" class="who">
                 <span>{identity.name}</span>

@@ -13,10 +13,12 @@ import { formatCursor, parseCursor, type LogCursor, type LogStore } from '../sto
 const restFor = 250;
 const beatEvery = 15_000;
 
-/** Whether an event changes what a page shows. `view`: `pools`, `stacks`, `pool/<id>`, `stack/<id>` or `run/<id>`. */
+/** Whether an event changes what a page shows. `view`: `pools`, `stacks`, `alarms`, `pool/<id>`, `stack/<id>` or `run/<id>`. */
 export function concerns(view: string, event: ControlPlaneEvent): boolean {
   const [kind, id] = view.split('/');
   switch (kind) {
+    case 'alarms':
+      return event.kind === 'pool';
     case 'pools':
       return event.kind === 'pool' || event.kind === 'worker' || event.kind === 'run';
     case 'stacks':

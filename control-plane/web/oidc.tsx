@@ -72,12 +72,8 @@ export function oidcRoutes(dependencies: OidcRoutesDependencies): Hono<ServerEnv
     }
     // A page of ours and no redirect: the cookie is for requests that our own pages make.
     c.header('Refresh', '0; url=/pools');
-    const content = (
-      <>
-        You are signed in. <a href="/pools">Go on</a>
-      </>
-    );
-    return plain(c, 'Signed in', <MessagePage title="Signed in">{content}</MessagePage>, 200);
+    const message = <MessagePage title="Signed in" text="You are signed in." />;
+    return plain(c, 'Signed in', message, 200);
   });
   return app;
 }

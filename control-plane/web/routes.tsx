@@ -8,6 +8,7 @@ import { acting, actorOf } from '../access/audit.js';
 import { rightsOf, type Rights } from '../access/rights.js';
 import { poolFor, stackFor } from '../access/things.js';
 import type { Context } from '../context.js';
+import { countOpenAlarms } from '../pools/alarms.js';
 import { readBody, type ServerEnvironment } from '../http/body.js';
 import type { AppDependencies } from '../http/app.js';
 import { statusOf } from '../http/errors.js';
@@ -21,6 +22,7 @@ import { assertMayChange, assertOwnForm, signedIn, signIn, signOut } from './ses
 import { poolViews } from './views/pools.js';
 import { runViews } from './views/runs.js';
 import { stackViews } from './views/stacks.js';
+import { watchViews } from './views/watch.js';
 import type { PageHead, ViewParts, WebContext, WebEnvironment } from './views/view.js';
 
 /** Bytes of what somebody sends who is not signed in. */
@@ -55,12 +57,18 @@ export function webRoutes(
   const asset = assets.url;
   const app = new Hono<WebEnvironment>();
 
-  const show = (c: WebContext, page: PageHead, content: Child) =>
-    c.html(
-      <Page {...page} asset={asset} identity={c.get('identity')}>
+  const show = async (c: WebContext, page: PageHead, content: Child, status: ContentfulStatusCode = 200) => {
+    const who = {
+      identity: c.get('identity'),
+      alarms: await countOpenAlarms(context, c.get('rights').spaces),
+    };
+    return c.html(
+      <Page {...page} {...who} asset={asset} path={c.req.path}>
         {content}
       </Page>,
+      status,
     );
+  };
   const stillSees = async (c: WebContext, view: string): Promise<boolean> => {
     if ((await signedIn(c, dependencies)) === undefined) return false;
     try {
@@ -81,11 +89,22 @@ export function webRoutes(
     );
 
   app.onError((error, c) => {
-    if (!(error instanceof PoolwrightError)) throw error;
+    if (!(error instanceof PoolwrightError)) {
+      context.log.error({ err: error, method: c.req.method, path: c.req.path }, 'a page failed');
+      const title = 'This did not work';
+      const text =
+        'The control plane could not answer; its log says why. Nothing was changed half-way. Try again.';
+      return plain(c, title, <MessagePage title={title} text={text} />, 500);
+    }
     if (error.code === 'UNAUTHORIZED') return c.redirect('/sign-in', 303);
     const status = statusOf(error.code);
     const title = status === 404 ? 'Not there' : status === 403 ? 'Not allowed' : 'Not done';
-    return plain(c, title, <MessagePage title={title}>{error.message}</MessagePage>, status);
+    // What a form could not do is explained where it was sent from.
+    const back = c.req.method === 'POST' ? c.req.path.slice(0, c.req.path.lastIndexOf('/')) : undefined;
+    const message = <MessagePage title={title} text={error.message} back={back} />;
+    return !Object.hasOwn(c.var, 'rights')
+      ? plain(c, title, message, status)
+      : show(c, { title }, message, status);
   });
 
   app.use(async (c, next) => {
@@ -149,10 +168,14 @@ export function webRoutes(
   guarded.route('/', poolViews(parts));
   guarded.route('/', stackViews(parts));
   guarded.route('/', runViews(parts));
+  guarded.route('/', watchViews(parts));
   guarded.get('/live', async (c) => {
     const view = c.req.query('view') ?? '';
     await assertSees(context, c.get('rights'), view);
     return liveView(c, context, view, () => stillSees(c, view));
+  });
+  guarded.get('*', (c) => {
+    throw new PoolwrightError('NOT_FOUND', `There is nothing at ${c.req.path}.`);
   });
   app.route('/', guarded);
   return app;

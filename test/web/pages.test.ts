@@ -266,7 +266,7 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
         keyAnswer,
       );
       await other.request.post(`${plane.url}/sign-in`, { form: apiKeyCreate });
-      for (const tab of ['', '/queued', '/used-by']) {
+      for (const tab of ['', '/queued', '/used-by', '/activity']) {
         const answer = await other.request.get(`${plane.url}/pools/${plane.pool}${tab}`);
         expect([tab, answer.status()]).toEqual([tab, status]);
         expect(await answer.text()).not.toMatch(/action="\/pools\/[^"]*\/(un)?(drain|cycle)"/);
@@ -276,14 +276,58 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
         expect([order, answer.status()]).toEqual([order, 403]);
       }
       expect((await other.request.get(`${plane.url}/pools/public`)).status()).toBe(200);
+      expect((await other.request.get(`${plane.url}/activity?pool=${plane.pool}`)).status()).toBe(status);
+      const audit = await (await other.request.get(`${plane.url}/audit`)).text();
+      expect(audit.includes('>api-key.create<')).toBe(space === 'root');
       await other.close();
     }
   });
 
+  it('show on record who changed what, from what to what, with a filter that is part of the address', async () => {
+    const { id } = await plane.client.request(
+      'mutation ($name: String!) { spaceCreate(input: { name: $name, parentSpace: "root" }) { id } }',
+      { name: 'Audited' },
+      z.object({ spaceCreate: z.object({ id: z.string() }) }).transform(({ spaceCreate }) => spaceCreate),
+    );
+    await plane.client.request(
+      'mutation ($id: ID!) { spaceUpdate(id: $id, input: { name: "Renamed" }) { id } }',
+      { id },
+      z.unknown(),
+    );
+    await at('/audit');
+    await page.getByLabel('Text').fill('renamed');
+    await page.getByLabel('What').selectOption('space');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/text=renamed/);
+    const entry = page.getByRole('main').getByRole('listitem').first();
+    expect(await entry.locator('del').textContent()).toBe('Audited');
+    expect(await entry.locator('ins').textContent()).toBe('Renamed');
+    await page.getByLabel('Text').fill('of nothing at all');
+    await page.keyboard.press('Enter');
+    await page.getByText('No change is like that').waitFor();
+  });
+
+  it('show activity as charts and as tables, and say when nothing is wrong', async () => {
+    const { stack, run } = await plane.triggerRun({ planCommands: ['exit 3'] });
+    await plane.reached(stack, run, 'FAILED');
+    await at('/activity?span=1h');
+    const failures = page.getByRole('figure', { name: 'Failures by cause' });
+    await failures.getByText('COMMAND_FAILED').first().waitFor();
+    expect(await failures.locator('rect.f1').count()).toBeGreaterThan(0);
+    await failures.getByText('As a table').press('Enter');
+    await failures.getByRole('columnheader', { name: 'COMMAND_FAILED' }).waitFor();
+    await page.getByRole('link', { name: 'last 30 days' }).click();
+    await page.waitForURL(/span=30d/);
+    await page.getByRole('link', { name: 'Alarms' }).click();
+    await page.getByText('Nothing needs you.').waitFor();
+  });
+
   it('say what is not there', async () => {
-    const answer = await at('/stacks/nowhere');
-    expect(answer?.status()).toBe(404);
-    expect(await page.getByRole('main').textContent()).toContain('nowhere');
+    for (const path of ['/stacks/nowhere', '/nowhere']) {
+      const answer = await at(path);
+      expect(answer?.status()).toBe(404);
+      expect(await page.getByRole('main').textContent()).toContain('nowhere');
+    }
     faults = faults.filter((fault) => !fault.includes('404'));
   });
 

@@ -8,9 +8,9 @@ import type { PoolRow } from '../../store/schema.js';
 import { Empty, Live } from '../layout.js';
 import { Figure } from './pools.js';
 
-export type PoolTab = 'workers' | 'queued' | 'used-by';
+export type PoolTab = 'workers' | 'queued' | 'used-by' | 'activity';
 
-const labels = { workers: 'Workers', queued: 'Queued', 'used-by': 'Used by' } as const;
+const labels = { workers: 'Workers', queued: 'Queued', 'used-by': 'Used by', activity: 'Activity' } as const;
 
 /** Where a tab is. Workers of the public pool are nobody's to see, so its first tab is its queue. */
 export function tabAddress(pool: PoolRow, tab: PoolTab): string {
@@ -28,7 +28,12 @@ interface PoolFrameProperties {
 
 export async function PoolFrame({ context, pool, tab, children }: PoolFrameProperties) {
   const counts = await poolCounts(context, pool.id);
-  const tabs: readonly PoolTab[] = pool.public ? ['queued', 'used-by'] : ['workers', 'queued', 'used-by'];
+  const tabs: readonly PoolTab[] = [
+    ...(pool.public ? [] : ['workers' as const]),
+    'queued',
+    'used-by',
+    'activity',
+  ];
   return (
     <>
       <h1>{pool.public ? 'Public worker pool' : pool.name}</h1>

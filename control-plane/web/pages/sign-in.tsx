@@ -1,6 +1,4 @@
 // Signing in, and pages that say only one thing.
-import type { Child } from 'hono/jsx';
-
 /** `code`: of a one-time link. Redeemed by a button, so that whatever looks at links in advance does not use it up. */
 export function SignInPage({
   code,
@@ -46,11 +44,21 @@ export function SignInPage({
   );
 }
 
-export function MessagePage({ title, children }: { readonly title: string; readonly children: Child }) {
+interface MessageProperties {
+  readonly title: string;
+  readonly text: string;
+  /** Where to go on; not given: the list of pools. */
+  readonly back?: string | undefined;
+}
+
+export function MessagePage({ title, text, back }: MessageProperties) {
   return (
     <div class="narrow">
       <h1>{title}</h1>
-      <p>{children}</p>
+      <p>{text}</p>
+      <p>
+        <a href={back ?? '/pools'}>{back === undefined ? 'To the pools' : 'Back to where you were'}</a>
+      </p>
     </div>
   );
 }

@@ -5,8 +5,10 @@ import type { Right } from '../../access/rights.js';
 import { poolFor } from '../../access/things.js';
 import { cyclePool, getPool } from '../../pools/pools.js';
 import { setAllDrained, setDrained } from '../../pools/workers.js';
+import { isSpan } from '../../runs/activity.js';
 import { publicPoolId, type PoolRow } from '../../store/schema.js';
-import { PoolFrame, UsedBy, type PoolTab } from '../pages/pool.js';
+import { ActivityCharts } from '../pages/activity.js';
+import { PoolFrame, tabAddress, UsedBy, type PoolTab } from '../pages/pool.js';
 import { PoolQueue } from '../pages/pool-queue.js';
 import { PoolWorkers } from '../pages/pool-workers.js';
 import { PoolsPage } from '../pages/pools.js';
@@ -45,6 +47,22 @@ export function poolViews({ context, show }: ViewParts): Hono<WebEnvironment> {
   const showUsers = (c: WebContext, pool: PoolRow) =>
     showPool(c, pool, 'used-by', <UsedBy context={context} pool={pool} rights={c.get('rights')} />);
 
+  const showActivity = (c: WebContext, pool: PoolRow) => {
+    const { span = '' } = c.req.query();
+    return showPool(
+      c,
+      pool,
+      'activity',
+      <ActivityCharts
+        context={context}
+        rights={c.get('rights')}
+        span={isSpan(span) ? span : '24h'}
+        pool={pool.id}
+        address={tabAddress(pool, 'activity')}
+      />,
+    );
+  };
+
   app.get('/pools', (c) =>
     show(
       c,
@@ -66,6 +84,8 @@ export function poolViews({ context, show }: ViewParts): Hono<WebEnvironment> {
       <PoolWorkers context={context} pool={pool} rights={rights} mayChange={may} />,
     );
   });
+  app.get('/pools/public/activity', async (c) => showActivity(c, await getPool(context, publicPoolId)));
+  app.get('/pools/:pool/activity', async (c) => showActivity(c, await poolOf(c, 'read')));
   app.get('/pools/:pool/queued', async (c) => showQueue(c, await poolOf(c, 'read')));
   app.get('/pools/:pool/used-by', async (c) => showUsers(c, await poolOf(c, 'read')));
 
