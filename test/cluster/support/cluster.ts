@@ -23,6 +23,11 @@ interface Made {
   readonly run: string;
 }
 
+export interface ClusterOptions {
+  /** Image of the controller and of the launcher's containers, with all that they need. Default: this machine's programs. */
+  readonly launcherImage?: string;
+}
+
 export interface ControllerOptions {
   readonly options?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -69,7 +74,10 @@ export interface Cluster {
 }
 
 /** `options`: further ones of every controller. */
-export async function startCluster(options: readonly string[] = []): Promise<Cluster> {
+export async function startCluster(
+  options: readonly string[] = [],
+  { launcherImage }: ClusterOptions = {},
+): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-test-'));
   const [server, plane] = await Promise.all([startApiServer(), startControlPlane(folder)]);
   await installDefinitions(server);
@@ -77,8 +85,11 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
   await server.kubectl(['apply', '-f', '-'], json(...rightsOfController()));
   const kubelet = startKubelet({
     server,
-    images: { 'registry.test/launcher:1': runnerImage, 'registry.test/runner:1': runnerImage },
-    launcherProgram: program,
+    images: {
+      'registry.test/launcher:1': launcherImage ?? runnerImage,
+      'registry.test/runner:1': runnerImage,
+    },
+    launcherProgram: launcherImage === undefined ? program : null,
   });
   const controllers: ChildProcess[] = [];
   let said = '';
@@ -100,10 +111,12 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     said: () => said,
     async startController(how = {}) {
       const before = said.length;
+      const [command, words] =
+        launcherImage === undefined ? [process.execPath, [program]] : inContainer(server, launcherImage, how);
       const child = spawn(
-        process.execPath,
+        command,
         [
-          program,
+          ...words,
           'controller',
           ...['--launcher-image=registry.test/launcher:1', '--health-probe-bind-address=127.0.0.1:0'],
           ...options,
@@ -246,6 +259,20 @@ export async function startCluster(options: readonly string[] = []): Promise<Clu
     },
   };
   return cluster;
+}
+
+/** As the controller's Deployment has it run: as its image's user, without a writable file or a capability. */
+function inContainer(server: ApiServer, image: string, how: ControllerOptions): [string, string[]] {
+  const files = [how.kubeconfig ?? server.kubeconfig.controller, server.certificateFile];
+  return [
+    'docker',
+    [
+      ...['run', '--rm', '--init', '--network', 'host', '--read-only', '--cap-drop', 'ALL'],
+      ...['--security-opt', 'no-new-privileges', '-e', 'KUBECONFIG'],
+      ...files.flatMap((file) => ['-v', `${file}:${file}:ro`]),
+      ...[image],
+    ],
+  ];
 }
 
 function rightsOfController(): object[] {

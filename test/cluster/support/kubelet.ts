@@ -29,8 +29,8 @@ export interface KubeletOptions {
   readonly server: ApiServer;
   /** Image name in pods → image of this machine's engine. */
   readonly images: Readonly<Record<string, string>>;
-  /** Mounted at /usr/local/bin/launcher of launcher containers; run with this machine's Node. */
-  readonly launcherProgram: string;
+  /** Run in the launcher's containers with this machine's Node; null where the image has all that they need. */
+  readonly launcherProgram: string | null;
 }
 
 interface Running {
@@ -198,7 +198,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
     const word = join(running.folder, `${container.name}.word`);
     await writeFile(word, '');
     await chmod(word, 0o666);
-    const isLauncher = container.command[0] === 'launcher';
+    const hosted = container.command[0] === 'launcher' ? options.launcherProgram : null;
     const mounts = (container.volumeMounts ?? []).flatMap(({ name, mountPath, readOnly }) => [
       '-v',
       `${volumes.get(name) ?? ''}:${mountPath}${readOnly === true ? ':ro' : ''}`,
@@ -212,9 +212,9 @@ export function startKubelet(options: KubeletOptions): Kubelet {
         ...['--security-opt', 'no-new-privileges', '-v', `${word}:/dev/termination-log`],
         ...mounts,
         ...(container.env ?? []).flatMap(({ name, value }) => ['-e', `${name}=${value ?? ''}`]),
-        ...(isLauncher ? hostProgram(options.launcherProgram) : []),
+        ...(hosted === null ? ['--entrypoint', ''] : hostProgram(hosted)),
         options.images[container.image] ?? container.image,
-        ...(isLauncher ? [process.execPath, options.launcherProgram] : [program]),
+        ...(hosted === null ? [program] : [process.execPath, hosted]),
         ...rest,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
