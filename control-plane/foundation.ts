@@ -15,6 +15,7 @@ import { openPostgres } from './store/postgres.js';
 import { enterDatabase } from './store/presence.js';
 import type { Database } from './store/schema.js';
 import { createSharedLogs } from './store/shared-logs.js';
+import { createSecretBox } from './store/secret-box.js';
 import { createDatabaseSecrets, createFileSecrets, type SecretStore } from './store/secrets.js';
 
 /** Where the parts are that do not have to be embedded. */
@@ -23,6 +24,8 @@ export interface Places {
   readonly databaseUrl?: string | undefined;
   /** Connections to PostgreSQL at most. */
   readonly databaseConnections?: number | undefined;
+  /** What the control plane's own secrets are sealed with in that database; not given: they stand there in clear. */
+  readonly secretsKey?: string | undefined;
   /** MQTT broker; not given: the embedded one. Files: PEM, its authorities, and who the control plane is there. */
   readonly brokerUrl?: string | undefined;
   readonly brokerCaFile?: string | undefined;
@@ -87,7 +90,7 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   onClose(() => db.destroy());
   const standing = {
     db,
-    secrets: createDatabaseSecrets(db, systemClock),
+    secrets: createDatabaseSecrets(db, systemClock, createSecretBox(options.secretsKey)),
     ...(await openStores(options, db)),
     shared,
     concurrent: true,

@@ -176,7 +176,10 @@ async function copyTables(
       for (const name of secretNames) {
         const value = await from.secretFiles?.read(name);
         if (value !== undefined)
-          await writing.insertInto('secrets').values({ name, value, created_at }).execute();
+          await writing
+            .insertInto('secrets')
+            .values({ name, value: to.secretBox.close(name, value), created_at })
+            .execute();
       }
       await writing.insertInto('secrets').values({ name: moveName, value: id, created_at }).execute();
     }),

@@ -119,12 +119,15 @@ async function restoreSecrets(
 ): Promise<void> {
   if (side.secretFiles === null) {
     for (const [name, value] of files) {
-      await tx.insertInto('secrets').values({ name, value, created_at: systemClock.now() }).execute();
+      const closed = side.secretBox.close(name, value);
+      await tx.insertInto('secrets').values({ name, value: closed, created_at: systemClock.now() }).execute();
     }
     return;
   }
   const stored = await tx.selectFrom('secrets').select(['name', 'value']).execute();
-  for (const { name, value } of stored) await side.secretFiles.write(name, value);
+  // Of a database whose secrets are sealed: a folder keeps them in files, for which the key is needed once.
+  const opened = stored.map(({ name, value }) => [name, side.secretBox.open(name, value)] as const);
+  for (const [name, value] of opened) await side.secretFiles.write(name, value);
   for (const [name, value] of files) await side.secretFiles.write(name, value);
   await tx.deleteFrom('secrets').execute();
 }

@@ -10,6 +10,7 @@ import { lockFolder } from '../store/lock.js';
 import type { LogStore } from '../store/logs.js';
 import type { ObjectStore } from '../store/objects.js';
 import type { Database } from '../store/schema.js';
+import { createSecretBox, type SecretBox } from '../store/secret-box.js';
 
 export interface Side {
   readonly db: Kysely<Database>;
@@ -22,6 +23,8 @@ export interface Side {
     read(name: string): Promise<string | undefined>;
     write(name: string, value: string): Promise<void>;
   } | null;
+  /** Opens secrets that a database has, and closes those that go into this side's. */
+  readonly secretBox: SecretBox;
   close(): Promise<void>;
 }
 
@@ -61,7 +64,15 @@ export async function openSide(
       onClose: (step) => steps.push(step),
     });
     const secretFiles = places.databaseUrl === undefined ? filesOf(folder) : null;
-    return { db, logs, objects, concurrent, secretFiles, close };
+    return {
+      db,
+      logs,
+      objects,
+      concurrent,
+      secretFiles,
+      secretBox: createSecretBox(places.secretsKey),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -1,6 +1,7 @@
 // The variables that move parts of the control plane out of its data folder. They hold passwords, so they are no flags.
+import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { faultsError } from '../../protocol/errors.js';
+import { faultsError, messageOf } from '../../protocol/errors.js';
 import type { Places } from '../foundation.js';
 
 const url = (protocols: readonly string[], example: string) =>
@@ -13,6 +14,11 @@ const url = (protocols: readonly string[], example: string) =>
 
 const schema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/poolwright'),
+  SECRETS_KEY: z
+    .string()
+    .min(32, 'expected at least 32 characters, as `openssl rand -base64 32` gives them')
+    .optional(),
+  SECRETS_KEY_FILE: z.string().optional(),
   BROKER_URL: url(['mqtts', 'ssl', 'tls'], 'mqtts://mqtt.example.com:8883'),
   BROKER_CA: z.string().optional(),
   BROKER_CERT: z.string().optional(),
@@ -30,6 +36,8 @@ export const placesHelp = `
 Variables:
   DATABASE_URL          PostgreSQL 15 or later in the place of the embedded database
   DATABASE_CONNECTIONS  connections to it at most (10)
+  SECRETS_KEY_FILE      file with a key that the control plane's own secrets are sealed with in that
+                        database; or the key itself in SECRETS_KEY
   BROKER_URL            MQTT broker with shared subscriptions in the place of the embedded one
   BROKER_CA             its authorities, a PEM file; besides the own authority
   BROKER_CERT           certificate and key of the control plane there, PEM files (default: of the own
@@ -41,6 +49,8 @@ With DATABASE_URL, BROKER_URL and OBJECT_STORE_URL any number of processes work 
 /** An empty variable counts as not set. Throws INVALID_SETTINGS with all faults; never with a value, which may hold a password. */
 export function placesOf(environment: Readonly<Record<string, string | undefined>>): Places {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const file = set['SECRETS_KEY_FILE'];
+  if (file !== undefined) set['SECRETS_KEY'] ??= readKey(file);
   const checked = schema.safeParse(set);
   if (!checked.success) {
     const faults = checked.error.issues.map(({ path, message }) => ({
@@ -57,10 +67,20 @@ export function placesOf(environment: Readonly<Record<string, string | undefined
   return {
     databaseUrl: data.DATABASE_URL,
     databaseConnections: data.DATABASE_CONNECTIONS,
+    secretsKey: data.SECRETS_KEY,
     brokerUrl: data.BROKER_URL,
     brokerCaFile: data.BROKER_CA,
     brokerCertFile: data.BROKER_CERT,
     brokerKeyFile: data.BROKER_KEY,
     objectStoreUrl: data.OBJECT_STORE_URL,
   };
+}
+
+function readKey(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const reason = `the file ${file} cannot be read (${messageOf(error)})`;
+    throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: 'SECRETS_KEY_FILE', reason }]);
+  }
 }

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely';
 import { secretFile } from '../access/secrets.js';
 import type { Clock } from '../clock.js';
 import type { Database } from './schema.js';
+import { createSecretBox, type SecretBox } from './secret-box.js';
 
 /** Names are those of the files. */
 export interface SecretStore {
@@ -16,22 +17,42 @@ export function createFileSecrets(folder: string): SecretStore {
   return { secret: (name, create) => secretFile(join(folder, name), create) };
 }
 
-/** Whoever can read the table can act as the control plane, as is so for the data folder. */
-export function createDatabaseSecrets(db: Kysely<Database>, clock: Clock): SecretStore {
+/**
+ * In a table, each as the box closes it. Without a key, whoever can read the table can act as the control plane, as is so
+ * for the data folder. What was stored before there was a key is sealed as soon as it is read with one.
+ */
+export function createDatabaseSecrets(
+  db: Kysely<Database>,
+  clock: Clock,
+  box: SecretBox = createSecretBox(undefined),
+): SecretStore {
   const find = (name: string) =>
     db.selectFrom('secrets').select('value').where('name', '=', name).executeTakeFirst();
   return {
     async secret(name, create) {
-      const known = await find(name);
-      if (known !== undefined) return known.value;
-      await db
-        .insertInto('secrets')
-        .values({ name, value: await create(), created_at: clock.now() })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-      return (
-        await db.selectFrom('secrets').select('value').where('name', '=', name).executeTakeFirstOrThrow()
-      ).value;
+      if ((await find(name)) === undefined) {
+        const value = box.close(name, await create());
+        await db
+          .insertInto('secrets')
+          .values({ name, value, created_at: clock.now() })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+      const { value } = await db
+        .selectFrom('secrets')
+        .select('value')
+        .where('name', '=', name)
+        .executeTakeFirstOrThrow();
+      const secret = box.open(name, value);
+      if (box.isOverdue(value)) {
+        await db
+          .updateTable('secrets')
+          .set({ value: box.close(name, secret) })
+          .where('name', '=', name)
+          .where('value', '=', value)
+          .execute();
+      }
+      return secret;
     },
   };
 }
