@@ -24,8 +24,6 @@ export interface AgentDependencies extends PodRunDependencies {
   readonly statuses: StatusWriter;
   /** Of the controller. */
   readonly version: string;
-  /** Its run has ended, or something else that the pool should look at. */
-  readonly onChange: () => void;
 }
 
 export interface AgentOptions {
@@ -35,6 +33,8 @@ export interface AgentOptions {
   /** The pool's, as it is when it is asked. */
   readonly spec: () => WorkerPoolSpec;
   readonly poolName: string;
+  /** Its run has ended, or something else that the pool should look at. */
+  readonly onChange: () => void;
   /** What an earlier controller has left: the run that the worker holds. */
   readonly held?: RunSecret;
 }
@@ -215,7 +215,7 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
 
   function changed(): void {
     deps.statuses.changed(status);
-    deps.onChange();
+    options.onChange();
   }
 
   function stateWord(): string {

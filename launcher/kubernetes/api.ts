@@ -27,8 +27,12 @@ export interface ListAnswer<Item> {
 export interface KubeApi {
   /** Undefined when there is none. */
   get<Item>(path: string): Promise<Item | undefined>;
-  /** All pages. Fields that only the API server needs are left out of the items. */
-  list<Item extends KubeObject>(path: string, labelSelector?: string): Promise<ListAnswer<Item>>;
+  /** All pages. `keep`: what is kept of each item; default: all but the fields that only the API server needs. */
+  list<Item extends KubeObject>(
+    path: string,
+    labelSelector?: string,
+    keep?: (item: Item) => Item,
+  ): Promise<ListAnswer<Item>>;
   create<Item>(path: string, body: object): Promise<Item>;
   /** A JSON merge patch. Undefined when there is no such object. */
   patch<Item>(path: string, body: object): Promise<Item | undefined>;
@@ -137,7 +141,11 @@ export function createKubeApi(config: KubeConfig, clock: Clock): KubeApi {
 
   return {
     get: <Item>(path: string) => call<Item>('GET', path).catch(orUndefined),
-    async list<Item extends KubeObject>(path: string, labelSelector?: string) {
+    async list<Item extends KubeObject>(
+      path: string,
+      labelSelector?: string,
+      keep: (item: Item) => Item = slim,
+    ) {
       const items: Item[] = [];
       let next = '';
       for (;;) {
@@ -148,10 +156,7 @@ export function createKubeApi(config: KubeConfig, clock: Clock): KubeApi {
           'GET',
           `${path}?${query.toString()}`,
         );
-        for (const item of page.items) {
-          slim(item);
-          items.push(item);
-        }
+        for (const item of page.items) items.push(keep(item));
         next = page.metadata.continue ?? '';
         if (next === '') return { items, metadata: page.metadata };
       }
@@ -198,8 +203,9 @@ export function whileLeading(api: KubeApi, leads: () => boolean): KubeApi {
 }
 
 /** Drops what would fill memory: who has set which field. */
-export function slim(item: KubeObject): void {
+export function slim<Item extends KubeObject>(item: Item): Item {
   delete (item.metadata as { managedFields?: unknown }).managedFields;
+  return item;
 }
 
 function refusal(status: number, text: string): KubeError {

@@ -5,6 +5,7 @@ import { labels } from '../../protocol/kubernetes/names.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { paths, type KubeApi } from './api.js';
+import { keptOfWorkers } from './kept-worker.js';
 import { startInformer, watchOf, type Change } from './informer.js';
 import {
   keyOf,
@@ -19,8 +20,8 @@ import {
 export interface Collection<Item extends KubeObject> {
   readonly get: (namespace: string, name: string) => Item | undefined;
   readonly list: () => readonly Item[];
-  /** Takes the API server's answer to a write. */
-  readonly note: (item: Item) => void;
+  /** Takes the API server's answer to a write. Gives what is kept of it. */
+  readonly note: (item: Item) => Item;
 }
 
 export interface Collections {
@@ -58,7 +59,7 @@ export function startCollections(options: CollectionsOptions): Collections {
   function collect<Item extends KubeObject>(
     path: (namespace?: string) => string,
     onChange: (item: Item, change: Change) => void,
-    labelSelector?: string,
+    { labelSelector, keep }: { labelSelector?: string; keep?: (item: Item) => Item } = {},
   ): Collection<Item> {
     const parts = scopes.map((namespace) => ({
       namespace,
@@ -68,6 +69,7 @@ export function startCollections(options: CollectionsOptions): Collections {
         path: path(namespace),
         onChange,
         ...(labelSelector === undefined ? {} : { labelSelector }),
+        ...(keep === undefined ? {} : { keep }),
       }),
     }));
     for (const { informer } of parts) {
@@ -79,23 +81,25 @@ export function startCollections(options: CollectionsOptions): Collections {
     return {
       get: (namespace, name) => of(namespace)?.get(name, namespace),
       list: () => parts.flatMap(({ informer }) => informer.list()),
-      note: (item) => {
-        of(item.metadata.namespace)?.note(item);
-      },
+      note: (item) => of(item.metadata.namespace)?.note(item) ?? item,
     };
   }
 
   const pools = collect<WorkerPool>(paths.pools, (pool) => {
     options.onPool(keyOf(pool));
   });
-  const workers = collect<Worker>(paths.workers, (worker, change) => {
-    // Status is the controller's own word.
-    if (change === 'changed' && worker.metadata.deletionTimestamp === undefined) return;
-    const pool = poolKeyOf(worker);
-    if (pool !== undefined) options.onPool(pool);
-  });
-  const pods = collect<Pod>(paths.pods, options.onPod, labels.worker);
-  const secrets = collect<Secret>(paths.secrets, () => undefined, labels.worker);
+  const workers = collect<Worker>(
+    paths.workers,
+    (worker, change) => {
+      // Status is the controller's own word.
+      if (change === 'changed' && worker.metadata.deletionTimestamp === undefined) return;
+      const pool = poolKeyOf(worker);
+      if (pool !== undefined) options.onPool(pool);
+    },
+    { keep: keptOfWorkers() },
+  );
+  const pods = collect<Pod>(paths.pods, options.onPod, { labelSelector: labels.worker });
+  const secrets = collect<Secret>(paths.secrets, () => undefined, { labelSelector: labels.worker });
   return {
     pools,
     workers,

@@ -21,10 +21,10 @@ export interface PoolOfWorkers {
   readonly spec: () => WorkerPoolSpec;
 }
 
-export interface FleetOptions extends Omit<AgentDependencies, 'onChange' | 'lines' | 'statuses'> {
+export interface FleetOptions extends Omit<AgentDependencies, 'lines' | 'statuses'> {
   readonly runSecretsOf: (workerId: string) => readonly Secret[];
-  /** Takes the API server's answer to a write into the memory of workers. */
-  readonly noteWorker: (worker: Worker) => void;
+  /** Takes the API server's answer to a write into the memory of workers. Gives what is kept of it. */
+  readonly noteWorker: (worker: Worker) => Worker;
   readonly requeue: (key: string, milliseconds: number) => void;
 }
 
@@ -46,8 +46,13 @@ export type PoolToLeave = Pick<PoolOfWorkers, 'key' | 'name' | 'spec'> & Partial
 
 export function createFleet(options: FleetOptions): Fleet {
   const { api, clock, log } = options;
-  const lines = createPoolLines(options);
-  const statuses = createStatusWriter(options);
+  const shared: AgentDependencies = {
+    ...options,
+    lines: createPoolLines(options),
+    statuses: createStatusWriter(options),
+  };
+  /** By the pool's key: one for all its agents. */
+  const onChanges = new Map<string, () => void>();
   /** By ULID of the worker. */
   const agents = new Map<string, { readonly agent: Agent; readonly pool: string; readonly ulid: string }>();
   /** Workers that are on their way out, by ULID. */
@@ -58,15 +63,24 @@ export function createFleet(options: FleetOptions): Fleet {
     const there = agents.get(workerId);
     if (there !== undefined) return there.agent;
     const { key, name, credentials, spec } = pool;
-    const onChange = () => {
-      options.requeue(key, 200);
-    };
-    const agent = startAgent(
-      { ...options, lines, statuses, onChange },
-      { worker, workerId, credentials, spec, poolName: name, ...(held === undefined ? {} : { held }) },
-    );
+    const agent = startAgent(shared, {
+      ...{ worker, workerId, credentials, spec },
+      poolName: name,
+      onChange: onChangeOf(key),
+      ...(held === undefined ? {} : { held }),
+    });
     agents.set(workerId, { agent, pool: key, ulid: credentials.token.pool });
     return agent;
+  }
+
+  function onChangeOf(key: string): () => void {
+    const made =
+      onChanges.get(key) ??
+      (() => {
+        options.requeue(key, 200);
+      });
+    onChanges.set(key, made);
+    return made;
   }
 
   function heldOf(worker: Worker): RunSecret | undefined {
@@ -152,9 +166,7 @@ export function createFleet(options: FleetOptions): Fleet {
       if (missing > 0)
         options.recorder.record('WorkerPool', object, 'Normal', 'ScaledUp', `Scaling up ${size}.`);
       await inParallel(workersAtOnce, Math.max(0, missing), async () => {
-        const worker = await createWorker(api, object, id);
-        options.noteWorker(worker);
-        ensureAgent(pool, worker, undefined);
+        ensureAgent(pool, options.noteWorker(await createWorker(api, object, id)), undefined);
       });
     },
     end(pool, workers) {

@@ -13,8 +13,8 @@ export type Change = 'added' | 'changed' | 'removed';
 export interface Informer<Item extends KubeObject> {
   get(name: string, namespace: string): Item | undefined;
   list(): readonly Item[];
-  /** Takes what the API server has answered to a write, so that the next look knows it before the watch tells. */
-  note(item: Item): void;
+  /** Takes what the API server has answered to a write, so that the next look knows it before the watch tells. Gives what is kept. */
+  note(item: Item): Item;
   /** Resolves once the collection is there. */
   readonly ready: Promise<void>;
   readonly stop: () => void;
@@ -28,6 +28,8 @@ export interface InformerOptions<Item extends KubeObject> {
   readonly api: Pick<KubeApi, 'list'>;
   readonly path: string;
   readonly labelSelector?: string;
+  /** What is kept of each item. Default: all but the fields that only the API server needs. */
+  readonly keep?: (item: Item) => Item;
   readonly onChange: (item: Item, change: Change) => void;
   /** The watch is there again after it could not be had: what happened meanwhile has been told. */
   readonly onResumed?: () => void;
@@ -52,7 +54,7 @@ export function watchOf(config: KubeConfig): WatchStream {
 }
 
 export function startInformer<Item extends KubeObject>(options: InformerOptions<Item>): Informer<Item> {
-  const { api, path, labelSelector, onChange, clock, log } = options;
+  const { api, path, labelSelector, keep = slim, onChange, clock, log } = options;
   const backoff = createBackoff({ ...watchTimes.backoff, random: options.random });
   const items = new Map<string, Item>();
   const stopped = new AbortController();
@@ -93,7 +95,7 @@ export function startInformer<Item extends KubeObject>(options: InformerOptions<
   }
 
   async function list(): Promise<void> {
-    const answer = await api.list<Item>(path, labelSelector);
+    const answer = await api.list<Item>(path, labelSelector, keep);
     const there = new Set<string>();
     for (const item of answer.items) {
       there.add(keyOf(item));
@@ -162,17 +164,17 @@ export function startInformer<Item extends KubeObject>(options: InformerOptions<
   function hear(type: string, item: Item): void {
     if (type === 'DELETED') {
       if (items.delete(keyOf(item))) onChange(item, 'removed');
-    } else if (type !== 'BOOKMARK') put(item);
+    } else if (type !== 'BOOKMARK') put(keep(item));
     version = item.metadata.resourceVersion;
   }
 
+  /** What is kept of it, that is. */
   function put(item: Item): void {
     const before = items.get(keyOf(item));
     if (before?.metadata.resourceVersion === item.metadata.resourceVersion) return;
     // Noted by ourselves, and newer than what the watch has come to.
     if (before !== undefined && isAfter(before.metadata.resourceVersion, item.metadata.resourceVersion))
       return;
-    slim(item);
     items.set(keyOf(item), item);
     onChange(item, before === undefined ? 'added' : 'changed');
   }
@@ -183,8 +185,9 @@ export function startInformer<Item extends KubeObject>(options: InformerOptions<
     list: () => [...items.values()],
     note(item) {
       // The watch knows better already: it may even have told that the object is gone.
-      if (version !== undefined && !isAfter(item.metadata.resourceVersion, version)) return;
-      put(item);
+      const kept = keep(item);
+      if (version === undefined || isAfter(item.metadata.resourceVersion, version)) put(kept);
+      return kept;
     },
     ready,
     stop() {

@@ -1,5 +1,6 @@
 // The commands of the launcher that only Kubernetes uses: the controller, and the containers of run pods.
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { preferSmallHeap } from './memory.js';
 import { controllerHelp, readControllerArguments } from './arguments.js';
 
 /** Resolves to the exit code. */
@@ -34,6 +35,7 @@ async function controller(args: readonly string[], version: string): Promise<num
     ended.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  preferSmallHeap();
   const { runController } = await import('./controller.js');
   try {
     await runController({ arguments: given, version }, ended.signal);

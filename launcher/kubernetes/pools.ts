@@ -25,7 +25,7 @@ export interface Caches {
   readonly workersOf: (namespace: string, name: string) => readonly Worker[];
   readonly podsOf: (pool: string, namespace: string) => readonly Pod[];
   readonly runSecretsOf: (workerId: string) => readonly Secret[];
-  readonly noteWorker: (worker: Worker) => void;
+  readonly noteWorker: (worker: Worker) => Worker;
 }
 
 export interface PoolsOptions extends Omit<FleetOptions, 'runSecretsOf' | 'noteWorker'>, RegistrationOptions {

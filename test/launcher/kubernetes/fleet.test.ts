@@ -78,10 +78,13 @@ function start() {
     version: '1',
     launcherImage: 'image',
     requeue: () => undefined,
-    pods: { get: () => undefined, note: () => undefined },
+    pods: { get: () => undefined, note: (pod) => pod },
     patience: { start: 0, create: 0, confirm: 0 },
     runSecretsOf: () => [],
-    noteWorker: (worker) => memory.set(worker.metadata.name, worker),
+    noteWorker(worker) {
+      memory.set(worker.metadata.name, worker);
+      return worker;
+    },
   });
   let poolSize = 0;
   const pool: PoolOfWorkers = {

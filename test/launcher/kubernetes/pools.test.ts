@@ -87,7 +87,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
     launcherImage: 'image',
     ownKey: { namespace: 'ci', name: 'key' },
     requeue: () => undefined,
-    pods: { get: () => undefined, note: () => undefined },
+    pods: { get: () => undefined, note: (pod) => pod },
     syncPeriod: 30_000,
     patience: { start: 0, create: 0, confirm: 0 },
     caches: {
@@ -95,7 +95,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
       workersOf: () => [],
       podsOf: () => [],
       runSecretsOf: () => [],
-      noteWorker: () => undefined,
+      noteWorker: (worker) => worker,
     },
   });
   try {
