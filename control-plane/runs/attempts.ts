@@ -4,7 +4,14 @@ import { errorCodes, PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import type { RunRow } from '../store/schema.js';
 import { changeRun, lockRun, runNotFound, tell } from './change.js';
-import { deadlineOf, begunState, isEnd, requeuedState, unbegunAttemptsAllowed } from './transitions.js';
+import {
+  attemptsWithUnfitWorkers,
+  begunState,
+  deadlineOf,
+  isEnd,
+  requeuedState,
+  unbegunAttemptsAllowed,
+} from './transitions.js';
 
 /** Locks a run for the worker that holds this attempt. Throws STALE_ATTEMPT when it no longer does. */
 export async function lockAttempt(tx: Tx, run: string, attempt: number, worker: string): Promise<RunRow> {
@@ -122,7 +129,8 @@ export async function requeue(
   note: string,
   code = 'UNAVAILABLE',
 ): Promise<RunRow> {
-  const unbegun = row.unbegun_attempts + 1;
+  const counts = !ofWorker.has(code) || row.attempt > attemptsWithUnfitWorkers;
+  const unbegun = row.unbegun_attempts + (counts ? 1 : 0);
   if (unbegun >= unbegunAttemptsAllowed) {
     return changeRun(tx, context, row, {
       state: 'FAILED',

@@ -95,6 +95,11 @@ export const stopWithin = 60 * second;
 
 /** Assignments in a row that may end before the run begins; then it fails instead of going round for ever. */
 export const unbegunAttemptsAllowed = 3;
+/**
+ * Up to this attempt of a run none counts that its worker gave back for a fault of its own, such as an engine that is being
+ * started again: it gets no run before it says that it is able to.
+ */
+export const attemptsWithUnfitWorkers = 10;
 
 export function mayFollow(from: RunState, to: RunState): boolean {
   return transitions[from].next.includes(to);

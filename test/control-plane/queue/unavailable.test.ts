@@ -56,6 +56,28 @@ describe('a worker that can take no run', () => {
     await worker.heartbeat(null);
     expect(await assignNext(rules.context, pool)).toBeDefined();
   });
+
+  it('does not make the run fail that it gives back, as while its engine is started again, but not for ever', async () => {
+    const worker = await makeWorker(rules, pool);
+    const run = await makeRun(rules, await makeStack(rules, pool));
+    const giveBack = async () => {
+      await worker.heartbeat(null);
+      const { attempt } = (await assigned(rules, pool)).run;
+      await rejectRun(rules.context, run.id, attempt, worker.id, {
+        code: 'ENGINE_UNAVAILABLE',
+        message: 'The container engine does not answer.',
+      });
+    };
+    for (let times = 0; times < 12; times += 1) {
+      await giveBack();
+      expect((await find(rules, run.id)).state).toBe('QUEUED');
+    }
+    await giveBack();
+    expect(await find(rules, run.id)).toMatchObject({
+      state: 'FAILED',
+      failure_code: 'ENGINE_UNAVAILABLE',
+    });
+  });
 });
 
 describe('a worker that is lost', () => {
