@@ -1,27 +1,13 @@
 // From an accepted trigger to the assignment at the launcher, with 1 and with 1,001 connected workers. The worker is
 // the launcher's own connection, signature check included; the others are simulated sessions in another process.
-import { createPrivateKey } from 'node:crypto';
-import { ulid } from 'ulid';
 import { triggerRun, decideRun } from '../control-plane/cli/api/runs.js';
 import { listWorkers, setDrained } from '../control-plane/cli/api/workers.js';
-import { systemClock } from '../launcher/clock.js';
-import { createConnection } from '../launcher/connection/reconnecting.js';
-import { createTransports } from '../launcher/connection/transports.js';
-import { withoutProxies } from '../launcher/network/proxies.js';
-import type { HeldRun } from '../protocol/messages.js';
-import { decodeToken } from '../protocol/token.js';
 import { figure, quantile, type Figure } from './figure.js';
 import { startCrowd } from './support/crowd-process.js';
+import { startLine } from './support/line.js';
 import { startPlane, type Plane } from './support/plane.js';
 
 const runs = 200;
-const silent = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
 export async function bench(): Promise<Figure[]> {
   const plane = await startPlane();
   try {
@@ -56,58 +42,19 @@ function figures(what: string, samples: readonly number[]): Figure[] {
 
 /** Milliseconds from the answer to the trigger until the launcher has the assignment, verified and parsed. */
 async function measure(plane: Plane): Promise<number[]> {
-  let held: HeldRun = null;
-  let arrived: (at: number) => void = () => undefined;
-  let registered: () => void = () => undefined;
-  const ready = new Promise<void>((resolve) => {
-    registered = resolve;
-  });
-  const token = decodeToken(plane.token);
-  const privateKey = createPrivateKey(plane.privateKey);
-  const worker = ulid();
-  const connection = createConnection({
-    transports: createTransports({
-      token,
-      privateKey,
-      client: () => worker,
-      proxies: withoutProxies,
-      authorities: () => [],
-    }),
-    token,
-    privateKey,
-    identity: { worker, metadata: {}, version: 'bench', executor: 'host' },
-    status: () => ({ held, leaving: false, drained: false }),
-    listener: {
-      onRegistered: () => {
-        registered();
-      },
-      onDisconnected: () => undefined,
-      onOrder: (order) => {
-        if (order.type === 'assignment') arrived(performance.now());
-        if (order.type === 'stop') void connection.report();
-      },
-    },
-    clock: systemClock,
-    random: Math.random,
-    log: silent,
-  });
-  connection.start();
-  await ready;
+  const line = await startLine(plane);
   const stack = await plane.stack({});
   const samples: number[] = [];
   for (let run = 0; run < runs; run += 1) {
-    const assignment = new Promise<number>((resolve) => {
-      arrived = resolve;
-    });
+    const assignment = line.assigned();
     const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
     const accepted = performance.now();
     // It may be here before the answer to the trigger is.
-    samples.push(Math.max(0, (await assignment) - accepted));
-    held = null;
+    samples.push(Math.max(0, (await assignment).at - accepted));
     await decideRun(plane.client, 'cancel', stack, id);
-    await connection.report();
+    await line.report();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await connection.end('measured');
+  await line.end();
   return samples;
 }

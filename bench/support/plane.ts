@@ -32,7 +32,12 @@ export interface Plane {
   close(): Promise<void>;
 }
 
-export async function startPlane(): Promise<Plane> {
+export interface PlaneOptions {
+  /** PostgreSQL; not given: embedded. */
+  readonly databaseUrl?: string;
+}
+
+export async function startPlane({ databaseUrl }: PlaneOptions = {}): Promise<Plane> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-bench-'));
   const api = await nextFreePort('127.0.0.1', 14_280);
   const broker = await nextFreePort('127.0.0.1', api + 1);
@@ -49,7 +54,10 @@ export async function startPlane(): Promise<Plane> {
       '--broker-listen',
       `127.0.0.1:${String(broker)}`,
     ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) },
+    },
   );
   const url = `http://127.0.0.1:${String(api)}`;
   await poll(
