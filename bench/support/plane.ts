@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import pg from 'pg';
 import { createApiClient, type ApiClient } from '../../control-plane/cli/api/client.js';
 import { createHttpClient } from '../../control-plane/cli/api/http.js';
 import { createPool } from '../../control-plane/cli/api/pools.js';
@@ -64,7 +65,10 @@ export async function startPlane({ databaseUrl }: PlaneOptions = {}): Promise<Pl
     async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true,
     'the control plane',
   );
-  const key = JSON.parse(await readFile(join(data, 'administrator.json'), 'utf8')) as Plane['key'];
+  const name = 'administrator.json';
+  const secret =
+    databaseUrl === undefined ? readFile(join(data, name), 'utf8') : storedSecret(databaseUrl, name);
+  const key = JSON.parse(await secret) as Plane['key'];
   const http = await createHttpClient();
   const client = createApiClient({ endpoint: url, apiKeyId: key.id, apiKeySecret: key.secret }, http);
   const { privateKey, request } = await generateKeyAndRequest();
@@ -119,6 +123,20 @@ export async function startPlane({ databaseUrl }: PlaneOptions = {}): Promise<Pl
     },
   };
   return plane;
+}
+
+/** Where processes share a database, they keep their secrets there. */
+async function storedSecret(databaseUrl: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ value: string }>('select value from secrets where name = $1', [
+      name,
+    ]);
+    return rows[0]?.value ?? '';
+  } finally {
+    await client.end();
+  }
 }
 
 /** Resident memory of a process in bytes (proc(5), VmRSS). */

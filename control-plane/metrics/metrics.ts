@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Context } from '../context.js';
 import { isEnd } from '../runs/transitions.js';
-import { publicPoolId } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
 
 export interface Metrics {
   /** The text format of Prometheus. */

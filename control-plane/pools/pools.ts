@@ -5,7 +5,8 @@ import type { Context, Tx } from '../context.js';
 import { audit } from '../access/audit.js';
 import { assertUsable, getSpace } from '../access/spaces.js';
 import { endStates } from '../runs/transitions.js';
-import { publicPoolId, type PoolRow, type WorkerPoolsTable } from '../store/schema.js';
+import { publicPoolId, type WorkerPoolsTable } from '../store/pool-tables.js';
+import type { PoolRow } from '../store/schema.js';
 import { tellPoolToLeave } from './leave.js';
 
 export interface PoolFields {

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import type { ControlPlaneEvent } from '../events.js';
 import { isEnd } from '../runs/transitions.js';
-import { publicPoolId } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
 import { assignNext } from './assign.js';
 import { sendAssignment } from './assignment.js';
 

@@ -3,7 +3,8 @@ import type { Context } from '../context.js';
 import { upstreamRun } from '../runs/holds.js';
 import { endStates, isWrite, transitions, writeTypes } from '../runs/transitions.js';
 import { positionsOf } from './position.js';
-import { publicPoolId, type PoolRow, type RunRow, type WorkerRow } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
+import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
 
 type Reading = Pick<Context, 'db' | 'clock'>;
 

@@ -4,7 +4,8 @@ import { sql, type Updateable } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState } from '../../protocol/runs.js';
 import type { Context, Tx } from '../context.js';
-import type { RunRow, RunsTable } from '../store/schema.js';
+import type { RunsTable } from '../store/run-tables.js';
+import type { RunRow } from '../store/schema.js';
 import { holdReads, refreshDependents, refreshHolds } from './holds.js';
 import { deadlineOf, isEnd, isWrite, mayFollow } from './transitions.js';
 

@@ -5,7 +5,8 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import { auditOfStack } from '../access/audit.js';
 import { lockStack, refreshHolds } from '../runs/holds.js';
-import { publicPoolId, type DependencyRow } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
+import type { DependencyRow } from '../store/schema.js';
 import { stackNotFound } from './stacks.js';
 
 /** Throws NOT_FOUND; CONFLICT when it is there already or the stacks would wait for each other in a ring. */

@@ -3,7 +3,9 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { Context, Tx } from '../context.js';
 import { holdReads, lockStack, refreshHolds } from '../runs/holds.js';
 import type { Updateable } from 'kysely';
-import { publicPoolId, type StackRow, type StacksTable } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
+import type { StackRow } from '../store/schema.js';
+import type { StacksTable } from '../store/stack-tables.js';
 import { auditStack, stackNotFound } from './stacks.js';
 
 /**

@@ -9,7 +9,9 @@ import { getPool } from '../pools/pools.js';
 import { lockStack } from '../runs/holds.js';
 import { endStates } from '../runs/transitions.js';
 import { moveTurns } from '../runs/turns.js';
-import { publicPoolId, type DriftDetection, type StackCommands, type StackRow } from '../store/schema.js';
+import { publicPoolId } from '../store/pool-tables.js';
+import type { StackRow } from '../store/schema.js';
+import type { DriftDetection, StackCommands } from '../store/stack-tables.js';
 
 export interface StackFields {
   readonly name: string;

@@ -10,7 +10,8 @@ import { assertFollows, bounded, lastLineOf } from './log-bounds.js';
 import { recordOf, type LogLine } from './log-file.js';
 import type { LogStore } from './logs.js';
 import type { ObjectStore } from './objects.js';
-import type { Database, LogAttemptsTable, LogChunksTable } from './schema.js';
+import type { LogAttemptsTable, LogChunksTable } from './run-tables.js';
+import type { Database } from './schema.js';
 
 export interface SharedLogsOptions {
   readonly db: Kysely<Database>;

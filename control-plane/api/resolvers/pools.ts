@@ -21,13 +21,8 @@ import { searchPools } from '../../pools/search.js';
 import { listWorkers, poolCounts, setAllDrained, setDrained, workerStatus } from '../../pools/workers.js';
 import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
 import { listStacks } from '../../stacks/stacks.js';
-import {
-  publicPoolId,
-  type AlarmRow,
-  type PoolRow,
-  type ReleaseRow,
-  type WorkerRow,
-} from '../../store/schema.js';
+import { publicPoolId } from '../../store/pool-tables.js';
+import type { AlarmRow, PoolRow, ReleaseRow, WorkerRow } from '../../store/schema.js';
 import type { SearchInput } from '../../store/search.js';
 import {
   administrator,

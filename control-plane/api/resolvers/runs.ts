@@ -15,7 +15,8 @@ import { canRetry, promoteRun, retryRun } from '../../runs/repeat.js';
 import { triggerRun } from '../../runs/runs.js';
 import { isEnd } from '../../runs/transitions.js';
 import { hasLog, readVisit, runVisits, type Visit } from '../../runs/visits.js';
-import type { RunRow, RuntimeConfig } from '../../store/schema.js';
+import type { RuntimeConfig } from '../../store/run-tables.js';
+import type { RunRow } from '../../store/schema.js';
 import { identityOf, rightsOf, seconds, stackFor, type ApiRequest } from '../request.js';
 
 interface RuntimeConfigInput {

@@ -22,7 +22,8 @@ import {
 import { releaseLock, setDisabled, setLock } from '../../stacks/locks.js';
 import { searchStacks } from '../../stacks/search.js';
 import { deleteVariable, listVariables, setVariable } from '../../stacks/variables.js';
-import type { DependencyRow, StackCommands, StackRow, VariableRow } from '../../store/schema.js';
+import type { DependencyRow, StackRow, VariableRow } from '../../store/schema.js';
+import type { StackCommands } from '../../store/stack-tables.js';
 import type { SearchInput } from '../../store/search.js';
 import { identityOf, rightsOf, seconds, stackFor, visibleStack, type ApiRequest } from '../request.js';
 

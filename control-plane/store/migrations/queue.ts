@@ -1,5 +1,5 @@
 // Step 2: the public pool, fair turns, holds, dependencies between stacks, locks with a note.
-import { publicPoolId } from '../schema.js';
+import { publicPoolId } from '../pool-tables.js';
 
 export const queueStatements: readonly string[] = [
   'alter table worker_pools add column public boolean not null default false',

@@ -1,7 +1,8 @@
 // The phases of a run: when each began, how long it took, who or what was behind it.
 import type { Visit } from '../../runs/visits.js';
 import { isEnd } from '../../runs/transitions.js';
-import { publicPoolId, type RunRow } from '../../store/schema.js';
+import { publicPoolId } from '../../store/pool-tables.js';
+import type { RunRow } from '../../store/schema.js';
 import { Badge, Elapsed, Live, Time } from '../layout.js';
 import { duration } from '../words.js';
 

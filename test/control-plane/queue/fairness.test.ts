@@ -12,7 +12,7 @@ import { listRuns } from '../../../control-plane/runs/runs.js';
 import { addDependency, removeDependency } from '../../../control-plane/stacks/dependencies.js';
 import { releaseLock, setDisabled, setLock } from '../../../control-plane/stacks/locks.js';
 import { updateStack } from '../../../control-plane/stacks/stacks.js';
-import { publicPoolId } from '../../../control-plane/store/schema.js';
+import { publicPoolId } from '../../../control-plane/store/pool-tables.js';
 import {
   assigned,
   begun,
