@@ -154,7 +154,7 @@ it('says that workers cannot connect after as many tries as it allows', async ()
     launcherImage: 'image',
     ownKey: { namespace: 'ci', name: 'key' },
     requeue: () => undefined,
-    pods: { get: () => undefined, note: () => undefined },
+    pods: { get: () => undefined, note: (pod) => pod },
     syncPeriod: 3_600_000,
     patience: { start: 0, create: 0, confirm: 0 },
     caches: {
@@ -163,7 +163,10 @@ it('says that workers cannot connect after as many tries as it allows', async ()
         workers.map((worker) => ({ ...worker, metadata: { ...worker.metadata, ownerReferences: owners } })),
       podsOf: () => [],
       runSecretsOf: () => [],
-      noteWorker: (worker) => workers.push(worker),
+      noteWorker: (worker) => {
+        workers.push(worker);
+        return worker;
+      },
     },
   });
   const owners = [{ uid: metadata.uid, kind: 'WorkerPool', name: metadata.name }];
