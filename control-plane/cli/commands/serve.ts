@@ -65,11 +65,17 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     const tls = tlsOf(options.tlsCert, options.tlsKey);
     const { serve } = await import('../../serve.js');
     const oidc = options.oidc === undefined ? undefined : await readOidcSettings(options.oidc);
+    const places = placesOf(process.env);
+    if (places.secretsKey !== undefined && places.databaseUrl === undefined) {
+      throw new UsageError(
+        'SECRETS_KEY is for the database of DATABASE_URL, which is not set: a data folder keeps secrets in files.',
+      );
+    }
     const stop = takeStopSignals(() => {
       terminal.note('Ended at once.');
     });
     const controlPlane = await serve({
-      ...placesOf(process.env),
+      ...places,
       dataDirectory: options.dataDir,
       listen: options.listen,
       brokerListen: options.brokerListen,
