@@ -38,7 +38,7 @@ const shared: Names<WorkerPoolArgs> = {
 };
 export const size: Names<PoolSize> = { min: true, max: true, desired: true };
 export const proxy: Names<ProxyArgs> = { http: true, https: true, no: true };
-const waitForWorkers: Names<WaitForWorkers> = {
+export const waitForWorkers: Names<WaitForWorkers> = {
   count: true,
   endpoint: true,
   apiKeyId: true,

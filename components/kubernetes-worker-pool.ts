@@ -8,6 +8,8 @@ import { labelling } from './kubernetes/labels.js';
 import { planPool } from './kubernetes/plan.js';
 import { dataOf, protectionOf, workerPoolOf } from './kubernetes/pool.js';
 import type { ChildOptions } from './plan.js';
+import { gateFor } from './waiting/gate.js';
+import type { KnownWorker } from './waiting/workers.js';
 
 const type = 'workerpools:index:KubernetesWorkerPool';
 
@@ -68,7 +70,20 @@ export class KubernetesWorkerPool extends pulumi.ComponentResource {
       after(...definitions, ...data.made, ...protection, ...controller),
     );
 
-    this.poolName = pool.metadata.name;
+    const gate = gateFor(this, args.waitForWorkers, () =>
+      pulumi.all([pool.id, pool.metadata.name, namespace]).apply(([, poolName, where]) => ({
+        counts: ({ metadata }: KnownWorker) =>
+          metadata['k8s_pool'] === poolName && metadata['k8s_namespace'] === where,
+        explain: () =>
+          Promise.resolve([
+            `kubectl describe workerpool ${poolName} --namespace ${where}`,
+            ...(plan.installController
+              ? [`kubectl logs deployment/${name}-controller-manager --namespace ${where}`]
+              : []),
+          ]),
+      })),
+    );
+    this.poolName = gate(pool.metadata.name);
     this.namespace = namespace;
     this.poolId = pulumi.unsecret(
       plan.credentials?.apply(({ pool: id }): string | undefined => id) ?? pulumi.output(undefined),

@@ -1,7 +1,7 @@
 // The arguments of a pool on Kubernetes. Those that pools on machines have too have the same names.
 import type { Input } from '@pulumi/pulumi';
 import type * as inputs from '@pulumi/kubernetes/types/input.js';
-import type { PoolSize, PrivateVcsMapping, ProxyArgs } from '../arguments.js';
+import type { PoolSize, PrivateVcsMapping, ProxyArgs, WaitForWorkers } from '../arguments.js';
 import type { KubernetesNativeArgs, PodArgs, ResourcesArgs } from './pool-arguments.js';
 
 /** The launcher in run pods, and its settings. */
@@ -133,6 +133,11 @@ export interface KubernetesWorkerPoolArgs {
   metrics?: MetricsArgs;
   /** Labels of everything that is created. */
   tags?: Input<Record<string, Input<string>>>;
+  /**
+   * End the deployment only when workers of the pool are connected. Needs the pool's id, so not for one that the controller
+   * registers. Default: the deployment ends when the WorkerPool is there.
+   */
+  waitForWorkers?: WaitForWorkers;
   /** What only Kubernetes has. */
   kubernetes?: KubernetesNativeArgs;
 }

@@ -4,7 +4,7 @@ import type { Fault } from '../../protocol/errors.js';
 import { schemaOf, type Schema } from '../../protocol/kubernetes/definitions.js';
 import { podSettings } from '../../protocol/kubernetes/pod-settings.js';
 import { workerPoolSpec } from '../../protocol/kubernetes/resources.js';
-import { checkAllNames, proxy, size, type Names } from '../argument-names.js';
+import { checkAllNames, proxy, size, waitForWorkers, type Names } from '../argument-names.js';
 import type { Known } from '../known.js';
 import { hasLate } from '../late.js';
 import type {
@@ -30,6 +30,7 @@ export const early = [
   'podDisruptionBudget',
   'metrics',
   'kubernetes',
+  'waitForWorkers',
 ] as const satisfies readonly (keyof KubernetesWorkerPoolArgs)[];
 
 const launcher: Names<KubernetesLauncherArgs> = {
@@ -89,6 +90,7 @@ const groups = {
   networkPolicy,
   metrics,
   kubernetes,
+  waitForWorkers,
 } satisfies Partial<Record<keyof KubernetesWorkerPoolArgs, unknown>>;
 const all: Names<KubernetesWorkerPoolArgs> = {
   token: true,
@@ -108,6 +110,7 @@ const all: Names<KubernetesWorkerPoolArgs> = {
   networkPolicy: true,
   metrics: true,
   kubernetes: true,
+  waitForWorkers: true,
 };
 
 export function checkArgumentNames(args: object, faults: Fault[]): void {

@@ -9,6 +9,7 @@ import { checkCredentials, encodedKey } from '../checks/credentials.js';
 import { checkLauncher } from '../checks/launcher.js';
 import { checkCertificates, checkProxy } from '../checks/network.js';
 import { checkSize } from '../checks/size.js';
+import { checkWaiting } from '../waiting/check.js';
 import { throwFaults } from '../faults.js';
 import { knownPart, withoutUndefined } from '../known.js';
 import { checkEarly, secretsIn } from '../late.js';
@@ -58,6 +59,13 @@ export function planPool(type: string, name: string, args: KubernetesWorkerPoolA
   checkEarly(args, faults, checks.early);
   const size = checkSize(known.size, faults);
   checks.checkWays(args, faults);
+  checkWaiting(args.waitForWorkers, known.waitForWorkers, size.max, faults);
+  if (args.waitForWorkers !== undefined && args.apiCredentials !== undefined) {
+    faults.push({
+      path: 'waitForWorkers',
+      reason: 'needs the id of the pool, which is not known before the controller has registered it',
+    });
+  }
   if (typeof known.token === 'string' && typeof known.privateKey === 'string')
     checkCredentials('bundled', { token: known.token, privateKey: known.privateKey }, faults);
   checks.checkController(known.controller, faults);

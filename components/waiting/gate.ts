@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as pulumi from '@pulumi/pulumi';
 import type { WaitForWorkers } from '../arguments.js';
 import type { BootSettings } from '../bootstrap/settings.js';
-import { deploymentKey, waitForWorkers } from './wait.js';
+import { waitForWorkers, type Wait } from './wait.js';
 import { workersOf, type KnownWorker } from './workers.js';
 
+/** The entry of a worker's metadata that tells the deployment that it came from. */
+const deploymentKey = 'deployment';
 const variable = `SPACELIFT_METADATA_${deploymentKey}`;
 const defaultMinutes = 15;
 
@@ -19,6 +21,9 @@ export function marked(settings: BootSettings): BootSettings {
   return { ...settings, environment: { ...settings.environment, [variable]: mark } };
 }
 
+/** Lets an output through when the workers are there. */
+export type Gate = <Value>(output: pulumi.Output<Value>) => pulumi.Output<Value>;
+
 /** Lets outputs through when enough workers of this deployment are ready; at once in previews and when not asked for. */
 export function gateOf<Group>(
   parent: pulumi.Resource,
@@ -27,20 +32,36 @@ export function gateOf<Group>(
   /** There when the cloud has taken the new version of the group. */
   group: () => pulumi.Output<Group>,
   explain: (group: pulumi.Unwrap<Group>, ready: readonly KnownWorker[]) => Promise<readonly string[]>,
-): <Value>(output: pulumi.Output<Value>) => pulumi.Output<Value> {
+): Gate {
+  return gateFor(parent, args, () =>
+    pulumi.all([settings, group()]).apply(([{ environment }, name]): Awaited => ({
+      counts: ({ metadata }) => metadata[deploymentKey] === (environment[variable] ?? ''),
+      explain: (ready) => explain(name, ready),
+    })),
+  );
+}
+
+type Awaited = Pick<Wait, 'counts' | 'explain'>;
+
+/** The same for workers that are told by something else; `awaited` is there when they may be waited for. */
+export function gateFor(
+  parent: pulumi.Resource,
+  args: WaitForWorkers | undefined,
+  awaited: () => pulumi.Output<Awaited>,
+): Gate {
   if (args === undefined || pulumi.runtime.isDryRun()) return (output) => output;
   const { endpoint, apiKeyId, apiKeySecret, workerPool } = args;
   const there = pulumi
-    .all([settings, group(), endpoint, apiKeyId, apiKeySecret, workerPool])
-    .apply(async ([{ environment }, name, address, id, secret, pool]) => {
+    .all([awaited(), endpoint, apiKeyId, apiKeySecret, workerPool])
+    .apply(async ([{ counts, explain }, address, id, secret, pool]) => {
       const access = { endpoint: address, apiKeyId: id, apiKeySecret: secret, workerPool: pool };
       await waitForWorkers({
         count: args.count,
-        deployment: environment[variable] ?? '',
+        counts,
         milliseconds: (args.timeoutMinutes ?? defaultMinutes) * 60_000,
         ask: () => workersOf(access, fetch),
         say: (line) => void pulumi.log.info(line, parent),
-        explain: (ready) => explain(name, ready),
+        explain,
         now: () => Date.now(),
         sleep: (milliseconds) => sleep(milliseconds),
       });

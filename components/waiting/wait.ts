@@ -2,13 +2,10 @@
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { Refused, type KnownWorker } from './workers.js';
 
-/** The entry of a worker's metadata that tells the deployment that it came from. */
-export const deploymentKey = 'deployment';
-
 export interface Wait {
   readonly count: number;
-  /** Of the deployment whose workers count. */
-  readonly deployment: string;
+  /** Whether a worker is one of those that are waited for. */
+  readonly counts: (worker: KnownWorker) => boolean;
   readonly milliseconds: number;
   readonly ask: () => Promise<readonly KnownWorker[]>;
   /** A line for whoever watches; said when something has changed. */
@@ -30,15 +27,13 @@ export async function waitForWorkers(wait: Wait): Promise<void> {
     let trouble = '';
     try {
       const workers = await wait.ask();
-      ready = workers.filter(
-        ({ drained, metadata }) => !drained && metadata[deploymentKey] === wait.deployment,
-      );
+      ready = workers.filter((worker) => !worker.drained && wait.counts(worker));
     } catch (error) {
       if (error instanceof Refused) throw error;
       trouble = `; the control plane could not be asked: ${messageOf(error)}`;
     }
     if (ready.length >= wait.count) return;
-    const line = `${String(ready.length)} of ${String(wait.count)} new workers are ready${trouble}`;
+    const line = `${String(ready.length)} of ${String(wait.count)} workers are ready${trouble}`;
     if (line !== said) wait.say(line);
     said = line;
     if (wait.now() + pause > end) {

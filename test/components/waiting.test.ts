@@ -30,7 +30,7 @@ function waiting(answers: readonly (readonly KnownWorker[] | Error)[], more: Par
   const said: string[] = [];
   const done = waitForWorkers({
     count: 2,
-    deployment: 'new',
+    counts: ({ metadata }) => metadata['deployment'] === 'new',
     milliseconds: 60_000,
     ask: () => {
       const answer = answers[Math.min(asked, answers.length - 1)]!;
@@ -67,15 +67,15 @@ describe('waiting for workers', () => {
     await done;
     expect(asked()).toBe(4);
     expect(said).toEqual([
-      '0 of 2 new workers are ready',
-      '1 of 2 new workers are ready',
-      '0 of 2 new workers are ready; the control plane could not be asked: away',
+      '0 of 2 workers are ready',
+      '1 of 2 workers are ready',
+      '0 of 2 workers are ready; the control plane could not be asked: away',
     ]);
   });
 
   it('gives up when the time is over, with what the cloud knows', async () => {
     await expect(waiting([[worker('c', 'new')]]).done).rejects.toThrow(
-      'waitForWorkers: after 1 minutes 1 of 2 new workers are ready\nexplained beside c',
+      'waitForWorkers: after 1 minutes 1 of 2 workers are ready\nexplained beside c',
     );
     const silent = waiting([[]], { explain: () => Promise.reject(new Error('no rights')) });
     await expect(silent.done).rejects.toThrow(/the cloud could not be asked for its machines: no rights/);

@@ -82,7 +82,7 @@ describe.skipIf(!there)('waiting for workers under the engine', () => {
       await plane.idle(1);
       expect(ended).toBe(false);
       await plane.startLauncher({ SPACELIFT_METADATA_deployment: markOf(made('InstanceTemplate')) });
-      expect(await deployed).toContain('0 of 1 new workers are ready');
+      expect(await deployed).toContain('0 of 1 workers are ready');
       expect(await pulumi(['stack', 'export'])).not.toContain(plane.key.secret);
     },
     patience,
@@ -149,7 +149,7 @@ describe.skipIf(!there)('waiting for workers under the engine', () => {
       const group = until(() => made('RegionInstanceGroupManager', before), 'the group', patience / 2);
       await Promise.race([group, deployed]);
       await plane.startLauncher({ SPACELIFT_METADATA_deployment: markOf(made('InstanceTemplate', before)) });
-      expect(await deployed).toContain('0 of 1 new workers are ready');
+      expect(await deployed).toContain('0 of 1 workers are ready');
       expect(await yaml(['stack', 'export'])).not.toContain(key.secret);
     },
     patience,
