@@ -5,17 +5,31 @@ import { startSimulatedWorker } from './simulated-worker.js';
 
 const { CROWD_TOKEN = '', CROWD_KEY = '', CROWD_COUNT = '0' } = process.env;
 const token = decodeToken(CROWD_TOKEN);
+const triesAtMost = 10;
 let left = Number(CROWD_COUNT);
+
+/** Tries again, as a launcher does: a control plane that many workers come to at once refuses some. */
+async function connected(): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await startSimulatedWorker({
+        token,
+        privateKey: CROWD_KEY,
+        onAssignment: () => 'play',
+        onFinished: (run) => process.stdout.write(`finished ${run}\n`),
+      });
+      return;
+    } catch (error) {
+      if (tries === triesAtMost) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500 * tries * Math.random()));
+    }
+  }
+}
 
 async function connectSome(): Promise<void> {
   while (left > 0) {
     left -= 1;
-    await startSimulatedWorker({
-      token,
-      privateKey: CROWD_KEY,
-      onAssignment: () => 'play',
-      onFinished: (run) => process.stdout.write(`finished ${run}\n`),
-    });
+    await connected();
   }
 }
 
