@@ -52,7 +52,8 @@ export async function bench(): Promise<Figure[]> {
         unit: 'MB/s',
         samples: samples.ours,
         reference: { what: 'tar | openssl enc, and back', samples: samples.reference },
-        note: 'Ours also compresses (gzip 1) and reads the sealed file twice: nothing that is not authenticated is unpacked.',
+        goal: { of: 'ratio', atLeast: 0.2 },
+        note: 'Ours also compresses what gets smaller (gzip 1) and reads the sealed file twice: nothing that is not authenticated is unpacked.',
       }),
     ];
   } finally {

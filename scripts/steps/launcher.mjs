@@ -7,6 +7,13 @@ import { build } from 'esbuild';
 
 const kubernetes = './launcher-kubernetes.cjs';
 
+/**
+ * Parts of libraries that a launcher has no use for, by their files: builds of images over gRPC, engines over SSH, brokers
+ * over SOCKS. They are half of a bundle, which each start has to parse. Whoever calls one of them is told.
+ */
+const unused =
+  /node_modules\/(dockerode\/lib\/(session|buildkit)|docker-modem\/lib\/ssh|mqtt\/build\/lib\/connect\/socks)\.js$/;
+
 const placeholder = '@@launcher-version@@';
 
 /** @type {import('./index.mjs').Step} */
@@ -44,9 +51,17 @@ async function bundle(entry) {
     legalComments: 'none',
     ...(entry === 'launcher/main.ts' ? { banner: { js: '#!/usr/bin/env node' } } : {}),
     define: { __LAUNCHER_VERSION__: JSON.stringify(placeholder) },
-    // Optional native parts of ssh2 (Docker over SSH), which the launcher does not offer.
-    external: ['cpu-features', '*.node'],
     plugins: [
+      {
+        name: 'unused parts',
+        setup({ onLoad }) {
+          onLoad({ filter: unused }, ({ path }) => {
+            const message = `The launcher has no ${path.slice(path.indexOf('node_modules/') + 13)}`;
+            const thrown = `() => { throw new Error(${JSON.stringify(message)}); }`;
+            return { contents: `module.exports = ${thrown}; module.exports.default = module.exports;` };
+          });
+        },
+      },
       {
         name: 'kubernetes beside',
         setup({ onResolve }) {

@@ -24,6 +24,9 @@ export const archiveRules = {
   workspace: { bytes: 100 * 1024 ** 3, entries: 5_000_000, links: 'any' },
 } as const satisfies Record<string, ArchiveRules>;
 
+/** Bytes that go through the streams at once. */
+const streamBuffer = 256 * 1024;
+
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 const longestName = 4096;
 
@@ -60,7 +63,10 @@ export async function unpackArchive(
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
   });
   try {
-    await Promise.all([pipeline(source, createGunzip(), counted, tar, { signal }), unpacking]);
+    await Promise.all([
+      pipeline(source, createGunzip({ chunkSize: streamBuffer }), counted, tar, { signal }),
+      unpacking,
+    ]);
   } catch (error) {
     signal.throwIfAborted();
     if (sourceFault !== undefined) throw sourceFault as Error;

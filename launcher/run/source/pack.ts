@@ -4,8 +4,11 @@ import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline as pipelineOf, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import { pack, type Pack } from 'tar-stream';
+import { gzipInParts } from './gzip.js';
+
+/** Bytes of a file that are read at once. */
+const streamBuffer = 256 * 1024;
 
 /**
  * A stream of the folder's content. Sockets and pipes, which nothing can be kept of, are left out. The stream
@@ -21,8 +24,7 @@ export function packFolder(folder: string, signal: AbortSignal): Readable {
       tar.destroy(error instanceof Error ? error : new Error(String(error)));
     },
   );
-  // Level 1: providers and modules are packed already, and the worker has a run to finish.
-  return pipelineOf(tar, createGzip({ level: 1 }), () => {
+  return pipelineOf(tar, gzipInParts(), () => {
     // Whoever reads the second stream gets the fault of the first.
   });
 }
@@ -52,7 +54,7 @@ async function addEntry(tar: Pack, root: string, name: string, signal: AbortSign
     await added(tar, { name, type: 'symlink', linkname: await readlink(path), mode, mtime });
   } else if (kind.file) {
     const entry = tar.entry({ name, type: 'file', mode, mtime, size });
-    await pipeline(createReadStream(path), entry, { signal });
+    await pipeline(createReadStream(path, { highWaterMark: streamBuffer }), entry, { signal });
   }
 }
 

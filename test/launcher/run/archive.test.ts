@@ -1,12 +1,15 @@
 // Archives that somebody built to do harm, and those that nobody did.
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { createGzip, gzipSync } from 'node:zlib';
+import { createGunzip, createGzip, gzipSync } from 'node:zlib';
 import { pack, type Header } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { archiveRules, unpackArchive, type ArchiveRules } from '../../../launcher/run/source/archive.js';
+import { gzipInParts } from '../../../launcher/run/source/gzip.js';
 import { packFolder } from '../../../launcher/run/source/pack.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -130,5 +133,27 @@ describe('an archive is unpacked', () => {
     expect((await lstat(join(folder, 'a/script'))).mode & 0o777).toBe(0o755);
     expect(await readlink(join(folder, 'a/python'))).toBe('/usr/bin/python3');
     expect(await readdir(join(folder, 'a/empty'))).toEqual([]);
+  });
+});
+
+describe('gzip in parts', () => {
+  /** Text that gets smaller, and bytes that do not, over several parts. */
+  const bytes = Buffer.concat([
+    Buffer.alloc(3_000_000, 'resource "aws_subnet" "private" {}\n'),
+    randomBytes(3_500_001),
+    Buffer.alloc(700_000, 'x'),
+  ]);
+
+  it.each([1, bytes.length])('is what any gzip reads, of %i bytes', async (length) => {
+    const given = bytes.subarray(0, length);
+    const chunks = Array.from({ length: Math.ceil(length / 70_000) }, (_, index) =>
+      given.subarray(index * 70_000, (index + 1) * 70_000),
+    );
+    const packed = await buffer(Readable.from(chunks).pipe(gzipInParts()));
+    expect(packed.length).toBeLessThan(4_600_000);
+    // Not by toEqual, which compares millions of numbers.
+    expect((await buffer(Readable.from([packed]).pipe(createGunzip()))).equals(given)).toBe(true);
+    const unpacked = execFileSync('gzip', ['-dc'], { input: packed, maxBuffer: 1e8 });
+    expect(unpacked.equals(given)).toBe(true);
   });
 });
