@@ -7,6 +7,7 @@ import { table } from './table.js';
 export type Bench = () => Promise<readonly Figure[] | string>;
 
 const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
+  pages: () => import('./pages.js'),
   dispatch: () => import('./dispatch.js'),
   claim: () => import('./claim.js'),
   queue: () => import('./queue.js'),

@@ -36,13 +36,17 @@ export interface Plane {
 export interface PlaneOptions {
   /** PostgreSQL; not given: embedded. */
   readonly databaseUrl?: string;
+  /** Writes into the data folder before the control plane is started on it. */
+  readonly prepare?: (dataFolder: string) => Promise<void>;
 }
 
-export async function startPlane({ databaseUrl }: PlaneOptions = {}): Promise<Plane> {
+export async function startPlane({ databaseUrl, prepare }: PlaneOptions = {}): Promise<Plane> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-bench-'));
+  const data = join(folder, 'data');
+  // Takes a while, in which a port that was free may be taken.
+  await prepare?.(data);
   const api = await nextFreePort('127.0.0.1', 14_280);
   const broker = await nextFreePort('127.0.0.1', api + 1);
-  const data = join(folder, 'data');
   const server = spawn(
     process.execPath,
     [

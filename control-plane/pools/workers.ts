@@ -123,23 +123,28 @@ export interface PoolCounts {
   readonly pendingRuns: number;
 }
 
-export async function poolCounts(context: Pick<Context, 'db'>, pool: string): Promise<PoolCounts> {
-  const workers = await context.db
-    .selectFrom('workers')
-    .select(({ fn }) => [
-      fn.countAll<number>().as('workers'),
-      fn.count<number>('run_id').as('busy'),
-      fn.countAll<number>().filterWhere('drained', '=', true).as('drained'),
-    ])
-    .where('pool_id', '=', pool)
-    .executeTakeFirstOrThrow();
-  const runs = await context.db
-    .selectFrom('runs')
-    .select(({ fn }) => fn.countAll<number>().as('pending'))
-    .where('pool_id', '=', pool)
-    .where('worker_id', 'is', null)
-    .where('state', 'in', ['QUEUED', 'CONFIRMED'])
-    .where('hold', 'is', null)
-    .executeTakeFirstOrThrow();
-  return { ...workers, pendingRuns: runs.pending };
+/**
+ * `spaces`: only runs of stacks in these are counted, and workers as busy only with such runs; null: all. Of a private pool
+ * whoever sees it sees all its stacks; of the public one not.
+ */
+export async function poolCounts(
+  { db }: Pick<Context, 'db'>,
+  pool: string,
+  spaces: readonly string[] | null = null,
+): Promise<PoolCounts> {
+  const seen = spaces === null ? sql`true` : sql`stacks.space in (${sql.join(['', ...spaces])})`;
+  const stacks = spaces === null ? sql`` : sql`join stacks on stacks.id = runs.stack_id`;
+  const { rows } = await sql<PoolCounts>`
+    select count(*)::integer as workers,
+      ${
+        spaces === null
+          ? sql`count(run_id)::integer`
+          : sql`(count(*) filter (where exists (select 1 from runs ${stacks} where runs.id = workers.run_id and ${seen})))::integer`
+      } as busy,
+      (count(*) filter (where drained))::integer as drained,
+      (select count(*)::integer from runs ${stacks} where runs.pool_id = ${pool} and runs.worker_id is null
+        and runs.state in ('QUEUED', 'CONFIRMED') and runs.hold is null and ${seen}) as "pendingRuns"
+    from workers where pool_id = ${pool}`.execute(db);
+  const [counts] = rows;
+  return counts ?? { workers: 0, busy: 0, drained: 0, pendingRuns: 0 };
 }

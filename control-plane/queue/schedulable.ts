@@ -51,10 +51,7 @@ export async function searchSchedulableRuns(
   input: SearchInput,
   spaces: readonly string[] | null = null,
 ): Promise<Page<SchedulableRun>> {
-  const visible =
-    spaces === null
-      ? sql`true`
-      : sql`exists (select 1 from stacks where stacks.id = runs.stack_id and stacks.space in (${sql.join(['', ...spaces])}))`;
+  const visible = visibleIn(spaces);
   const underWay = sql<RunRow>`
     select runs.*, 0 as place from runs where pool_id = ${pool} and worker_id is not null and ${visible}`;
   const waiting = sql<RunRow>`
@@ -73,6 +70,29 @@ export async function searchSchedulableRuns(
     node: { run, position: positions.get(run.id) ?? 0 },
   }));
   return { ...page, edges };
+}
+
+/**
+ * The runs of a pool that may not leave its queue yet: behind another run of their stack, or a stack that theirs depends
+ * on, or because their stack is locked or disabled. In the order of the queue. Throws as the search above.
+ */
+export function searchHeldRuns(
+  context: Pick<Context, 'db'>,
+  pool: string,
+  input: Omit<SearchInput, 'orderBy'>,
+  spaces: readonly string[] | null,
+): Promise<Page<RunRow>> {
+  const held = sql<RunRow>`
+    select runs.*, 0 as place from runs
+    where pool_id = ${pool} and worker_id is null and state in ('QUEUED', 'CONFIRMED') and hold is not null
+      and ${visibleIn(spaces)}`;
+  return searchOneAfterTheOther(context.db, [held], searchable, input);
+}
+
+function visibleIn(spaces: readonly string[] | null) {
+  return spaces === null
+    ? sql`true`
+    : sql`exists (select 1 from stacks where stacks.id = runs.stack_id and stacks.space in (${sql.join(['', ...spaces])}))`;
 }
 
 /** In the order of the queue: its index gives the rows, and no more of them are read than the page has. */

@@ -1,10 +1,11 @@
 // Why a run waits, in words, until when, and its place in the queue.
 import type { Context } from '../context.js';
-import { upstreamRun } from '../runs/holds.js';
-import { endStates, isWrite, transitions, writeTypes } from '../runs/transitions.js';
+import { isWrite, transitions } from '../runs/transitions.js';
+import type { RunRow } from '../store/schema.js';
+import { minuteOf } from './minute.js';
+import { limitReason, poolReason } from './pool-reason.js';
 import { positionsOf } from './position.js';
-import { publicPoolId } from '../store/pool-tables.js';
-import type { PoolRow, RunRow, WorkerRow } from '../store/schema.js';
+import { stackFacts, type StackFacts } from './stack-facts.js';
 
 type Reading = Pick<Context, 'db' | 'clock'>;
 
@@ -35,140 +36,70 @@ export function endOf({ state, deadline_at }: RunRow): string {
   return then === 'requeue' ? 'goes back to the queue' : `ends as ${then}`;
 }
 
-function minuteOf(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-}
-
 /** The same without the end of the wait. */
 export async function whyItWaits(
   context: Reading,
   run: RunRow,
   spaces: readonly string[] | null,
 ): Promise<string | null> {
+  return (await whyTheyWait(context, [run], spaces)).get(run.id) ?? null;
+}
+
+/** Run → reason, of those that wait. Takes as many statements for a page of runs as for one. */
+export async function whyTheyWait(
+  context: Reading,
+  runs: readonly RunRow[],
+  spaces: readonly string[] | null,
+): Promise<ReadonlyMap<string, string>> {
+  const waiting = runs.filter(waitsForWorker);
+  const facts = waiting.length === 0 ? undefined : await stackFacts(context, waiting);
+  const pools = new Map<string, Promise<string>>();
+  const limits = new Map<string, Promise<string | null>>();
+  const reasons = new Map<string, string>();
+  for (const run of runs) {
+    const reason =
+      ownReason(run) ??
+      (facts === undefined || !waitsForWorker(run)
+        ? null
+        : (holdReason(facts, run, spaces) ??
+          (run.drift ? await once(limits, run.pool_id, () => limitReason(context, run.pool_id)) : null) ??
+          (await once(pools, run.pool_id, () => poolReason(context, run.pool_id)))));
+    if (reason !== null) reasons.set(run.id, reason);
+  }
+  return reasons;
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const answer = known.get(key) ?? ask();
+  known.set(key, answer);
+  return answer;
+}
+
+function ownReason(run: RunRow): string | null {
   if (run.state === 'UNCONFIRMED') return 'waits for someone to confirm or discard the plan';
   if (run.state === 'READY') return `assigned to worker ${run.worker_id ?? ''}, which has not answered yet`;
-  if (!waitsForWorker(run)) return null;
-  return (
-    (await holdReason(context, run, spaces)) ?? (await limitReason(context, run)) ?? poolReason(context, run)
-  );
+  return null;
 }
 
 function waitsForWorker(run: RunRow): boolean {
   return run.worker_id === null && (run.state === 'QUEUED' || run.state === 'CONFIRMED');
 }
 
-async function holdReason(
-  context: Reading,
-  run: RunRow,
-  spaces: readonly string[] | null,
-): Promise<string | null> {
-  const stack = await context.db
-    .selectFrom('stacks')
-    .select(['disabled', 'locked_by', 'lock_note'])
-    .where('id', '=', run.stack_id)
-    .executeTakeFirst();
+function holdReason(facts: StackFacts, run: RunRow, spaces: readonly string[] | null): string | null {
+  const stack = facts.stacks.get(run.stack_id);
   if (run.hold !== null && stack?.disabled === true) return 'its stack is disabled';
   if (run.state === 'CONFIRMED' || !isWrite(run.type)) return null;
   if (stack?.locked_by != null && stack.locked_by !== run.requested_by) {
     const note = stack.lock_note === null ? '' : `: ${stack.lock_note}`;
     return `its stack is locked by ${stack.locked_by}${note}`;
   }
-  const other = await writeBefore(context, run);
+  // The run of the same stack that is under way, or else the first of its queue when that is another one.
+  const first = run.hold === 'STACK' ? facts.first.get(run.stack_id) : undefined;
+  const other = facts.active.get(run.stack_id) ?? (first?.id === run.id ? undefined : first);
   if (other !== undefined) return `waits for run ${other.id} of the same stack, which is ${other.state}`;
-  const upstream = await upstreamRun(context.db, run.stack_id, run.id);
+  const upstream = facts.upstream.get(run.id);
   if (upstream === undefined) return null;
   return spaces !== null && !spaces.includes(upstream.space)
     ? 'waits for a stack that it depends on'
-    : `waits for stack ${upstream.stack_id}, whose run ${upstream.id} is ${upstream.state}`;
-}
-
-/** The run of the same stack that is under way, or else the first of its queue when that is another one. */
-async function writeBefore({ db }: Reading, run: RunRow): Promise<Pick<RunRow, 'id' | 'state'> | undefined> {
-  const writes = db
-    .selectFrom('runs')
-    .select(['id', 'state'])
-    .where('stack_id', '=', run.stack_id)
-    .where('type', 'in', writeTypes);
-  const active = await writes.where('state', 'not in', ['QUEUED', ...endStates]).executeTakeFirst();
-  if (active !== undefined || run.hold !== 'STACK') return active;
-  const first = await writes
-    .where('worker_id', 'is', null)
-    .where('state', '=', 'QUEUED')
-    .orderBy('priority', 'desc')
-    .orderBy('turn')
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst();
-  return first?.id === run.id ? undefined : first;
-}
-
-async function limitReason({ db }: Reading, run: RunRow): Promise<string | null> {
-  if (!run.drift) return null;
-  const pool = await poolOf(db, run);
-  const limit = pool?.drift_detection_run_limit ?? null;
-  if (limit === null) return null;
-  const { active } = await db
-    .selectFrom('runs')
-    .select(({ fn }) => fn.countAll<number>().as('active'))
-    .where('pool_id', '=', run.pool_id)
-    .where('drift', '=', true)
-    .where('worker_id', 'is not', null)
-    .executeTakeFirstOrThrow();
-  if (active < limit) return null;
-  return limit === 0
-    ? 'the worker pool runs no drift detection (limit 0)'
-    : `the worker pool's limit of ${String(limit)} for drift detection is reached`;
-}
-
-function poolOf(db: Reading['db'], run: RunRow): Promise<PoolRow | undefined> {
-  return db.selectFrom('worker_pools').selectAll().where('id', '=', run.pool_id).executeTakeFirst();
-}
-
-type Seen = Pick<WorkerRow, 'connected' | 'leaving' | 'drained' | 'run_id' | 'busy_since' | 'unavailable'>;
-
-async function poolReason(context: Reading, run: RunRow): Promise<string> {
-  const workers = await context.db
-    .selectFrom('workers')
-    .select(['connected', 'leaving', 'drained', 'run_id', 'busy_since', 'unavailable'])
-    .where('pool_id', '=', run.pool_id)
-    .execute();
-  if (workers.length === 0) return emptyReason(context, run);
-  const here = workers.filter(({ connected }) => connected);
-  const busy = here.filter(({ run_id }) => run_id !== null);
-  const drained = here.filter((worker) => worker.run_id === null && worker.drained).length;
-  const others = here.filter((worker) => worker.run_id === null && !worker.drained);
-  const leaving = others.filter((worker) => worker.leaving).length;
-  const without = others.filter((worker) => !worker.leaving && worker.unavailable !== null);
-  const away = workers.length - here.length;
-  const counted = [
-    [busy.length, `busy${oldest(context, busy)}`],
-    [drained, 'drained'],
-    [leaving, 'leaving'],
-    [without.length, `not able to take one (${without[0]?.unavailable?.replace(/\.$/, '') ?? ''})`],
-    [away, 'out of contact'],
-  ] as const;
-  const unfit = busy.length + drained + leaving + without.length + away;
-  if (unfit < workers.length) return 'a worker is idle; it is about to start';
-  const total = String(workers.length);
-  const parts = counted.filter(([count]) => count > 0);
-  return `no idle worker: ${parts.map(([count, word]) => `${String(count)} of ${total} ${word}`).join('; ')}`;
-}
-
-function oldest({ clock }: Reading, busy: readonly Seen[]): string {
-  const since = busy.flatMap(({ busy_since }) => busy_since ?? []);
-  if (since.length === 0) return '';
-  const minutes = Math.floor((clock.now() - Math.min(...since)) / 60_000);
-  if (minutes < 1) return ', the oldest for less than a minute';
-  return minutes < 120
-    ? `, the oldest for ${String(minutes)} min`
-    : `, the oldest for ${String(Math.floor(minutes / 60))} h`;
-}
-
-async function emptyReason({ db }: Reading, run: RunRow): Promise<string> {
-  const pool = await poolOf(db, run);
-  const since = pool?.workers_gone_at ?? null;
-  const empty = since === null ? 'has no workers yet' : `has had no workers since ${minuteOf(since)}`;
-  return run.pool_id === publicPoolId
-    ? `the public worker pool, where runs of stacks without a pool go, ${empty}`
-    : `the worker pool ${empty}`;
+    : `waits for stack ${upstream.stack}, whose run ${upstream.id} is ${upstream.state}`;
 }

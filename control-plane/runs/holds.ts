@@ -2,8 +2,8 @@
 // when no other is under way, nobody has locked the stack, and every stack it depends on is done. The answer is kept
 // in the runs' own rows, so that a queue of a million held runs costs the scheduler nothing.
 import { sql } from 'kysely';
-import type { Context, Tx } from '../context.js';
-import type { RunRow, StackRow } from '../store/schema.js';
+import type { Tx } from '../context.js';
+import type { StackRow } from '../store/schema.js';
 import { endStates, writeTypes } from './transitions.js';
 
 const writes = sql.join(writeTypes);
@@ -85,20 +85,4 @@ export async function holdReads(tx: Tx, stack: string): Promise<void> {
     from (select case when disabled then 'DISABLED' end as hold from stacks where id = ${stack}) as target
     where stack_id = ${stack} and worker_id is null and state = 'QUEUED' and type not in (${writes})
       and runs.hold is distinct from target.hold`.execute(tx);
-}
-
-/** A run of a stack that this one depends on, older than the given run and not done yet. */
-export async function upstreamRun(
-  db: Context['db'],
-  stack: string,
-  before: string,
-): Promise<(Pick<RunRow, 'id' | 'stack_id' | 'state'> & { readonly space: string }) | undefined> {
-  const { rows } = await sql<Pick<RunRow, 'id' | 'stack_id' | 'state'> & { readonly space: string }>`
-    select older.*, stacks.space
-    from stack_dependencies join stacks on stacks.id = depends_on, lateral (
-      select id, stack_id, state from runs where runs.stack_id = depends_on and type in (${writes})
-        and state not in (${ends}) and id < ${before} limit 1
-    ) as older
-    where stack_dependencies.stack_id = ${stack} limit 1`.execute(db);
-  return rows[0];
 }

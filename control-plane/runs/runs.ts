@@ -1,4 +1,5 @@
 // Runs are triggered and looked at here.
+import { sql } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunState, RunType } from '../../protocol/runs.js';
 import type { Context, Tx } from '../context.js';
@@ -78,6 +79,19 @@ export function listRuns(context: Pick<Context, 'db'>, filter: RunFilter): Promi
     .orderBy('id', 'desc')
     .limit(filter.limit ?? 50)
     .execute();
+}
+
+/** Stack → its newest run, of those that have any. */
+export async function newestRuns(
+  { db }: Pick<Context, 'db'>,
+  stacks: readonly string[],
+): Promise<ReadonlyMap<string, RunRow>> {
+  const { rows } = await sql<RunRow>`
+    select newest.* from unnest(${stacks}::text[]) as wanted (stack),
+      lateral (select * from runs where stack_id = wanted.stack order by id desc limit 1) as newest`.execute(
+    db,
+  );
+  return new Map(rows.map((run) => [run.stack_id, run]));
 }
 
 /** What a run went through, oldest first. */

@@ -57,10 +57,10 @@ function visibleToken(pool: PoolNode, request: ApiRequest): string | null {
 
 /** What a private pool and the public one have in common. Of stacks and runs, those that one sees. */
 const queueOf = {
-  busyWorkers: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
-    (await poolCounts(context, id)).busy,
-  pendingRuns: async ({ id }: Id, _: unknown, { context }: ApiRequest) =>
-    (await poolCounts(context, id)).pendingRuns,
+  busyWorkers: async ({ id }: Id, _: unknown, request: ApiRequest) =>
+    (await poolCounts(request.context, id, rightsOf(request).spaces)).busy,
+  pendingRuns: async ({ id }: Id, _: unknown, request: ApiRequest) =>
+    (await poolCounts(request.context, id, rightsOf(request).spaces)).pendingRuns,
   searchSchedulableRuns: ({ id }: Id, { input }: Search, request: ApiRequest) =>
     searchSchedulableRuns(request.context, id, input, rightsOf(request).spaces),
   usedBy: async ({ id }: Id, _: unknown, request: ApiRequest) => {

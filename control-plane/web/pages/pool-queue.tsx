@@ -1,19 +1,22 @@
-// The queue of a pool: runs in progress first, then those that wait, each with why. The filter is part of the address.
+// The queue of a pool: runs in progress first, then those that wait, each with why; then those that are held back. Filter
+// and pages are part of the address.
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
-import { searchSchedulableRuns, type SchedulableRun } from '../../queue/schedulable.js';
-import { waitReason } from '../../queue/waiting.js';
+import { searchHeldRuns, searchSchedulableRuns } from '../../queue/schedulable.js';
+import { whyTheyWait } from '../../queue/waiting.js';
 import { runTypes } from '../../../protocol/runs.js';
-import type { PoolRow } from '../../store/schema.js';
+import type { PoolRow, RunRow } from '../../store/schema.js';
 import type { Predicate } from '../../store/search.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
+import { Filter, Pager } from './parts.js';
 import { tabAddress } from './pool.js';
 
 export interface QueueFilter {
   readonly text: string;
   readonly type: string;
-  /** The end of the page before. */
+  /** The end of the page before, of the queue and of what is held. */
   readonly after: string;
+  readonly held: string;
 }
 
 interface PoolQueueProperties {
@@ -23,64 +26,85 @@ interface PoolQueueProperties {
   readonly filter: QueueFilter;
 }
 
+/** Of those that are held: they cannot start now, so fewer are shown. */
+const heldPage = 20;
+
 export async function PoolQueue({ context, pool, rights, filter }: PoolQueueProperties) {
-  const predicates: Predicate[] =
-    filter.type === '' ? [] : [{ field: 'type', constraint: { enumEquals: [filter.type] } }];
-  const input = { fullTextSearch: filter.text, predicates, after: filter.after };
-  const { edges, pageInfo } = await searchSchedulableRuns(context, pool.id, input, rights.spaces);
-  const rows = await Promise.all(
-    edges.map(async ({ node }) => ({ ...node, reason: await waitReason(context, node.run, rights.spaces) })),
-  );
+  const { text, type, after } = filter;
+  const { spaces } = rights;
+  const predicates: Predicate[] = type === '' ? [] : [{ field: 'type', constraint: { enumEquals: [type] } }];
+  const wanted = { fullTextSearch: text, predicates };
+  const [queue, held] = await Promise.all([
+    searchSchedulableRuns(context, pool.id, { ...wanted, after }, spaces),
+    searchHeldRuns(context, pool.id, { ...wanted, after: filter.held, first: heldPage }, spaces),
+  ]);
+  const runs = [...queue.edges.map(({ node }) => node.run), ...held.edges.map(({ node }) => node)];
+  const reasons = await whyTheyWait(context, runs, spaces);
   const address = tabAddress(pool, 'queued');
-  const filtered = filter.text !== '' || filter.type !== '';
-  const next = new URLSearchParams({ text: filter.text, type: filter.type, after: pageInfo.endCursor ?? '' });
+  const filtered = text !== '' || type !== '';
+  const values = { text, type };
   return (
     <section aria-labelledby="queue-title">
       <h2 id="queue-title">Queued</h2>
-      <form method="get" action={address} class="filter" role="search">
+      <Filter address={address} filtered={filtered}>
         <label>
-          Run, stack or person <input name="text" type="search" value={filter.text} />
+          Run, stack or person <input name="text" type="search" value={text} />
         </label>
         <label>
           Type{' '}
           <select name="type">
             <option value="">all</option>
-            {runTypes.map((type) => (
-              <option value={type} selected={type === filter.type}>
-                {type.toLowerCase()}
+            {runTypes.map((name) => (
+              <option value={name} selected={name === type}>
+                {name.toLowerCase()}
               </option>
             ))}
           </select>
         </label>
-        <button class="quiet">filter</button>
-        {filtered ? <a href={address}>show all</a> : null}
-      </form>
+      </Filter>
       <Live id="queue">
-        {rows.length === 0 ? (
+        {queue.edges.length === 0 ? (
           <Empty>{filtered ? 'No run of this queue is like that.' : 'No run is in progress or waits.'}</Empty>
         ) : (
           <ul class="rows">
-            {rows.map((row) => (
-              <Queued row={row} />
+            {queue.edges.map(({ node: { run, position } }) => (
+              <Queued run={run} position={position} reason={reasons.get(run.id)} />
             ))}
           </ul>
         )}
-        {pageInfo.hasNextPage ? (
-          <p>
-            <a href={`${address}?${next.toString()}`}>Next page</a>
-          </p>
-        ) : null}
+        <Pager address={address} values={values} pageInfo={queue.pageInfo} />
       </Live>
+      <h2 id="held-title">Held back</h2>
       <p class="facts">
-        Why a run is not here: it waits for another run of its stack or for a stack that its own depends on,
-        its stack is locked or disabled, or its plan waits to be confirmed. The page of the run says which.
+        Not in the queue yet: behind another run of their stack or a stack that theirs depends on, or their
+        stack is locked or disabled. Runs whose plan waits to be confirmed are on the pages of their stacks.
       </p>
+      <Live id="held">
+        {held.edges.length === 0 ? (
+          <Empty>
+            {filtered ? 'No run that is held back is like that.' : 'No run of this pool is held back.'}
+          </Empty>
+        ) : (
+          <ul class="rows" aria-labelledby="held-title">
+            {held.edges.map(({ node }) => (
+              <Queued run={node} position={0} reason={reasons.get(node.id)} />
+            ))}
+          </ul>
+        )}
+        <Pager address={address} values={values} pageInfo={held.pageInfo} cursor="held" />
+      </Live>
     </section>
   );
 }
 
-function Queued({ row }: { readonly row: SchedulableRun & { readonly reason: string | null } }) {
-  const { run, position, reason } = row;
+interface QueuedProperties {
+  readonly run: RunRow;
+  /** 0: not in the queue. */
+  readonly position: number;
+  readonly reason: string | undefined;
+}
+
+function Queued({ run, position, reason }: QueuedProperties) {
   return (
     <li>
       <Badge word={run.state} />
@@ -91,7 +115,7 @@ function Queued({ row }: { readonly row: SchedulableRun & { readonly reason: str
         {position === 0 ? '' : ` · place ${String(position)}`}
         {run.priority > 0 ? ' · prioritised' : ''}
       </span>
-      {reason === null ? null : <span class="reason">{reason}</span>}
+      {reason === undefined ? null : <span class="reason">{reason}</span>}
     </li>
   );
 }

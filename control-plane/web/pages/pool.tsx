@@ -2,10 +2,12 @@
 import type { Child } from 'hono/jsx';
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
+import { listAlarms } from '../../pools/alarms.js';
 import { poolCounts } from '../../pools/workers.js';
 import { listStacks } from '../../stacks/stacks.js';
 import type { PoolRow } from '../../store/schema.js';
 import { Empty, Live } from '../layout.js';
+import { OpenAlarm } from './alarms.js';
 import { Figure } from './pools.js';
 
 export type PoolTab = 'workers' | 'queued' | 'used-by' | 'activity';
@@ -23,11 +25,15 @@ interface PoolFrameProperties {
   readonly context: Context;
   readonly pool: PoolRow;
   readonly tab: PoolTab;
+  readonly rights: Rights;
   readonly children: Child;
 }
 
-export async function PoolFrame({ context, pool, tab, children }: PoolFrameProperties) {
-  const counts = await poolCounts(context, pool.id);
+export async function PoolFrame({ context, pool, tab, rights, children }: PoolFrameProperties) {
+  const counts = await poolCounts(context, pool.id, rights.spaces);
+  const alarms = (await listAlarms(context)).filter(
+    ({ pool_id, cleared_at }) => pool_id === pool.id && cleared_at === null,
+  );
   const tabs: readonly PoolTab[] = [
     ...(pool.public ? [] : ['workers' as const]),
     'queued',
@@ -39,7 +45,7 @@ export async function PoolFrame({ context, pool, tab, children }: PoolFramePrope
       <h1>{pool.public ? 'Public worker pool' : pool.name}</h1>
       <p class="facts">
         {pool.public ? (
-          'Runs of stacks without a pool of their own come here. Its workers are shared, so they are not listed.'
+          'Runs of stacks without a pool of their own come here. Its workers are shared, so they are not listed; runs are counted as far as you may see their stacks.'
         ) : (
           <>
             {pool.description === '' ? '' : `${pool.description} · `}
@@ -48,6 +54,7 @@ export async function PoolFrame({ context, pool, tab, children }: PoolFramePrope
         )}
       </p>
       <Live id="figures">
+        {pool.public ? null : alarms.map((alarm) => <OpenAlarm alarm={alarm} />)}
         <dl class="figures wide">
           <Figure name="workers" value={counts.workers} />
           <Figure name="busy" value={counts.busy} />

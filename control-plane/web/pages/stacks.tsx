@@ -3,7 +3,7 @@ import type { Child } from 'hono/jsx';
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { findPool } from '../../pools/pools.js';
-import { listRuns } from '../../runs/runs.js';
+import { listRuns, newestRuns } from '../../runs/runs.js';
 import { listStacks } from '../../stacks/stacks.js';
 import { listVariables } from '../../stacks/variables.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
@@ -16,12 +16,11 @@ interface StacksPageProperties {
 
 export async function StacksPage({ context, rights }: StacksPageProperties) {
   const stacks = (await listStacks(context)).filter(({ space }) => rights.sees(space));
-  const rows = await Promise.all(
-    stacks.map(async (stack) => ({
-      stack,
-      last: (await listRuns(context, { stack: stack.id, limit: 1 }))[0],
-    })),
+  const newest = await newestRuns(
+    context,
+    stacks.map(({ id }) => id),
   );
+  const rows = stacks.map((stack) => ({ stack, last: newest.get(stack.id) }));
   return (
     <>
       <h1>Stacks</h1>

@@ -30,14 +30,14 @@ export function poolViews({ context, show }: ViewParts): Hono<WebEnvironment> {
         live: pool.public ? 'pools' : `pool/${pool.id}`,
         trail: [['Pools', '/pools']],
       },
-      <PoolFrame context={context} pool={pool} tab={tab}>
+      <PoolFrame context={context} pool={pool} tab={tab} rights={c.get('rights')}>
         {content}
       </PoolFrame>,
     );
   const showQueue = (c: WebContext, pool: PoolRow) => {
-    const { text = '', type = '', after = '' } = c.req.query();
+    const { text = '', type = '', after = '', held = '' } = c.req.query();
     const rights = c.get('rights');
-    const filter = { text, type, after };
+    const filter = { text, type, after, held };
     return showPool(
       c,
       pool,
