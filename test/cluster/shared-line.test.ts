@@ -6,6 +6,7 @@ import { decodeToken, encodeToken } from '../../protocol/token.js';
 import { startProxy, type Proxy } from '../launcher/support/proxy.js';
 import { until } from '../launcher/support/until.js';
 import { logOf } from '../support/control-plane.js';
+import { freePort } from '../support/postgres.js';
 import { hasRunnerImage } from '../support/runner-image.js';
 import { hasApiServer } from './support/api-server.js';
 import { startCluster, type Cluster } from './support/cluster.js';
@@ -13,6 +14,8 @@ import type { Fate } from './support/kubelet.js';
 
 const there = hasApiServer('shared lines') && hasRunnerImage('shared lines');
 const workersCount = 6;
+/** docs/kubernetes.md names it, too: Secret, pod, three events, two changes of status, the pod's own events, and the end of each. */
+const requestsPerRun = 11;
 
 /** A pod whose init container fails right away: a run that costs no container. */
 const fails: Fate = (pod, node) =>
@@ -131,5 +134,56 @@ describe.runIf(there)('the line that workers of a pool share', { timeout: 120_00
     await cluster.noRunSecrets();
     await cluster.plane.idle(workersCount);
     expect(await ids()).toEqual(workers);
+  });
+
+  test('costs the API server the same few requests for a run, however many workers are idle', async () => {
+    const port = await freePort();
+    cluster.kubelet.fate = () => fails;
+    onTestFinished(() => {
+      cluster.kubelet.fate = () => 'run';
+    });
+    // A run takes the place of another one among those that are kept.
+    await cluster.patchPool('shared', { failedPodsHistoryLimit: 1 });
+    await cluster.kill(cluster.controllers());
+    await cluster.startController({
+      options: [
+        '--sync-period=1h',
+        '--metrics-secure=false',
+        `--metrics-bind-address=127.0.0.1:${String(port)}`,
+      ],
+    });
+    await cluster.plane.idle(workersCount);
+
+    const requests = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${String(port)}/metrics`)).text();
+      return Number(/^spacelift_workerpool_controller_api_requests_total (\d+)$/m.exec(text)?.[1]);
+    };
+    /** Once nothing is under way. */
+    const settled = async () => {
+      for (let last = -1; ;) {
+        const now = await requests();
+        if (now === last) return now;
+        last = now;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    };
+    const ofRuns = async () => {
+      const costs: number[] = [];
+      for (let time = 0; time < 4; time += 1) {
+        const before = await settled();
+        await cluster.reached(
+          await cluster.triggerRun({ name: 'counted', planCommands: ['true'] }),
+          'FAILED',
+        );
+        await cluster.noRunSecrets();
+        costs.push((await settled()) - before);
+      }
+      // Now and then another request of the controller's own falls into it.
+      return Math.min(...costs);
+    };
+    expect(await ofRuns()).toBe(requestsPerRun);
+    await cluster.scale('shared', 60);
+    await cluster.plane.idle(60);
+    expect(await ofRuns()).toBe(requestsPerRun);
   });
 });
