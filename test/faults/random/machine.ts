@@ -1,7 +1,7 @@
 // What makes a launcher's machine one of its own: a small disk that can be full, and a clock that can jump.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { cp, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -72,7 +72,6 @@ export async function createMachine({
       // Looked at with every question for the time, and never for how long something took.
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
-      FAKETIME_DISABLE_SHM: '1',
       NO_FAKE_STAT: '1',
     },
     setClock,
@@ -89,8 +88,17 @@ export async function createMachine({
     async close(keep = false) {
       await rm(filler, { force: true });
       if (keep) await cp(disk, `${disk}.kept`, { recursive: true, errorOnExist: false });
+      await removeShared();
       // Lazily: a process that still has a file there does not keep it.
       await run('umount', ['--lazy', disk]);
     },
   };
+}
+
+/** What libfaketime shares between the threads of a process stays behind when that is killed: of all that are no more. */
+async function removeShared(): Promise<void> {
+  for (const name of await readdir('/dev/shm')) {
+    const pid = /^(?:sem\.faketime_sem|faketime_shm)_(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await rm(join('/dev/shm', name), { force: true });
+  }
 }
