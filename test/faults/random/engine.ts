@@ -44,7 +44,9 @@ export async function startEngine(folder: string): Promise<Engine> {
   const containerd = await startContainerd(folder, containerdSocket);
 
   async function start(): Promise<void> {
-    daemon = launch(folder, 'dockerd', [
+    daemon = launch(folder, 'unshare', [
+      // A network of its own: an engine without a bridge removes that of the machine's engine.
+      ...['--net', 'dockerd'],
       ...['--containerd', containerdSocket],
       ...['--config-file', configuration, '--host', host, '--pidfile', join(folder, 'pid')],
       ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run')],
@@ -55,7 +57,7 @@ export async function startEngine(folder: string): Promise<Engine> {
       async () => {
         if (!running())
           throw new Error(
-            `The engine ended by itself: ${(await readFile(join(folder, 'dockerd.log'), 'utf8')).slice(-2_000)}`,
+            `The engine ended by itself: ${(await readFile(join(folder, 'unshare.log'), 'utf8')).slice(-2_000)}`,
           );
         return client.ping().then(
           () => true,
