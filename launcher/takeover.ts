@@ -69,9 +69,12 @@ async function readLeft(
   }
 }
 
+/** Milliseconds until it is tried again to remove what could not be, as with an engine that is away. */
+const retryAfter = 10_000;
+
 /**
  * Removes what dead launchers left: at once what has no run in it, the rest when nobody has taken it up. Answers a
- * function that stops waiting. Its faults are logged: they keep nobody from working.
+ * function that stops waiting. Its faults are logged, and it is tried again: they keep nobody from working.
  */
 export function cleanUp(
   stateDirectory: string,
@@ -81,13 +84,28 @@ export function cleanUp(
     const claimed: DeadLife[] = [];
     for (const dead of await deadLives(stateDirectory))
       if (which(dead) && (await claimLife(dead))) claimed.push(dead);
-    if (claimed.length === 0) return;
-    const ended = await executor.sweep(claimed);
-    log.info(
-      `Cleaned up after ${String(claimed.length)} launcher(s) that did not end in order; runs ended: ${String(ended)}`,
-    );
-    for (const other of claimed) await endLife(other);
+    if (claimed.length > 0) await remove(claimed);
   };
+  // They are this process's own now: nobody else removes them.
+  const remove = async (claimed: readonly DeadLife[]): Promise<void> => {
+    try {
+      const ended = await executor.sweep(claimed);
+      log.info(
+        `Cleaned up after ${String(claimed.length)} launcher(s) that did not end in order; runs ended: ${String(ended)}`,
+      );
+      for (const other of claimed) await endLife(other);
+    } catch (error) {
+      faults(error);
+      if (stopped) return;
+      const cancel = clock.after(retryAfter, () => {
+        waiting.delete(cancel);
+        void remove(claimed);
+      });
+      waiting.add(cancel);
+    }
+  };
+  const waiting = new Set<() => void>();
+  let stopped = false;
   const faults = (error: unknown) => {
     log.error(`What other launchers left behind could not be removed: ${messageOf(error)}`);
   };
@@ -95,7 +113,13 @@ export function cleanUp(
   // One that dies later has its own time to be taken up, by a launcher that may be starting just then.
   const first = deadLives(stateDirectory).then((dead) => new Set(dead.map(({ id }) => id)));
   first.catch(faults);
-  return clock.after(patience, () => {
-    void first.then((seen) => sweep(({ id }) => seen.has(id))).catch(faults);
-  });
+  waiting.add(
+    clock.after(patience, () => {
+      void first.then((seen) => sweep(({ id }) => seen.has(id))).catch(faults);
+    }),
+  );
+  return () => {
+    stopped = true;
+    for (const cancel of waiting) cancel();
+  };
 }

@@ -1,5 +1,6 @@
 // Which lives of dead launchers a new one takes up, and which it cleans up when.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
@@ -35,6 +36,49 @@ describe('a launcher that starts', () => {
     await deadLife(state, other);
     expect(await takeLife(state, own, recordedLog())).toMatchObject({ again: true, life: { id: mine } });
     expect(await takeLife(state, own, recordedLog())).toMatchObject({ again: false, left: undefined });
+  });
+
+  it('tries again to clean up what it could not, as while the engine was away', async () => {
+    const state = await temporaryFolder();
+    const empty = ulid();
+    await mkdir(join(state, empty));
+    const clock = manualClock();
+    const log = recordedLog();
+    let away = true;
+    const executor: Pick<Executor, 'sweep'> = {
+      sweep: (dead) => (away ? Promise.reject(new Error('no engine')) : Promise.resolve(dead.length)),
+    };
+    cleanUp(state, { executor: executor as Executor, clock, log });
+    await until(() => log.lines.some(({ message }) => message.includes('no engine')), 'the first try');
+    away = false;
+    clock.advance(10_000);
+    await until(() => !existsSync(join(state, empty)), 'the folder to go');
+  });
+
+  it('does not try again when it has ended meanwhile', async () => {
+    const state = await temporaryFolder();
+    await mkdir(join(state, ulid()));
+    const clock = manualClock();
+    const log = recordedLog();
+    let tries = 0;
+    let fail: () => void = () => undefined;
+    const executor: Pick<Executor, 'sweep'> = {
+      sweep: () => {
+        tries += 1;
+        return new Promise((_, reject) => {
+          fail = () => {
+            reject(new Error('no engine'));
+          };
+        });
+      },
+    };
+    const stop = cleanUp(state, { executor: executor as Executor, clock, log });
+    await until(() => tries === 1, 'the first try');
+    stop();
+    fail();
+    await until(() => log.lines.length === 1, 'its failure');
+    clock.advance(60_000);
+    expect(tries).toBe(1);
   });
 
   it('cleans up later only what was dead when it started', async () => {
