@@ -11,7 +11,7 @@ export interface StackFacts {
   readonly stacks: ReadonlyMap<string, Pick<StackRow, 'disabled' | 'locked_by' | 'lock_note'>>;
   /** By stack: its run that changes things and is under way. */
   readonly active: ReadonlyMap<string, Other>;
-  /** By stack: the first such run of its queue. */
+  /** By stack, of those whose queue holds one of the runs: the first such run of that queue. */
   readonly first: ReadonlyMap<string, Other>;
   /** By run: an older one, not done yet, of a stack that its own depends on. */
   readonly upstream: ReadonlyMap<string, Other & { readonly stack: string; readonly space: string }>;
@@ -22,10 +22,12 @@ const ends = sql.join(endStates);
 
 export async function stackFacts(
   { db }: Pick<Context, 'db'>,
-  runs: readonly Pick<RunRow, 'id' | 'stack_id'>[],
+  runs: readonly Pick<RunRow, 'id' | 'stack_id' | 'hold'>[],
 ): Promise<StackFacts> {
   const stackIds = [...new Set(runs.map(({ stack_id }) => stack_id))];
   const these = sql`${stackIds}::text[]`;
+  // Asked for the others it would read all their proposed runs to find none.
+  const queues = [...new Set(runs.filter(({ hold }) => hold === 'STACK').map(({ stack_id }) => stack_id))];
   const [stacks, active, first, upstream] = await Promise.all([
     db
       .selectFrom('stacks')
@@ -38,20 +40,21 @@ export async function stackFacts(
     ),
     sql<
       Other & { stack: string }
-    >`select wanted.stack, head.id, head.state from unnest(${these}) as wanted (stack),
+    >`select wanted.stack, head.id, head.state from unnest(${queues}::text[]) as wanted (stack),
       lateral (select id, state from runs where stack_id = wanted.stack and type in (${writes}) and worker_id is null
         and state = 'QUEUED' order by priority desc, turn, id limit 1) as head`.execute(db),
     sql<
       Other & { run: string; stack: string; space: string }
     >`select distinct on (waiting.id) waiting.id as run,
-        other.id, other.state, other.stack_id as stack, stacks.space
+        older.id, older.state, stacks.id as stack, stacks.space
       from runs as waiting
       join stack_dependencies on stack_dependencies.stack_id = waiting.stack_id
-      join runs as other on other.stack_id = stack_dependencies.depends_on
-      join stacks on stacks.id = other.stack_id
-      where waiting.id = any (${runs.map(({ id }) => id)}::text[]) and other.type in (${writes})
-        and other.state not in (${ends}) and other.id < waiting.id
-      order by waiting.id, other.id`.execute(db),
+      join stacks on stacks.id = stack_dependencies.depends_on,
+      -- The first of each by its index: as a join it would be planned for as many as all stacks have.
+      lateral (select id, state from runs where runs.stack_id = stacks.id and type in (${writes})
+        and state not in (${ends}) and runs.id < waiting.id order by runs.id limit 1) as older
+      where waiting.id = any (${runs.map(({ id }) => id)}::text[])
+      order by waiting.id, older.id`.execute(db),
   ]);
   return {
     stacks: new Map(stacks.map((stack) => [stack.id, stack])),
