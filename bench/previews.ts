@@ -16,7 +16,7 @@ import { notBuilt } from './support/built.js';
 const sizes: readonly (readonly [pools: number, rounds: number])[] = [
   [1, 9],
   [10, 3],
-  [100, 1],
+  [100, 3],
 ];
 
 interface Cloud {

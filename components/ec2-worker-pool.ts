@@ -17,6 +17,7 @@ import { compressed } from './aws/user-data.js';
 import { bootScript } from './bootstrap/script.js';
 import { knownPart } from './known.js';
 import { machineOf } from './machines.js';
+import { derived, settled, together } from './late.js';
 import { gateOf, marked } from './waiting/gate.js';
 import { after, afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
@@ -84,8 +85,8 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
       },
       options,
     );
-    const settings = pulumi
-      .all([
+    const settings = together(
+      [
         plan.boot,
         credentials.arn,
         credentials.version,
@@ -93,8 +94,8 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
         plan.registries,
-      ])
-      .apply(([boot, arn, version, url, sha256, startupScript, registries]) =>
+      ],
+      ([boot, arn, version, url, sha256, startupScript, registries]) =>
         marked({
           ...boot,
           cloud: 'aws',
@@ -114,7 +115,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
                   replacedByHealth: false,
                 },
         }),
-      );
+    );
     const userData = settings.apply((known) => compressed(bootScript(known)));
     const kmsKey = args.aws?.kmsKeyArn;
     const template = new LaunchTemplate(
@@ -178,7 +179,7 @@ export class Ec2WorkerPool extends pulumi.ComponentResource {
         waitForCapacityTimeout: '0',
         ...capacity(args, template),
         ...refresh(args),
-        tags: pulumi.output(args.tags ?? {}).apply((tags) =>
+        tags: derived(settled(args.tags ?? {}), (tags) =>
           Object.entries({ Name: name, ...tags }).map(([key, value]) => ({
             key,
             value,

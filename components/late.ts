@@ -56,6 +56,24 @@ export function derived<Value, Result>(
   return Output.isInstance(value) ? value.apply<Result>(derive) : derive(value);
 }
 
+/**
+ * As an apply on pulumi.all of a list, with one output for each part that is one, in the place of three. Values of
+ * outputs have no further outputs in them: `settled` sees to it where a user gave them.
+ */
+export function together<Values extends readonly unknown[], Result>(
+  values: readonly [...Values],
+  combine: (values: { [Index in keyof Values]: Unwrap<Values[Index]> }) => Result,
+): Output<Unwrap<Result>> {
+  const from = (index: number, known: readonly unknown[]): unknown => {
+    if (index === values.length) return combine(known as { [Index in keyof Values]: Unwrap<Values[Index]> });
+    const value = values[index];
+    const next = (there: unknown) => from(index + 1, [...known, there]);
+    return derived<unknown, unknown>(Output.isInstance(value) ? value : settled(value), next);
+  };
+  const all = from(0, []);
+  return (Output.isInstance(all) ? all : output(all)) as Output<Unwrap<Result>>;
+}
+
 /** Paths of all secrets in a value. */
 export async function secretsIn(value: unknown, path: string): Promise<string[]> {
   if (isLate(value)) return Output.isInstance(value) && (await isSecret(value)) ? [path] : [];

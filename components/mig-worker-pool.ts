@@ -13,7 +13,7 @@ import { networkOf } from './google/network.js';
 import { registryReaders } from './google/registries.js';
 import { credentialsOf, launcherObjectOf } from './google/storage.js';
 import type { ChosenMachine } from './checks/machine.js';
-import { isLate } from './late.js';
+import { isLate, together } from './late.js';
 import { gateOf, marked } from './waiting/gate.js';
 import { after, type ChildOptions, planPool } from './plan.js';
 import { shortName } from './names.js';
@@ -78,8 +78,8 @@ export class MigWorkerPool extends pulumi.ComponentResource {
     const launcher = launcherObjectOf(name, args, plan, member, options);
     const credentials = credentialsOf(name, args, plan, member, options);
     const registries = registryReaders(name, args, member, options);
-    const settings = pulumi
-      .all([
+    const settings = together(
+      [
         plan.boot,
         credentials.id,
         credentials.version,
@@ -87,8 +87,8 @@ export class MigWorkerPool extends pulumi.ComponentResource {
         launcher?.sha256 ?? '',
         args.startupScript ?? null,
         plan.registries,
-      ])
-      .apply(([boot, id, version, url, sha256, startupScript, registries]) =>
+      ],
+      ([boot, id, version, url, sha256, startupScript, registries]) =>
         marked({
           ...boot,
           cloud: 'google',
@@ -108,7 +108,7 @@ export class MigWorkerPool extends pulumi.ComponentResource {
                   replacedByHealth: false,
                 },
         }),
-      );
+    );
     const script = settings.apply(bootScript);
     const template = templateOf(name, args, plan, { email, script, subnetwork: network.subnetwork }, options);
     const zones = args.google?.zones?.length ?? 3;

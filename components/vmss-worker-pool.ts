@@ -17,7 +17,7 @@ import { bootScript } from './bootstrap/script.js';
 import { checkWord } from './checks/values.js';
 import { azureMachineOf } from './machines.js';
 import { shortName } from './names.js';
-import { isLate } from './late.js';
+import { isLate, together } from './late.js';
 import { gateOf, marked } from './waiting/gate.js';
 import { after, afterOf, type ChildOptions, planPool, workersOf } from './plan.js';
 
@@ -87,8 +87,8 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
     );
     const ours = plan.artifact !== null;
     const protects = ours && args.azure?.scaleInProtection !== false;
-    const settings = pulumi
-      .all([
+    const settings = together(
+      [
         plan.boot,
         credentials.uri,
         credentials.version,
@@ -97,8 +97,8 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
         args.startupScript ?? null,
         plan.registries,
         identity.clientId,
-      ])
-      .apply(([boot, uri, version, url, sha256, startupScript, registries, identityClientId]) =>
+      ],
+      ([boot, uri, version, url, sha256, startupScript, registries, identityClientId]) =>
         marked({
           ...boot,
           cloud: 'azure',
@@ -118,7 +118,7 @@ export class VmssWorkerPool extends pulumi.ComponentResource {
               }
             : null,
         }),
-      );
+    );
     const script = settings.apply(bootScript);
     const ownKey = args.azure?.sshPublicKey;
     const scaleSet = new VirtualMachineScaleSet(

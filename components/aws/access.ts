@@ -6,6 +6,7 @@ import { RolePolicy } from '@pulumi/aws/iam/rolePolicy.js';
 import { RolePolicyAttachment } from '@pulumi/aws/iam/rolePolicyAttachment.js';
 import type { Ec2WorkerPoolArgs } from './arguments.js';
 import type { Place } from './place.js';
+import { settled, together } from '../late.js';
 import { afterOf, type ChildOptions } from '../plan.js';
 
 /** "Using a custom IAM role" of the guide names these three. */
@@ -77,14 +78,14 @@ export function accessOf(name: string, args: Ec2WorkerPoolArgs, needs: Needs, op
     `${name}-read`,
     {
       role: role.name,
-      policy: pulumi
-        .all([[...needs.secrets], needs.launcherObjects, args.aws?.kmsKeyArn, args.dockerRegistries])
-        .apply(([secrets, launcherObjects, kmsKey, registries]) =>
+      policy: together(
+        [needs.launcherObjects, args.aws?.kmsKeyArn, settled(args.dockerRegistries), ...needs.secrets],
+        ([launcherObjects, kmsKey, registries, ...secrets]) =>
           JSON.stringify({
             Version: '2012-10-17',
             Statement: statements({ secrets, launcherObjects, kmsKey, registries }),
           }),
-        ),
+      ),
     },
     inside,
   );

@@ -35,7 +35,7 @@ export function networkOf(
     },
     options,
   );
-  return { subnetIds, securityGroupIds: core.output([group.id]) };
+  return { subnetIds, securityGroupIds: group.id.apply((id) => [id]) };
 }
 
 function defaultSubnets(invoke: pulumi.InvokeOptions): pulumi.Output<string[]> {
