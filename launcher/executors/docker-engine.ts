@@ -83,20 +83,21 @@ export function statusOf(error: unknown): number | undefined {
 
 /**
  * Asks again while the engine does not answer at all, for `most` milliseconds: containers, and what runs in them, may
- * outlive a restart of it. Throws what the last try threw.
+ * outlive a restart of it. Throws what the last try threw, also when nobody needs the answer any more (`over`).
  */
 export async function patiently<Answer>(
   clock: Clock,
   most: number,
   ask: () => Promise<Answer>,
+  over?: AbortSignal,
 ): Promise<Answer> {
   const end = clock.monotonic() + most;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (statusOf(error) !== undefined || clock.monotonic() >= end) throw error;
-      await sleep(clock, 500);
+      if (statusOf(error) !== undefined || clock.monotonic() >= end || over?.aborted === true) throw error;
+      await sleep(clock, 500, over);
     }
   }
 }

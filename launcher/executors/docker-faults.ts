@@ -2,6 +2,7 @@
 // to do.
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { sleep, type Clock } from '../clock.js';
 import { statusOf, unavailable } from './docker-engine.js';
 import { createFrameReader } from './docker-frames.js';
 
@@ -27,6 +28,25 @@ export function engineFault(error: unknown, image: string, host: string | undefi
       { cause: error },
     )
   );
+}
+
+/**
+ * Whether a refusal of the engine is due to the container's end. One that is just ending refuses for a moment before the
+ * engine itself knows.
+ */
+export async function endedBy(error: unknown, container: Docker.Container, clock: Clock): Promise<boolean> {
+  const status = statusOf(error);
+  if (status === 409 || status === 404) return true;
+  if (status === undefined) return false;
+  for (let tries = 0; tries < 5; tries += 1) {
+    const running = await container.inspect().then(
+      ({ State }) => State.Running,
+      (fault: unknown) => statusOf(fault) !== 404,
+    );
+    if (!running) return true;
+    await sleep(clock, 200);
+  }
+  return false;
 }
 
 /** For a step that cannot go on because its container is not there, or nothing of the step is in it. */

@@ -37,14 +37,17 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
     await exec.start({ Detach: true });
   });
   const over = new AbortController();
-  let ending: Promise<void> | undefined;
+  let ending: Promise<void> = Promise.resolve();
+  /** Why it could not be ended. */
+  let undead: { readonly fault: unknown } | undefined;
   const onAbort = () => {
-    ending = endSteps(request, over.signal);
-    // Awaited below; until then a fault in it is nobody's.
-    ending.catch(() => undefined);
+    ending = endSteps(request, over.signal).catch((fault: unknown) => {
+      undead = { fault };
+    });
   };
   stop.addEventListener('abort', onAbort, { once: true });
   if (stop.aborted) onAbort();
+  const isAlive = watchExecs(request);
   try {
     const outcome = await followStep({
       folder: outputs.here,
@@ -52,7 +55,10 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
       sink,
       clock,
       stop,
-      alive: watchExecs(request),
+      alive: () => {
+        if (undead !== undefined) throw undead.fault;
+        return isAlive();
+      },
     });
     over.abort();
     await ending;
@@ -64,19 +70,21 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
   }
 }
 
-/** As `hasExecs`. While the engine is away a step counts as alive, for `outage` at most: its output does not need it. */
+/**
+ * As `hasExecs`. While the engine is away, or refuses to say, a step counts as alive, for `outage` at most: its output does
+ * not need it, and a container that is just ending refuses for a moment before it is seen to have ended.
+ */
 function watchExecs(request: ExecRequest): () => Promise<boolean> {
   const { clock, outage } = request;
-  let awaySince: number | undefined;
+  let unknownSince: number | undefined;
   return async () => {
     try {
       const answer = await hasExecs(request);
-      awaySince = undefined;
+      unknownSince = undefined;
       return answer;
     } catch (error) {
-      if (statusOf(error) !== undefined) throw error;
-      awaySince ??= clock.monotonic();
-      if (clock.monotonic() - awaySince >= outage) throw error;
+      unknownSince ??= clock.monotonic();
+      if (clock.monotonic() - unknownSince >= outage) throw error;
       return true;
     }
   };
@@ -85,15 +93,20 @@ function watchExecs(request: ExecRequest): () => Promise<boolean> {
 /** Whether the container runs, and something in it besides what keeps it open. */
 async function hasExecs(request: ExecRequest): Promise<boolean> {
   const { docker, container } = request;
+  const state = await there(() => container.inspect());
+  if (state?.State.Running !== true) return false;
+  for (const id of (state.ExecIDs as readonly string[] | null) ?? []) {
+    if ((await there(() => docker.getExec(id).inspect()))?.Running === true) return true;
+  }
+  return lives(request);
+}
+
+/** Undefined when what is asked for is not there any more. */
+async function there<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
-    const { State, ExecIDs } = await container.inspect();
-    if (!State.Running) return false;
-    for (const id of (ExecIDs as readonly string[] | null) ?? []) {
-      if ((await docker.getExec(id).inspect()).Running) return true;
-    }
-    return await lives(request);
+    return await ask();
   } catch (error) {
-    if (statusOf(error) === 404) return false;
+    if (statusOf(error) === 404) return undefined;
     throw error;
   }
 }
@@ -112,11 +125,24 @@ async function lives({ docker, container, step, outputs, clock }: ExecRequest): 
 }
 
 /** SIGTERM to all processes of the container's user, and its end when they do not go. */
-async function endSteps({ container, clock, grace }: ExecRequest, over: AbortSignal): Promise<void> {
-  const kill = await container.exec({ Cmd: ['/bin/sh', '-c', 'kill -TERM -1'] });
-  await kill.start({ Detach: true });
+async function endSteps({ container, clock, grace, outage }: ExecRequest, over: AbortSignal): Promise<void> {
+  const tell = async () => {
+    const kill = await container.exec({ Cmd: ['/bin/sh', '-c', 'kill -TERM -1'] });
+    await kill.start({ Detach: true });
+  };
+  // A container that has ended, or that is too full to start one more process, refuses: it is killed all the same.
+  await patiently(clock, outage, tell, over).catch(() => undefined);
   await sleep(clock, grace, over);
-  if (!over.aborted) await container.kill();
+  if (!over.aborted) await patiently(clock, outage, () => killContainer(container), over);
+}
+
+/** One that has ended meanwhile is no fault. */
+async function killContainer(container: Docker.Container): Promise<void> {
+  try {
+    await container.kill();
+  } catch (error) {
+    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+  }
 }
 
 /** What the engine knows of it; the kernel's own count is asked as well. */

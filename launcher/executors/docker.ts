@@ -5,7 +5,7 @@ import type Docker from 'dockerode';
 import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import { loadClient, patiently, pingEngine, statusOf } from './docker-engine.js';
-import { containerGone, engineFault, interrupted } from './docker-faults.js';
+import { containerGone, endedBy, engineFault, interrupted } from './docker-faults.js';
 import { ensureImage } from './docker-image.js';
 import { assertOffered } from './docker-offers.js';
 import { createPulledImages } from './pulled-images.js';
@@ -194,12 +194,10 @@ export function createDockerExecutor(options: DockerOptions): Executor {
           if (end.cause === 'vanished') throw await containerGone(container, request.image);
           return end;
         } catch (error) {
-          const isGone = statusOf(error) === 409 || statusOf(error) === 404;
-          throw engineFault(
-            isGone ? await containerGone(container, request.image) : error,
-            request.image,
-            dockerHost,
-          );
+          const fault = (await endedBy(error, container, clock))
+            ? await containerGone(container, request.image)
+            : error;
+          throw engineFault(fault, request.image, dockerHost);
         }
       },
       forget: (step) => forgetStep(outputs.here, step),

@@ -10,6 +10,8 @@ export interface EngineSocket {
   back(): Promise<void>;
   /** Goes away when the engine answers the next request whose first line holds `text`; the answer is lost. */
   loseAnswerTo(text: string): void;
+  /** The next request whose first line holds `text` is answered like this in the place of the engine, which does not get it. */
+  refuse(text: string, status: number, message: string): void;
 }
 
 /** `path` is that of the new socket. */
@@ -17,6 +19,7 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
   const open = new Set<Socket>();
   let server: Server | undefined;
   let losing: string | undefined;
+  let refusing: { readonly text: string; readonly answer: string } | undefined;
 
   async function back(): Promise<void> {
     const listening = createServer((near) => {
@@ -31,12 +34,21 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
         });
       }
       near.on('data', (bytes: Buffer) => {
-        if (losing === undefined || !bytes.toString('latin1').includes(losing)) return;
-        losing = undefined;
-        far.unpipe(near);
-        far.once('data', () => void away()).resume();
+        const [head = ''] = bytes.toString('latin1').split('\r\n', 1);
+        if (refusing !== undefined && head.includes(refusing.text)) {
+          near.write(refusing.answer);
+          refusing = undefined;
+          return;
+        }
+        if (losing !== undefined && head.includes(losing)) {
+          losing = undefined;
+          far.unpipe(near);
+          far.once('data', () => void away()).resume();
+        }
+        far.write(bytes);
       });
-      near.pipe(far).pipe(near);
+      near.once('end', () => far.end());
+      far.pipe(near);
     });
     server = listening;
     await new Promise<void>((resolve) => listening.listen(path, resolve));
@@ -57,6 +69,15 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
     away,
     loseAnswerTo(text) {
       losing = text;
+    },
+    refuse(text, status, message) {
+      const body = JSON.stringify({ message });
+      const head = [
+        `HTTP/1.1 ${String(status)} Refused`,
+        'Content-Type: application/json',
+        `Content-Length: ${String(Buffer.byteLength(body))}`,
+      ];
+      refusing = { text, answer: [...head, '', body].join('\r\n') };
     },
   };
 }

@@ -75,6 +75,8 @@ interface Opened {
     script: string,
     options?: { env?: Record<string, string>; signal?: AbortSignal },
   ) => Promise<StepEnd & { output: string }>;
+  /** What the step that was started last has printed by now. */
+  readonly printed: () => string;
 }
 
 async function open(
@@ -100,7 +102,9 @@ async function open(
   });
   onTestFinished(() => world.close());
   let number = 0;
+  let printed = () => '';
   return {
+    printed: () => printed(),
     life,
     folder,
     world,
@@ -116,6 +120,7 @@ async function open(
         workingDirectory: world.projectDirectory,
       };
       const { sink, output } = collector();
+      printed = output;
       const end = await world.run(step, sink, signal);
       return { ...end, output: output() };
     },
@@ -182,12 +187,12 @@ describe.each(kinds)('the executor %s', (kind, make, there) => {
 
   describe.skipIf(!there)('ends a step', () => {
     it('that is told to stop, with SIGTERM first', async () => {
-      const { run } = await open(make);
+      const { run, printed } = await open(make);
       const stop = new AbortController();
       const ended = run('trap "echo cleaned up; exit 0" TERM; echo ready; while :; do sleep 0.1; done', {
         signal: stop.signal,
       });
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await until(() => printed() !== '', 'the step to be ready');
       stop.abort(new Error('stop'));
       const end = await ended;
       expect(end.cause).toBe('killed');
@@ -195,26 +200,22 @@ describe.each(kinds)('the executor %s', (kind, make, there) => {
     });
 
     it('that does not mind SIGTERM, by SIGKILL after the grace time, and its children', async () => {
-      const { run, world } = await open(make);
+      const { run, printed, world } = await open(make);
       const stop = new AbortController();
       const ended = run('trap "" TERM; (trap "" TERM; sleep 300) & echo ready; sleep 300', {
         signal: stop.signal,
       });
-      await new Promise((resolve) => setTimeout(resolve, 700));
-      const before = performance.now();
+      await until(() => printed() !== '', 'the step to be ready');
       stop.abort(new Error('stop'));
       expect((await ended).cause).toBe('killed');
-      expect(performance.now() - before).toBeLessThan(8000);
       await world.close();
     });
 
     it('that leaves something in the background with its output open', { timeout: 20_000 }, async () => {
       const { run } = await open(make);
-      const before = performance.now();
       const end = await run('sleep 120 & echo done');
       expect(end.output).toBe('done\n');
       expect(end.exitCode).toBe(0);
-      expect(performance.now() - before).toBeLessThan(10_000);
     });
   });
 
