@@ -94,11 +94,12 @@ async function runs(db: Kysely<Database>, now: number, size: HistorySize): Promi
       from generate_series(1, ${sql.lit(size.runs)}) as n
     ) as planned`.execute(db);
   // Each ended run was queued for some time, ran for some minutes on one worker, and ended.
-  await sql`insert into run_transitions (run_id, number, state, at, note, username, worker_id, attempt)
+  await sql`insert into run_transitions (run_id, number, state, at, note, username, worker_id, attempt, waited, held_since)
     select runs.id, phase.number, case when phase.number = 6 then runs.state else phase.state end,
       runs.created_at + phase.after + case when phase.number > 1 then waited else 0 end,
       null, case when phase.number = 1 then runs.requested_by end,
-      case when phase.number > 1 then '01JW' || lpad((1 + abs(hashtext(runs.id)) % ${sql.lit(size.workers)})::text, 22, '0') end, 1
+      case when phase.number > 1 then '01JW' || lpad((1 + abs(hashtext(runs.id)) % ${sql.lit(size.workers)})::text, 22, '0') end, 1,
+      case when phase.number = 2 then waited end, case when phase.number = 6 then runs.created_at + waited end
     from (select *, (abs(hashtext(id)) % 100)::bigint * (abs(hashtext(id)) % 100) * 40 as waited from runs) as runs
     join (values (1, 'QUEUED', 0), (2, 'READY', 0), (3, 'PREPARING', 400), (4, 'INITIALIZING', 6000),
       (5, 'PLANNING', 20000), (6, '', 180000)) as phase (number, state, after)

@@ -5,8 +5,8 @@ import type { Database } from '../store/schema.js';
 /** Rows read or written with one statement. */
 const batch = 500;
 
-/** Not copied: which steps were applied, and logs, which have a store of their own. */
-const apart: readonly string[] = ['schema_migrations', 'log_attempts', 'log_chunks'];
+/** Not copied: which steps were applied, logs, which have a store of their own, and what follows from the runs. */
+const apart: readonly string[] = ['schema_migrations', 'log_attempts', 'log_chunks', 'pending_runs'];
 
 type Executor = Kysely<Database>;
 

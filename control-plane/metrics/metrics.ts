@@ -107,8 +107,7 @@ export function createMetrics(context: Context): Metrics {
 async function poolFigures(context: Pick<Context, 'db'>): Promise<readonly PoolFigures[]> {
   const { rows } = await sql<PoolFigures>`
     select worker_pools.id, worker_pools.name,
-      (select count(*)::integer from runs where pool_id = worker_pools.id and worker_id is null
-        and state in ('QUEUED', 'CONFIRMED') and hold is null) as pending,
+      (select coalesce(sum(change), 0)::integer from pending_runs where pool_id = worker_pools.id) as pending,
       count(workers.id)::integer as workers,
       count(workers.run_id)::integer as busy,
       (count(*) filter (where workers.drained))::integer as drained

@@ -4,6 +4,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import { audit } from '../access/audit.js';
 import type { Addressee, Context, Tx } from '../context.js';
+import { countPending } from '../queue/pending.js';
 import type { WorkerRow } from '../store/schema.js';
 
 export type WorkerStatus = 'IDLE' | 'BUSY' | 'DRAINED';
@@ -133,18 +134,15 @@ export async function poolCounts(
   spaces: readonly string[] | null = null,
 ): Promise<PoolCounts> {
   const seen = spaces === null ? sql`true` : sql`stacks.space in (${sql.join(['', ...spaces])})`;
-  const stacks = spaces === null ? sql`` : sql`join stacks on stacks.id = runs.stack_id`;
-  const { rows } = await sql<PoolCounts>`
+  const { rows } = await sql<Omit<PoolCounts, 'pendingRuns'>>`
     select count(*)::integer as workers,
       ${
         spaces === null
           ? sql`count(run_id)::integer`
-          : sql`(count(*) filter (where exists (select 1 from runs ${stacks} where runs.id = workers.run_id and ${seen})))::integer`
+          : sql`(count(*) filter (where exists (select 1 from runs join stacks on stacks.id = runs.stack_id where runs.id = workers.run_id and ${seen})))::integer`
       } as busy,
-      (count(*) filter (where drained))::integer as drained,
-      (select count(*)::integer from runs ${stacks} where runs.pool_id = ${pool} and runs.worker_id is null
-        and runs.state in ('QUEUED', 'CONFIRMED') and runs.hold is null and ${seen}) as "pendingRuns"
+      (count(*) filter (where drained))::integer as drained
     from workers where pool_id = ${pool}`.execute(db);
-  const [counts] = rows;
-  return counts ?? { workers: 0, busy: 0, drained: 0, pendingRuns: 0 };
+  const counts = rows[0] ?? { workers: 0, busy: 0, drained: 0 };
+  return { ...counts, pendingRuns: await countPending({ db }, pool, spaces) };
 }

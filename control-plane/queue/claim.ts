@@ -88,10 +88,12 @@ const statement = prepared<Row, readonly [string, number, number | null, boolean
     update workers set run_id = next.id, busy_since = $2 from next, worker where workers.id = worker.id
   ),
   history as (
-    insert into run_transitions (run_id, number, state, at, worker_id, attempt)
-    select id, (select coalesce(max(number), 0) + 1 from run_transitions where run_id = assigned.id),
-      state, updated_at, worker_id, attempt
-    from assigned where state = 'READY'
+    insert into run_transitions (run_id, number, state, at, worker_id, attempt, waited)
+    select id, coalesce(last.number, 0) + 1, state, updated_at, worker_id, attempt, greatest(0, updated_at - last.at)
+    from assigned left join lateral (
+      select number, at from run_transitions where run_id = assigned.id order by number desc limit 1
+    ) as last on true
+    where state = 'READY'
   ),
   -- The pool has come to this turn, see runs/turns.ts. Where another process is at its row, one of the next runs says so.
   place as materialized (

@@ -12,6 +12,7 @@ import type { RunRow } from '../store/schema.js';
 import { scheduleDrift } from './drift.js';
 import { removeLost } from './lost-workers.js';
 import { oneByOne } from './one-by-one.js';
+import { sumUpPending } from './pending.js';
 
 /** How often to look, in milliseconds. */
 const interval = 1000;
@@ -30,6 +31,7 @@ export async function sweep(context: Context, hears = true): Promise<void> {
   }
   await endOverdue(context);
   await scheduleDrift(context);
+  await sumUpPending(context);
 }
 
 /** A control plane that starts has heard of nobody: every worker has some time to come back. */

@@ -96,29 +96,29 @@ function conditionOf({ pool, spaces }: Scope): RawBuilder<unknown> | null {
 }
 
 /**
- * Each time that a worker had a run: since it was given to it, or the apply began, until the worker has let go. Kept as
- * a table of its own, because PostgreSQL would look for the end once for each mention of it.
+ * Each time that a worker had a run: since it was given to it, or the apply began, until the worker has let go, which the
+ * history has in one row; and those that have one now. Waits are in the rows of those that were given to a worker.
  */
 async function workOf({ db }: Reading, { from, until, step, of }: Range, now: number) {
+  const runs = of === null ? sql`` : sql`join runs on runs.id = run_id`;
+  const wanted = of ?? sql`true`;
   const { rows } = await sql<{
     bucket: number;
     busy: number;
     assigned: number;
     waits: readonly [number, number] | null;
   }>`
-    with held as materialized (
-      select began.at as since, coalesce((
-        select next.at from run_transitions as next
-        where next.run_id = began.run_id and next.number > began.number
-          and next.state not in ('READY', ${sql.join(workStates)})
-        order by next.number limit 1
-      ), ${now}::bigint) as until, case when began.state = 'READY' then began.at - (
-        select queued.at from run_transitions as queued
-        where queued.run_id = began.run_id and queued.number = began.number - 1
-      ) end as waited
-      from run_transitions as began ${of === null ? sql`` : sql`join runs on runs.id = began.run_id`}
-      where began.state in ('READY', 'APPLYING') and began.at >= ${from - day} and began.at < ${until}
-        and ${of ?? sql`true`}
+    with held as (
+      select held_since as since, at as until from run_transitions ${runs}
+      where held_since is not null and at > ${from} and held_since < ${until} and ${wanted}
+      union all
+      select began.at, ${now}::bigint from runs, lateral (
+        select at, state from run_transitions where run_id = runs.id order by number desc limit 1
+      ) as last, lateral (
+        select at from run_transitions where run_id = runs.id and state in ('READY', 'APPLYING')
+        order by number desc limit 1
+      ) as began
+      where runs.worker_id is not null and last.state in ('READY', ${sql.join(workStates)}) and ${wanted}
     ), working as (
       select bucket, (sum(least(held.until, ${from}::bigint + (bucket + 1) * ${step}::bigint)
         - greatest(held.since, ${from}::bigint + bucket * ${step}::bigint)) / ${step}::float)::float as busy
@@ -127,9 +127,10 @@ async function workOf({ db }: Reading, { from, until, step, of }: Range, now: nu
       where held.until > ${from}
       group by bucket
     ), waiting as (
-      select (since - ${from}::bigint) / ${step}::bigint as bucket, count(*)::integer as assigned,
+      select (at - ${from}::bigint) / ${step}::bigint as bucket, count(*)::integer as assigned,
         percentile_disc(array[0.5, 0.95]) within group (order by waited) as waits
-      from held where waited is not null and since >= ${from} group by 1
+      from run_transitions ${runs}
+      where waited is not null and at >= ${from} and at < ${until} and ${wanted} group by 1
     )
     select bucket::integer, coalesce(busy, 0) as busy, coalesce(assigned, 0) as assigned, to_jsonb(waits) as waits
     from working full join waiting using (bucket)`.execute(db);

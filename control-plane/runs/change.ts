@@ -7,7 +7,7 @@ import type { Context, Tx } from '../context.js';
 import type { RunsTable } from '../store/run-tables.js';
 import type { RunRow } from '../store/schema.js';
 import { holdReads, refreshDependents, refreshHolds } from './holds.js';
-import { deadlineOf, isEnd, isWrite, mayFollow } from './transitions.js';
+import { deadlineOf, isEnd, isHeld, isWrite, mayFollow } from './transitions.js';
 
 export interface RunChange {
   /** The state to enter; not given: the state stays. */
@@ -77,7 +77,8 @@ export async function changeRun(
     .returningAll()
     .executeTakeFirstOrThrow();
   if (state !== undefined && state !== row.state) {
-    await record(tx, changed, change, change.worker === undefined ? row.worker_id : change.worker);
+    const worker = change.worker === undefined ? row.worker_id : change.worker;
+    await record(tx, changed, change, worker, row.state);
     await passOn(tx, changed);
   }
   return changed;
@@ -98,13 +99,15 @@ async function passOn(tx: Tx, row: RunRow): Promise<void> {
   if (isEnd(row.state)) await refreshDependents(tx, row.stack_id);
 }
 
-/** Appends to the history of a run whose row the caller has locked or just made. */
+/** Appends to the history of a run whose row the caller has locked or just made. `from`: the state that it leaves. */
 export async function record(
   tx: Tx,
   row: RunRow,
   words: Pick<RunChange, 'note' | 'username'>,
   worker: string | null,
+  from?: RunState,
 ): Promise<void> {
+  const letGo = from !== undefined && isHeld(from) && !isHeld(row.state);
   await tx
     .insertInto('run_transitions')
     .values({
@@ -116,6 +119,10 @@ export async function record(
       username: words.username ?? null,
       worker_id: worker,
       attempt: row.attempt,
+      held_since: letGo
+        ? sql<number>`(select at from run_transitions where run_id = ${row.id} and state in ('READY', 'APPLYING')
+            order by number desc limit 1)`
+        : null,
     })
     .execute();
 }

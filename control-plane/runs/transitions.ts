@@ -1,6 +1,6 @@
 // The life of a run in one table: which state may follow which, how long a state may last, and what ends it then.
 // The queue, the reconciler, docs/operating.md and the tests all read this table.
-import type { RunState, RunType, Stage } from '../../protocol/runs.js';
+import { workStates, type RunState, type RunType, type Stage } from '../../protocol/runs.js';
 import { rhythm } from '../../protocol/limits.js';
 
 const second = 1000;
@@ -107,6 +107,11 @@ export function mayFollow(from: RunState, to: RunState): boolean {
 
 export function isEnd(state: RunState): boolean {
   return transitions[state].lasts === null;
+}
+
+/** Whether a worker has a run in this state; of CONFIRMED, which may wait for one, the answer is no. */
+export function isHeld(state: RunState): boolean {
+  return state === 'READY' || (workStates as readonly RunState[]).includes(state);
 }
 
 /** When a run that enters a state now must have left it; null for an end. */

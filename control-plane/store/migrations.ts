@@ -4,6 +4,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { accessStatements } from './migrations/access.js';
 import { claimsStatements } from './migrations/claims.js';
+import { figuresStatements } from './migrations/figures.js';
 import { linesStatements } from './migrations/lines.js';
 import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
@@ -174,6 +175,7 @@ const migrations: readonly Migration[] = [
   { number: 12, statements: linesStatements },
   { number: 13, statements: positionsStatements },
   { number: 14, statements: viewsStatements },
+  { number: 15, statements: figuresStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

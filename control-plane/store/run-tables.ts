@@ -78,6 +78,17 @@ export interface RunTransitionsTable {
   worker_id: string | null;
   /** Of the run when it entered the state: tells which log records belong to this visit. */
   attempt: number;
+  /** Of READY: how many milliseconds it had waited for this worker. */
+  waited: Defaulted<number | null>;
+  /** Where a worker has let go of it: since when it had had it. */
+  held_since: Defaulted<number | null>;
+}
+
+/** A change of the number of runs that could start if a worker were idle, see queue/pending.ts. */
+export interface PendingRunsTable {
+  pool_id: string;
+  stack_id: string;
+  change: number;
 }
 
 export interface UploadsTable {

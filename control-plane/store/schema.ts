@@ -20,6 +20,7 @@ import type {
 import type {
   LogAttemptsTable,
   LogChunksTable,
+  PendingRunsTable,
   RunTransitionsTable,
   RunsTable,
   UploadsTable,
@@ -36,6 +37,7 @@ export interface Database {
   stack_variables: StackVariablesTable;
   runs: RunsTable;
   run_transitions: RunTransitionsTable;
+  pending_runs: PendingRunsTable;
   uploads: UploadsTable;
   secrets: SecretsTable;
   log_attempts: LogAttemptsTable;

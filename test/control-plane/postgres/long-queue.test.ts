@@ -2,6 +2,8 @@
 // says so on any machine, loaded or not. `npm run test:million` is the same with a million runs.
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMetrics } from '../../../control-plane/metrics/metrics.js';
+import { poolCounts } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { lastPosition } from '../../../control-plane/queue/position.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
@@ -92,6 +94,25 @@ describe.skipIf(!usePostgres('a long queue'))(`a queue of ${queued.toLocaleStrin
     const prioritize = { stack: writes, run: copyId(queued / 4, 'Y'), username, prioritize: true };
     expect(await read(() => prioritizeRun(context, prioritize))).toBeLessThan(few);
     expect(await read(() => sweep(context))).toBeLessThan(few);
+  });
+
+  it('is counted without counting, for the API and for monitoring', async () => {
+    const { context } = rules;
+    const { rows } = await sql<{ waiting: number }>`select count(*)::integer as waiting from runs
+      where worker_id is null and state in ('QUEUED', 'CONFIRMED') and hold is null`.execute(context.db);
+    const counted = () => poolCounts(context, pool);
+    expect(await counted()).toMatchObject({ pendingRuns: rows[0]?.waiting });
+    expect(await read(counted)).toBeLessThan(few);
+    expect((await poolCounts(context, pool, ['root'])).pendingRuns).toBe(rows[0]?.waiting);
+    const metrics = createMetrics(context);
+    try {
+      expect(await read(() => metrics.text())).toBeLessThan(few);
+      expect(await metrics.text()).toContain(
+        `spacelift_worker_pool_runs_pending{worker_pool_id="${pool}",worker_pool_name="${pool}"} ${String(rows[0]?.waiting)}`,
+      );
+    } finally {
+      metrics.close();
+    }
   });
 
   it('says why a run waits, and shows pages of itself, with a few rows', async () => {

@@ -17,6 +17,7 @@ import {
 import { retryRun } from '../../../control-plane/runs/repeat.js';
 import { runHistory } from '../../../control-plane/runs/runs.js';
 import { isEnd, transitions } from '../../../control-plane/runs/transitions.js';
+import { expectFiguresToHold } from '../support/figures.js';
 import { isOnPostgres } from '../support/rules-database.js';
 import {
   eachWithRules,
@@ -187,6 +188,7 @@ describe('the life of a run', () => {
           expect(run.deadline_at === null).toBe(isEnd(run.state));
           await ready(worker, model);
         }
+        await expectFiguresToHold(rules.context.db);
         const history = (await runHistory(rules.context, id)).map(({ state }) => state);
         for (const [index, state] of history.slice(1).entries())
           expect(transitions[history[index]!].next, `${history[index]!} → ${state}`).toContain(state);

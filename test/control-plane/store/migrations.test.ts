@@ -5,14 +5,15 @@ import { brotliDecompressSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresDialect, sql, type Kysely } from 'kysely';
 import pg from 'pg';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { migrate, newestVersion } from '../../../control-plane/store/migrations.js';
 import { pglitePool } from '../../../control-plane/store/pglite-pool.js';
 import { openPostgres } from '../../../control-plane/store/postgres.js';
 import { RetryingDatabase } from '../../../control-plane/store/retrying.js';
 import type { Database } from '../../../control-plane/store/schema.js';
 import { pino } from 'pino';
-import { hasPostgres, startPostgres } from '../../support/postgres.js';
+import { expectFiguresToHold } from '../support/figures.js';
+import { hasPostgres, startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const fixture = readFileSync(fileURLToPath(new URL('version-1.sql', import.meta.url)), 'utf8');
 const template = fileURLToPath(new URL('../../../dist/database-template.tar.br', import.meta.url));
@@ -51,7 +52,14 @@ async function check(db: Kysely<Database>): Promise<void> {
       },
     ),
   );
-  expect(counts).toEqual([1, 1, 1, 1, 2, 3, 1]);
+  expect(counts).toEqual([1, 1, 1, 1, 2, 5, 1]);
+  await expectFiguresToHold(db);
+  const { rows: kept } = await sql`select waited, held_since from run_transitions
+    where coalesce(waited, held_since) is not null order by number`.execute(db);
+  expect(kept).toEqual([
+    { waited: 2, held_since: null },
+    { waited: null, held_since: 4 },
+  ]);
 }
 
 describe('a database of an earlier version', () => {
@@ -66,11 +74,14 @@ describe('a database of an earlier version', () => {
     await check(db);
   });
 
-  it.skipIf(!hasPostgres('migrations')).each(earlier)(
-    '%s is brought up to date, on PostgreSQL',
-    async (version) => {
-      const server = await startPostgres();
-      onTestFinished(() => server.close());
+  describe.skipIf(!hasPostgres('migrations'))('on PostgreSQL', () => {
+    let server: TestPostgres;
+    beforeAll(async () => {
+      server = await startPostgres();
+    }, 60_000);
+    afterAll(() => server.close());
+
+    it.each(earlier)('%s is brought up to date', async (version) => {
       const url = await server.database();
       const old = new RetryingDatabase<Database>({
         dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 2 }) }),
@@ -83,6 +94,6 @@ describe('a database of an earlier version', () => {
       } finally {
         await db.destroy();
       }
-    },
-  );
+    });
+  });
 });

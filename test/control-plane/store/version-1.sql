@@ -18,6 +18,8 @@ values
    6, 9000000000000, 0, 'main', 0, 'administrator', '{"environment":[{"name":"A","value":"b"}]}');
 insert into run_transitions values
   ('01HZ00000000000000000000RA', 1, 'QUEUED', 1, null, 'administrator', null, 0),
-  ('01HZ00000000000000000000RA', 2, 'FINISHED', 5, 'done', null, '01HZ00000000000000000000WA', 2),
+  ('01HZ00000000000000000000RA', 2, 'READY', 3, null, null, '01HZ00000000000000000000WA', 2),
+  ('01HZ00000000000000000000RA', 3, 'APPLYING', 4, null, null, '01HZ00000000000000000000WA', 2),
+  ('01HZ00000000000000000000RA', 4, 'FINISHED', 5, 'done', null, '01HZ00000000000000000000WA', 2),
   ('01HZ00000000000000000000RB', 1, 'QUEUED', 6, null, 'administrator', null, 0);
 insert into uploads values ('01HZ00000000000000000000UA', 'stack', 'administrator', 1, 2);
