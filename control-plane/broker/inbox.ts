@@ -8,6 +8,7 @@ import type { Context } from '../context.js';
 import { heartbeat, registerWorker, replyTo, workerGone, type Sender } from '../pools/contact.js';
 import { noteLine } from '../pools/lines.js';
 import { linePresent } from '../pools/present.js';
+import { createUnchangedReports } from '../pools/unchanged.js';
 import type { IncomingMessage } from './broker.js';
 
 export interface Inbox {
@@ -30,6 +31,7 @@ function isRefusal(error: unknown): error is PoolwrightError {
 export function createInbox(context: Context): Inbox {
   /** By worker, and by line. */
   const queues = new Map<string, Promise<void>>();
+  const unchanged = createUnchangedReports(context);
 
   /** After what came before it for the same worker or line. Never rejects; resolves to whether it was dealt with. */
   function inTurn({ pool, worker }: Sender, deal: () => Promise<void>): Promise<boolean> {
@@ -62,7 +64,10 @@ export function createInbox(context: Context): Inbox {
           throw error;
         });
       case 'heartbeat':
-        return heartbeat(context, sender, message);
+        if (await unchanged.note(sender, message)) return;
+        await heartbeat(context, sender, message);
+        unchanged.learn(sender, message);
+        return;
       case 'gone':
         return workerGone(context, sender, message);
       case 'carried':
@@ -94,6 +99,7 @@ export function createInbox(context: Context): Inbox {
     },
     async close() {
       while (queues.size > 0) await Promise.all(queues.values());
+      unchanged.close();
     },
   };
 }
