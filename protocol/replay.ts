@@ -31,17 +31,65 @@ export interface ReplayGuard {
  * session it only moves forward: a `registered` that was held back cannot make old messages count again.
  */
 export function createReplayGuard(options: ReplayGuardOptions): ReplayGuard {
-  const capacity = options.capacity ?? 4096;
-  let session: string | undefined;
-  let offset: number | undefined;
+  return new Guard(options);
+}
+
+/** A class, because a controller on Kubernetes has one for each of its workers, which may be thousands. */
+class Guard implements ReplayGuard {
+  readonly #options: ReplayGuardOptions;
+  #session: string | undefined;
+  #offset: number | undefined;
   /** Everything that expires up to here is refused; stands in for the ids that were forgotten. */
-  let floor = 0;
+  #floor = 0;
   /** Message id to its end, by the control plane's clock. */
-  const seen = new Map<string, number>();
+  #seen: Map<string, number> | undefined;
 
-  const now = () => (offset === undefined ? undefined : options.clock() + offset);
+  constructor(options: ReplayGuardOptions) {
+    this.#options = options;
+  }
 
-  function remember(id: string, expiresAt: number, time: number): void {
+  now(): number | undefined {
+    return this.#offset === undefined ? undefined : this.#options.clock() + this.#offset;
+  }
+
+  begin(next: string): void {
+    this.#session = next;
+    this.#offset = undefined;
+    this.#floor = 0;
+    this.#seen = undefined;
+  }
+
+  check(message: DownMessage): void {
+    const { pool, worker, clock } = this.#options;
+    assertAddressed(message, pool, worker);
+    if (this.#session === undefined || message.session !== this.#session) {
+      throw refused(message, 'belongs to another session of this worker');
+    }
+    if (this.#seen?.has(message.id) === true) throw refused(message, 'was received before');
+    const known = this.now();
+    if (known === undefined && !answersRegister(message)) {
+      throw new PoolwrightError(
+        'INVALID_MESSAGE',
+        `The message ${named(message)} came before the answer to "register" and was refused.`,
+      );
+    }
+    const time = known ?? message.issuedAt;
+    const late = Math.max(time, this.#floor) - message.expiresAt;
+    if (late >= 0) {
+      throw new PoolwrightError(
+        'MESSAGE_EXPIRED',
+        `The message ${named(message)} came ${String(Math.round(late))} ms after its end and was refused.`,
+      );
+    }
+    if (message.type === 'registered' || known === undefined) {
+      this.#offset = Math.max(this.#offset ?? -Infinity, message.issuedAt - clock());
+    }
+    this.#remember(message.id, message.expiresAt, time);
+  }
+
+  #remember(id: string, expiresAt: number, time: number): void {
+    const capacity = this.#options.capacity ?? 4096;
+    const seen = (this.#seen ??= new Map<string, number>());
     seen.set(id, expiresAt);
     if (seen.size <= capacity) return;
     let earliest = Infinity;
@@ -49,48 +97,12 @@ export function createReplayGuard(options: ReplayGuardOptions): ReplayGuard {
       if (end <= time) seen.delete(other);
       else if (end < earliest) earliest = end;
     }
-    floor = Math.max(floor, time);
+    this.#floor = Math.max(this.#floor, time);
     if (seen.size <= capacity) return;
     // Full of ids that still count: what expires first is forgotten, and nothing that ends with it is let in again.
-    floor = Math.max(floor, earliest);
-    for (const [other, end] of seen) if (end <= floor) seen.delete(other);
+    this.#floor = Math.max(this.#floor, earliest);
+    for (const [other, end] of seen) if (end <= this.#floor) seen.delete(other);
   }
-
-  return {
-    now,
-    begin(next) {
-      session = next;
-      offset = undefined;
-      floor = 0;
-      seen.clear();
-    },
-    check(message) {
-      assertAddressed(message, options.pool, options.worker);
-      if (session === undefined || message.session !== session) {
-        throw refused(message, 'belongs to another session of this worker');
-      }
-      if (seen.has(message.id)) throw refused(message, 'was received before');
-      const known = now();
-      if (known === undefined && !answersRegister(message)) {
-        throw new PoolwrightError(
-          'INVALID_MESSAGE',
-          `The message ${named(message)} came before the answer to "register" and was refused.`,
-        );
-      }
-      const time = known ?? message.issuedAt;
-      const late = Math.max(time, floor) - message.expiresAt;
-      if (late >= 0) {
-        throw new PoolwrightError(
-          'MESSAGE_EXPIRED',
-          `The message ${named(message)} came ${String(Math.round(late))} ms after its end and was refused.`,
-        );
-      }
-      if (message.type === 'registered' || known === undefined) {
-        offset = Math.max(offset ?? -Infinity, message.issuedAt - options.clock());
-      }
-      remember(message.id, message.expiresAt, time);
-    },
-  };
 }
 
 /** A worker that must not register is told to leave instead. */

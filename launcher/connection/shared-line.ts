@@ -6,16 +6,17 @@ import { ulid } from 'ulid';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import { protocolVersion, type DownMessage } from '../../protocol/messages.js';
-import { createReplayGuard, type ReplayGuard } from '../../protocol/replay.js';
+import type { ReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { encodeUp } from '../../protocol/wire.js';
 import { createClockCheck } from './clock-check.js';
-import type { Connection, ConnectionListener, WorkerIdentity, WorkerStatus } from './connection.js';
+import type { Connection } from './connection.js';
 import { createFreight } from './freight.js';
 import { readMessage } from './inbox.js';
 import { createKeeper, type KeeperOptions } from './keeper.js';
 import { isIdle, presenceOf } from './presence.js';
 import { createRegistrations } from './registrations.js';
+import { Seat, type Line, type Member } from './seat.js';
 import type { Transport } from './transport.js';
 
 export interface SharedLineOptions extends Pick<KeeperOptions, 'clock' | 'random' | 'log' | 'keepalive'> {
@@ -27,28 +28,11 @@ export interface SharedLineOptions extends Pick<KeeperOptions, 'clock' | 'random
   readonly mayRegister: () => boolean;
 }
 
-export interface Member {
-  readonly worker: string;
-  /** Asked for when it registers. */
-  readonly identity: () => Omit<WorkerIdentity, 'worker' | 'updates'>;
-  readonly status: () => WorkerStatus;
-  readonly listener: ConnectionListener;
-}
-
 export interface SharedLine {
   /** The connection of one more worker. The line is opened with the first that starts. */
   join(member: Member): Connection;
   /** The last one has ended, and the line with it: nobody can join any more. */
   readonly closed: boolean;
-}
-
-/** What the line knows of a worker. */
-interface OnLine extends Member {
-  readonly guard: ReplayGuard;
-  session: string;
-  registered: boolean;
-  /** The status that was last sent, to see whether another one is due. */
-  said: string;
 }
 
 /** Milliseconds until it is told that nobody answers on a line that stands, and what is told then. */
@@ -60,8 +44,8 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
   const { token, clock, log } = options;
   const signingKey = createPublicKey(token.signingKey);
   const clockCheck = createClockCheck(log);
-  const members = new Map<string, OnLine>();
-  const registrations = createRegistrations<OnLine>({
+  const members = new Map<string, Seat>();
+  const registrations = createRegistrations<Seat>({
     clock,
     mayRegister: options.mayRegister,
     register: sendRegister,
@@ -129,15 +113,20 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     void keeper.publish(encodeUp({ ...stamp(line), type: 'present', workers, others }));
   }
 
-  function sendRegister(member: OnLine): void {
+  function sendRegister(member: Seat): void {
     member.session = randomSession();
     member.guard.begin(member.session);
     const status = member.status();
     member.said = JSON.stringify(status);
-    void freight.say(member.worker, { ...stamp(member), type: 'register', ...member.identity(), ...status });
+    void freight.say(member.worker, {
+      ...stamp(member),
+      type: 'register',
+      ...member.listener.identity(),
+      ...status,
+    });
   }
 
-  async function sendHeartbeat(member: OnLine): Promise<void> {
+  async function sendHeartbeat(member: Seat): Promise<void> {
     const status = member.status();
     member.said = JSON.stringify(status);
     await freight.say(member.worker, { ...stamp(member), type: 'heartbeat', ...status });
@@ -196,7 +185,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     if (doubts.before) keeper.cut('the control plane knows other workers on this line; beginning anew');
   }
 
-  function onRegistered(member: OnLine, drained: boolean): void {
+  function onRegistered(member: Seat, drained: boolean): void {
     registrations.done(member);
     if (member.registered) return;
     member.registered = true;
@@ -207,12 +196,12 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     if (member.said !== JSON.stringify(member.status())) void sendHeartbeat(member);
   }
 
-  function registerAgain(member: OnLine): void {
+  function registerAgain(member: Seat): void {
     member.registered = false;
     registrations.add(member);
   }
 
-  async function end(member: OnLine, reason: string): Promise<void> {
+  async function end(member: Seat, reason: string): Promise<void> {
     if (!members.delete(member.worker)) return;
     registrations.remove(member);
     const farewell = () =>
@@ -228,29 +217,24 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     await keeper.end(reason, farewell);
   }
 
+  const seats: Line = {
+    clock: () => clock.monotonic(),
+    start(seat) {
+      members.set(seat.worker, seat);
+      if (state === 'new') keeper.start();
+      else if (ready) registrations.add(seat);
+      state = 'open';
+    },
+    report: (seat) => (seat.registered ? sendHeartbeat(seat) : Promise.resolve()),
+    now: () => (lastOffset === undefined ? clock.now() : clock.monotonic() + lastOffset),
+    end,
+  };
+
   return {
     get closed() {
       return state === 'closed';
     },
-    join(joined) {
-      const guard = createReplayGuard({
-        pool: token.pool,
-        worker: joined.worker,
-        clock: () => clock.monotonic(),
-      });
-      const member: OnLine = { ...joined, guard, session: '', registered: false, said: '' };
-      return {
-        start() {
-          members.set(member.worker, member);
-          if (state === 'new') keeper.start();
-          else if (ready) registrations.add(member);
-          state = 'open';
-        },
-        report: () => (member.registered ? sendHeartbeat(member) : Promise.resolve()),
-        now: () => (lastOffset === undefined ? clock.now() : clock.monotonic() + lastOffset),
-        end: (reason) => end(member, reason),
-      };
-    },
+    join: (member) => new Seat(seats, member, token.pool),
   };
 }
 

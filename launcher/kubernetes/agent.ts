@@ -3,11 +3,11 @@
 import type { HeldRun } from '../../protocol/messages.js';
 import { messageOf } from '../../protocol/errors.js';
 import { places } from '../../protocol/kubernetes/names.js';
-import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
+import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/resources.js';
 import type { Assignment } from '../../protocol/messages.js';
-import type { Connection, Order } from '../connection/connection.js';
+import type { Connection, ConnectionListener, Order } from '../connection/connection.js';
+import type { Member } from '../connection/seat.js';
 import { variables } from '../settings/variables.js';
-import { paths } from './api.js';
 import type { EventReason } from './events.js';
 import type { PoolCredentials } from './credentials.js';
 import { keyOf, type Worker } from './objects.js';
@@ -16,6 +16,7 @@ import { graceSeconds } from './pod-spec.js';
 import type { PoolLines } from './pool-lines.js';
 import { startPodRun, type PodRun, type PodRunDependencies } from './pod-run.js';
 import type { StatusOf, StatusWriter } from './worker-status.js';
+import { workerPath } from './workers.js';
 
 export interface AgentDependencies extends PodRunDependencies {
   /** Whether this controller may act. */
@@ -36,7 +37,7 @@ export interface AgentOptions {
   /** Its run has ended, or something else that the pool should look at. */
   readonly onChange: () => void;
   /** What an earlier controller has left: the run that the worker holds. */
-  readonly held?: RunSecret;
+  readonly held?: RunSecret | undefined;
 }
 
 export interface Agent {
@@ -55,92 +56,121 @@ export interface Agent {
 const noTrouble = { tries: 0, reason: '' };
 
 export function startAgent(deps: AgentDependencies, options: AgentOptions): Agent {
-  const { api, log, recorder } = deps;
-  const { worker, workerId } = options;
-  let { credentials } = options;
-  let wanted = credentials;
-  let current: PodRun | undefined;
-  let leaving: string | undefined;
-  let registered = false;
-  let drained = false;
-  let trouble = noTrouble;
-  let gone: (() => void) | undefined;
-  let left: Promise<void> | undefined;
-  const status: StatusOf = {
-    worker,
-    read: () => ({ registered, state: stateWord(), currentRunID: current?.run ?? '' }),
-    written: worker.status === undefined ? '' : JSON.stringify(worker.status),
-  };
-  let connection: Connection = connect();
+  const agent = new WorkerAgent(deps, options);
+  agent.start();
+  return agent;
+}
 
-  function connect(): Connection {
-    return deps.lines.join(credentials, {
-      worker: workerId,
-      identity: () => ({ metadata: metadata(), version: deps.version, executor: 'pod' }),
-      status: () => ({ held: held(), leaving: leaving !== undefined, drained }),
-      listener: {
-        onRegistered(isDrained) {
-          if (!registered) note('Normal', 'WorkerRegistered', `The control plane knows it as ${workerId}.`);
-          noteDrained(isDrained);
-          registered = true;
-          trouble = noTrouble;
-          changed();
-        },
-        onDisconnected(reason) {
-          if (registered && leaving === undefined)
-            note('Warning', 'WorkerDisconnected', `It is out of contact, and tries to connect: ${reason}`);
-          registered = false;
-          trouble = { tries: trouble.tries + 1, reason };
-          changed();
-        },
-        onOrder,
-      },
+/** A class, unlike its neighbours: ten thousand objects of closures take three kilobytes more each. */
+class WorkerAgent implements Agent, Member, ConnectionListener, StatusOf {
+  readonly worker: Worker;
+  readonly workerId: string;
+  /** For the writer of statuses. */
+  written: string;
+  trouble = noTrouble;
+  registered = false;
+  readonly #deps: AgentDependencies;
+  readonly #options: AgentOptions;
+  #credentials: PoolCredentials;
+  #wanted: PoolCredentials;
+  #connection: Connection;
+  #current: PodRun | undefined;
+  /** Came while what the worker has given back is still being removed. */
+  #next: Assignment | undefined;
+  #drained = false;
+  #leaving: string | undefined;
+  #gone: (() => void) | undefined;
+  #left: Promise<void> | undefined;
+
+  constructor(deps: AgentDependencies, options: AgentOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.worker = options.worker;
+    this.workerId = options.workerId;
+    this.written = options.worker.status === undefined ? '' : JSON.stringify(options.worker.status);
+    this.#credentials = this.#wanted = options.credentials;
+    this.#connection = deps.lines.join(options.credentials, this);
+  }
+
+  start(): void {
+    if (this.#options.held !== undefined) this.#begin(this.#options.held, true);
+    this.#connection.start();
+  }
+
+  // ——— what its pool asks of it
+
+  get busy(): boolean {
+    return this.#current !== undefined;
+  }
+
+  podChanged(name: string): void {
+    const current = this.#current;
+    if (current !== undefined && name.startsWith(current.run.toLowerCase())) current.podChanged();
+  }
+
+  useCredentials(next: PoolCredentials): void {
+    this.#wanted = next;
+    if (this.#current === undefined && this.#wanted !== this.#credentials) void this.#reconnect();
+  }
+
+  leave(reason: string): Promise<void> {
+    this.#left ??= new Promise<void>((resolve) => {
+      this.#gone = resolve;
+      this.#leaving = reason;
+      if (this.#current === undefined) void this.#end(reason);
+      else void this.#connection.report();
     });
+    return this.#left;
   }
 
-  function metadata() {
-    const { namespace, name } = worker.metadata;
-    return { k8s_namespace: namespace, k8s_worker: name, k8s_pool: options.poolName };
+  /** Of the Worker object. */
+  read(): WorkerStatus {
+    return { registered: this.registered, state: this.#stateWord(), currentRunID: this.#current?.run ?? '' };
   }
 
-  function note(type: 'Normal' | 'Warning', reason: EventReason<'Worker'>, message: string): void {
-    recorder.record('Worker', worker, type, reason, message);
+  // ——— what its line asks of it and tells it
+
+  identity() {
+    return { metadata: this.#metadata(), version: this.#deps.version, executor: 'pod' } as const;
   }
 
-  function noteDrained(next: boolean): void {
-    if (next && !drained) note('Normal', 'WorkerDrained', 'It takes no further run until it is undrained.');
-    if (!next && drained) note('Normal', 'WorkerUndrained', 'It takes runs again.');
-    drained = next;
+  status() {
+    return { held: this.#held(), leaving: this.#leaving !== undefined, drained: this.#drained };
   }
 
-  function held(): HeldRun {
-    return current === undefined
-      ? null
-      : { run: current.run, attempt: current.attempt, begun: current.begun };
+  onRegistered(isDrained: boolean): void {
+    if (!this.registered)
+      this.#note('Normal', 'WorkerRegistered', `The control plane knows it as ${this.workerId}.`);
+    this.#noteDrained(isDrained);
+    this.registered = true;
+    this.trouble = noTrouble;
+    this.#changed();
   }
 
-  function onOrder(order: Order): void {
+  onDisconnected(reason: string): void {
+    if (this.registered && this.#leaving === undefined) {
+      const message = `It is out of contact, and tries to connect: ${reason}`;
+      this.#note('Warning', 'WorkerDisconnected', message);
+    }
+    this.registered = false;
+    this.trouble = { tries: this.trouble.tries + 1, reason };
+    this.#changed();
+  }
+
+  onOrder(order: Order): void {
     switch (order.type) {
       case 'assignment':
-        assign(order);
+        this.#assign(order);
         return;
       case 'stop':
-        if (current?.run === order.run && current.attempt === order.attempt) {
-          current.end(order.kind === 'stale' ? { kind: 'stale' } : { kind: 'stop', reason: order.reason });
-        } else void connection.report();
+        this.#stop(order);
         return;
       case 'drain':
-        noteDrained(order.drained);
-        changed();
+        this.#noteDrained(order.drained);
+        this.#changed();
         return;
       case 'leave':
-        if (order.immediate) current?.end({ kind: 'stop', reason: order.reason });
-        // The object goes, and with it the worker; the pool makes another one.
-        api
-          .remove(`${paths.workers(worker.metadata.namespace)}/${worker.metadata.name}`)
-          .catch((error: unknown) => {
-            log.warn(`${keyOf(worker)} could not be removed: ${messageOf(error)}`);
-          });
+        this.#leaveAsTold(order);
         return;
       case 'release':
         // For launchers that take updates; a controller is updated by its image.
@@ -148,115 +178,144 @@ export function startAgent(deps: AgentDependencies, options: AgentOptions): Agen
     }
   }
 
-  function assign(assignment: Assignment): void {
-    if (current?.run === assignment.run && current.attempt === assignment.attempt) return;
-    if (current !== undefined || leaving !== undefined || !deps.leads()) {
-      // Not accepted, it goes back to the queue; the report tells what is going on here.
-      void connection.report();
+  #stop({ run, attempt, kind, reason }: Extract<Order, { type: 'stop' }>): void {
+    const current = this.#current;
+    if (current?.run === run && current.attempt === attempt) {
+      current.end(kind === 'stale' ? { kind: 'stale' } : { kind: 'stop', reason });
       return;
     }
-    note('Normal', 'RunAssigned', `Run ${assignment.run} was assigned.`);
-    const spec = options.spec();
-    begin(
+    if (this.#next?.run === run && this.#next.attempt === attempt) this.#next = undefined;
+    void this.#connection.report();
+  }
+
+  /** The object goes, and with it the worker; the pool makes another one. */
+  #leaveAsTold({ immediate, reason }: Extract<Order, { type: 'leave' }>): void {
+    if (immediate) this.#current?.end({ kind: 'stop', reason });
+    const { api, log } = this.#deps;
+    api.remove(workerPath(this.worker)).catch((error: unknown) => {
+      log.warn(`${keyOf(this.worker)} could not be removed: ${messageOf(error)}`);
+    });
+  }
+
+  // ——— its runs
+
+  #assign(assignment: Assignment): void {
+    const current = this.#current;
+    const there = this.#next ?? current;
+    if (there?.run === assignment.run && there.attempt === assignment.attempt) return;
+    if (current?.givenBack === true && there === current && this.#leaving === undefined) {
+      this.#next = assignment;
+      void this.#connection.report();
+      return;
+    }
+    if (current !== undefined || this.#leaving !== undefined || !this.#deps.leads()) {
+      // Not accepted, it goes back to the queue; the report tells what is going on here.
+      void this.#connection.report();
+      return;
+    }
+    this.#note('Normal', 'RunAssigned', `Run ${assignment.run} was assigned.`);
+    const { spec, poolName } = this.#options;
+    const { privateKey, tokenText, token } = this.#credentials;
+    const { pod } = spec();
+    this.#begin(
       {
         assignment,
-        privateKey: credentials.privateKey,
-        token: credentials.tokenText,
-        authorities: [...credentials.token.authorities],
-        defaultImage: defaultImageOf(spec),
-        metadata: metadata(),
-        customBinariesPath: spec.pod.customBinariesPath ?? '',
+        privateKey,
+        token: tokenText,
+        authorities: [...token.authorities],
+        defaultImage: defaultImageOf(pod),
+        metadata: this.#metadata(),
+        customBinariesPath: pod.customBinariesPath ?? '',
         // The server still has its own last words to say.
-        grace: Math.max(1, graceSeconds(spec.pod) * 0.7) * 1000,
-        greeting: `Worker ${workerId} of pool ${options.poolName} (controller ${deps.version}) prepares the run in ${places.workspace}.`,
+        grace: Math.max(1, graceSeconds(pod) * 0.7) * 1000,
+        greeting: `Worker ${this.workerId} of pool ${poolName} (controller ${this.#deps.version}) prepares the run in ${places.workspace}.`,
       },
       false,
     );
-    void connection.report();
+    void this.#connection.report();
   }
 
-  function begin(secret: RunSecret, resumed: boolean): void {
-    if (resumed) note('Normal', 'RunResumed', `Run ${secret.assignment.run} goes on with this controller.`);
-    const run = startPodRun(deps, {
-      worker,
-      workerId,
+  #begin(secret: RunSecret, resumed: boolean): void {
+    if (resumed)
+      this.#note('Normal', 'RunResumed', `Run ${secret.assignment.run} goes on with this controller.`);
+    const run = startPodRun(this.#deps, {
+      worker: this.worker,
+      workerId: this.workerId,
       secret,
-      spec: options.spec(),
+      spec: this.#options.spec(),
       resumed,
-      now: () => connection.now(),
+      now: () => this.#connection.now(),
     });
-    current = run;
-    changed();
-    void run.done.then(over);
+    this.#current = run;
+    this.#changed();
+    void run.done.then(() => this.#over());
   }
 
-  async function over(): Promise<void> {
-    current = undefined;
-    if (leaving !== undefined) await end(leaving);
-    else if (wanted !== credentials) await reconnect();
-    else await connection.report();
-    changed();
+  async #over(): Promise<void> {
+    const assigned = this.#next;
+    this.#current = this.#next = undefined;
+    if (this.#leaving !== undefined) await this.#end(this.#leaving);
+    else if (assigned !== undefined) this.#assign(assigned);
+    else if (this.#wanted !== this.#credentials) await this.#reconnect();
+    else await this.#connection.report();
+    this.#changed();
   }
 
-  async function reconnect(): Promise<void> {
-    await connection.end('the pool has other credentials');
-    credentials = wanted;
-    registered = false;
-    if (leaving !== undefined) return;
-    connection = connect();
-    connection.start();
+  #held(): HeldRun {
+    if (this.#next !== undefined) return { run: this.#next.run, attempt: this.#next.attempt, begun: false };
+    if (this.#current === undefined) return null;
+    const { run, attempt, begun } = this.#current;
+    return { run, attempt, begun };
   }
 
-  async function end(reason: string): Promise<void> {
-    await connection.end(reason);
-    registered = false;
-    gone?.();
+  // ——— its line
+
+  async #reconnect(): Promise<void> {
+    await this.#connection.end('the pool has other credentials');
+    this.#credentials = this.#wanted;
+    this.registered = false;
+    if (this.#leaving !== undefined) return;
+    this.#connection = this.#deps.lines.join(this.#credentials, this);
+    this.#connection.start();
   }
 
-  function changed(): void {
-    deps.statuses.changed(status);
-    options.onChange();
+  async #end(reason: string): Promise<void> {
+    await this.#connection.end(reason);
+    this.registered = false;
+    this.#gone?.();
   }
 
-  function stateWord(): string {
-    if (current !== undefined) return 'BUSY';
-    if (!registered) return 'OFFLINE';
-    return drained ? 'DRAINED' : 'IDLE';
+  // ——— what is seen of it
+
+  #metadata() {
+    const { namespace, name } = this.worker.metadata;
+    return { k8s_namespace: namespace, k8s_worker: name, k8s_pool: this.#options.poolName };
   }
 
-  if (options.held !== undefined) begin(options.held, true);
-  connection.start();
-  return {
-    workerId,
-    get busy() {
-      return current !== undefined;
-    },
-    get trouble() {
-      return trouble;
-    },
-    get registered() {
-      return registered;
-    },
-    podChanged(name) {
-      if (current !== undefined && name.startsWith(current.run.toLowerCase())) current.podChanged();
-    },
-    useCredentials(next) {
-      wanted = next;
-      if (current === undefined && wanted !== credentials) void reconnect();
-    },
-    leave(reason) {
-      left ??= new Promise<void>((resolve) => {
-        gone = resolve;
-        leaving = reason;
-        if (current === undefined) void end(reason);
-        else void connection.report();
-      });
-      return left;
-    },
-  };
+  #stateWord(): string {
+    if (this.#current !== undefined) return 'BUSY';
+    if (!this.registered) return 'OFFLINE';
+    return this.#drained ? 'DRAINED' : 'IDLE';
+  }
+
+  #changed(): void {
+    this.#deps.statuses.changed(this);
+    this.#options.onChange();
+  }
+
+  #noteDrained(next: boolean): void {
+    const was = this.#drained;
+    if (next && !was) this.#note('Normal', 'WorkerDrained', 'It takes no further run until it is undrained.');
+    if (!next && was) this.#note('Normal', 'WorkerUndrained', 'It takes runs again.');
+    this.#drained = next;
+  }
+
+  #note(type: 'Normal' | 'Warning', reason: EventReason<'Worker'>, message: string): void {
+    this.#deps.recorder.record('Worker', this.worker, type, reason, message);
+  }
 }
 
 /** Manifests of users hold empty texts for what they do not want. */
-function defaultImageOf({ pod: { defaultRunnerImage = '' } }: WorkerPoolSpec): string {
+function defaultImageOf({ defaultRunnerImage = '' }: WorkerPoolSpec['pod']): string {
   return defaultRunnerImage === '' ? (variables.defaultImage.default ?? '') : defaultRunnerImage;
 }

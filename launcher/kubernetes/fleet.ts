@@ -3,11 +3,12 @@ import { messageOf } from '../../protocol/errors.js';
 import { finalizer, labels } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import { startAgent, type Agent, type AgentDependencies } from './agent.js';
+import { createBulkClients } from './bulk-clients.js';
 import { credentialsOf, type PoolCredentials } from './credentials.js';
 import type { PoolFigures } from './metrics.js';
 import { keyOf, type Secret, type Worker, type WorkerPool } from './objects.js';
 import type { RunSecret } from './pod/assignment-files.js';
-import { createPoolLines } from './pool-lines.js';
+import { createPoolLines, type PoolLinesOptions } from './pool-lines.js';
 import { createStatusWriter } from './worker-status.js';
 import { createWorker, heldBy, inParallel, workerIdOf, workerPath, workersAtOnce } from './workers.js';
 
@@ -21,7 +22,8 @@ export interface PoolOfWorkers {
   readonly spec: () => WorkerPoolSpec;
 }
 
-export interface FleetOptions extends Omit<AgentDependencies, 'lines' | 'statuses'> {
+export interface FleetOptions
+  extends Omit<AgentDependencies, 'lines' | 'statuses' | 'bulk'>, Pick<PoolLinesOptions, 'proxies'> {
   readonly runSecretsOf: (workerId: string) => readonly Secret[];
   /** Takes the API server's answer to a write into the memory of workers. Gives what is kept of it. */
   readonly noteWorker: (worker: Worker) => Worker;
@@ -50,6 +52,7 @@ export function createFleet(options: FleetOptions): Fleet {
     ...options,
     lines: createPoolLines(options),
     statuses: createStatusWriter(options),
+    bulk: createBulkClients(options),
   };
   /** By the pool's key: one for all its agents. */
   const onChanges = new Map<string, () => void>();
@@ -63,12 +66,8 @@ export function createFleet(options: FleetOptions): Fleet {
     const there = agents.get(workerId);
     if (there !== undefined) return there.agent;
     const { key, name, credentials, spec } = pool;
-    const agent = startAgent(shared, {
-      ...{ worker, workerId, credentials, spec },
-      poolName: name,
-      onChange: onChangeOf(key),
-      ...(held === undefined ? {} : { held }),
-    });
+    const onChange = onChangeOf(key);
+    const agent = startAgent(shared, { worker, workerId, credentials, spec, poolName: name, onChange, held });
     agents.set(workerId, { agent, pool: key, ulid: credentials.token.pool });
     return agent;
   }

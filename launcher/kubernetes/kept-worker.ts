@@ -8,8 +8,7 @@ const most = 10_000;
 export function keptOfWorkers(): (worker: Worker) => Worker {
   const known = new Map<string, object>();
 
-  function shared<Value extends object>(value: Value | undefined): Value | undefined {
-    if (value === undefined) return undefined;
+  function shared<Value extends object>(value: Value): Value {
     const text = JSON.stringify(value);
     const before = known.get(text);
     if (before !== undefined) return before as Value;
@@ -25,16 +24,21 @@ export function keptOfWorkers(): (worker: Worker) => Worker {
       finalizers: metadata.finalizers ?? [],
       ownerReferences: metadata.ownerReferences ?? [],
     });
+    const { namespace, labels, finalizers, ownerReferences } = common;
+    // Written out: an object that is put together by spreading has a shape of its own in memory, larger than itself.
     const kept: Metadata = {
-      ...{ name, uid, resourceVersion, creationTimestamp },
-      namespace: common?.namespace ?? metadata.namespace,
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      ...(common === undefined ? {} : { labels: common.labels }),
-      ...(common === undefined ? {} : { finalizers: common.finalizers }),
-      ...(common === undefined ? {} : { ownerReferences: common.ownerReferences }),
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      namespace,
+      labels,
+      finalizers,
+      ownerReferences,
     };
+    const left = deletionTimestamp === undefined ? kept : { ...kept, deletionTimestamp };
+    if (status === undefined) return { metadata: left };
     // A run is somebody's own; idle ones say all the same.
-    const told = status?.currentRunID === '' ? shared(status) : status;
-    return told === undefined ? { metadata: kept } : { metadata: kept, status: told };
+    return { metadata: left, status: status.currentRunID === '' ? shared(status) : status };
   };
 }

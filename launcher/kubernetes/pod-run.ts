@@ -1,15 +1,15 @@
-// One assignment on Kubernetes: Secret → accept → Pod → its end → the result, if nobody in the pod has told it. Secret and
-// pod are all the state there is: another controller goes on from them.
+// One assignment on Kubernetes: Secret and accept → Pod → its end → the result, if nobody in the pod has told it. Secret and
+// pod are all the state there is: another controller goes on from them. Where it finds neither, it says that the worker has
+// no run, and the control plane gives the run to another one: nothing of it can have begun.
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { containers } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { ProxySettings } from '../network/proxies.js';
-import { trustedCertificates } from '../network/tls.js';
 import { createWorkerApi, type WorkerApi } from '../run/worker-api.js';
 import { KubeError, type KubeApi } from './api.js';
+import type { BulkClients } from './bulk-clients.js';
 import type { Collection } from './collections.js';
 import { wordsOfEvents, type EventReason, type Recorder } from './events.js';
 import type { Metrics } from './metrics.js';
@@ -20,11 +20,14 @@ import { untilOver, type Patience } from './pod-watch.js';
 import { append, isStale, stale, type Verdict } from './report.js';
 import { runObjects } from './run-objects.js';
 
+/** Milliseconds without an answer of the API server until a run that has no pod yet is given back. */
+const unanswered = 10_000;
+
 export interface PodRunDependencies {
   readonly api: KubeApi;
   readonly recorder: Recorder;
   readonly metrics: Metrics;
-  readonly proxies: ProxySettings;
+  readonly bulk: BulkClients;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -56,6 +59,8 @@ export interface PodRun {
   readonly run: string;
   readonly attempt: number;
   readonly begun: boolean;
+  /** Another worker may have it; what is left of it here is being removed. */
+  readonly givenBack: boolean;
   end(end: RunEnd): void;
   /** Something of its pod has changed. */
   podChanged(): void;
@@ -78,6 +83,8 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   let begun = request.resumed;
   let ending: RunEnd | undefined;
   let removing = false;
+  let hasSecret = request.resumed;
+  let givenBack = false;
   let seenRunning = request.resumed;
 
   const podRun: PodRun = {
@@ -85,6 +92,9 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     attempt,
     get begun() {
       return begun;
+    },
+    get givenBack() {
+      return givenBack;
     },
     end(end) {
       if (ending?.kind === 'stale') return;
@@ -106,9 +116,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
       ...assignment.bulk,
       run,
       attempt,
-      authorities: () => trustedCertificates(secret.authorities, process.env),
-      own: { authorities: secret.authorities, now: request.now },
-      proxies: deps.proxies,
+      client: deps.bulk.to(assignment.bulk.endpoint, { authorities: secret.authorities, now: request.now }),
       clock,
       random: deps.random,
       log,
@@ -129,11 +137,11 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   }
 
   async function work(line: WorkerApi): Promise<LastWord['outcome']> {
-    if (!request.resumed) await again(objects.makeSecret);
     if (!request.resumed || (await again(objects.pod)) === undefined) {
       begun = false;
-      await line.accept(cut.signal);
+      await take(line);
       const refused = await makePod(line);
+      if (refused === 'given back') return 'dropped';
       if (refused !== undefined) return settle(line, refused);
     }
     const { last, forced, problem } = await untilOver({
@@ -155,16 +163,34 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     return settle(line, end, last, word);
   }
 
-  /** Makes the pod, or answers why it cannot be made. */
-  async function makePod(line: WorkerApi): Promise<PodEnd | undefined> {
+  /** Neither waits for the other; the pod waits for both. A Secret that cannot be made now is tried again with the pod. */
+  async function take(line: WorkerApi): Promise<void> {
+    const secretMade = makeSecret().catch(() => undefined);
+    try {
+      await line.accept(cut.signal);
+    } finally {
+      // Only what is there can be removed.
+      await secretMade;
+    }
+  }
+
+  async function makeSecret(): Promise<void> {
+    if (!hasSecret) await objects.makeSecret();
+    hasSecret = true;
+  }
+
+  /** Makes the pod, or answers why it cannot be made, or that another worker has the run. */
+  async function makePod(line: WorkerApi): Promise<PodEnd | 'given back' | undefined> {
     const refusal = objects.refusal();
     if (refusal !== undefined) return refusal;
     const backoff = createBackoff({ base: 1000, ceiling: 15_000, random: deps.random });
     let told = '';
+    let unansweredSince: number | undefined;
     for (;;) {
       cut.signal.throwIfAborted();
       if (ending?.kind === 'stop') return { code: 'RUN_STOPPED', text: ending.reason, elsewhere: false };
       try {
+        await makeSecret();
         if (await objects.makePod()) {
           const took = clock.monotonic() - started;
           metrics.created(took / 1000);
@@ -176,17 +202,33 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
         return undefined;
       } catch (error) {
         metrics.notCreated();
-        const isQuota = error instanceof KubeError && error.status === 403 && /quota/i.test(error.message);
-        const isRefusal = error instanceof KubeError && error.status >= 400 && error.status < 500;
         const text = messageOf(error);
         record('Warning', 'RunPodNotCreated', `Run ${run}: ${text}`);
-        if ((isRefusal && !isQuota && error.status !== 409) || clock.monotonic() - started > limits.create)
-          return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: false };
+        const refusedBy = error instanceof KubeError && error.status < 500 ? error : undefined;
+        if (refusedBy === undefined) {
+          unansweredSince ??= clock.monotonic();
+          if (clock.monotonic() - unansweredSince >= unanswered && (await giveBackUnmade(line, text)))
+            return 'given back';
+        } else {
+          unansweredSince = undefined;
+          const mayPass = refusedBy.status === 409 || /quota/i.test(text);
+          if (!mayPass || clock.monotonic() - started > limits.create)
+            return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: false };
+        }
         if (text !== told) await tell(line, `The pod of this run cannot be made yet, trying again: ${text}`);
         told = text;
         await sleep(clock, 500 + backoff.next(), cut.signal);
       }
     }
+  }
+
+  /**
+   * False when the run has begun: the pod is there then, although nobody has said so. Other workers of this cluster take no
+   * run either while its API server is away.
+   */
+  function giveBackUnmade(line: WorkerApi, text: string): Promise<boolean> {
+    const message = `the API server of the cluster does not answer, so the pod ${namespace}/${name} cannot be made: ${text}`;
+    return giveBack(line, { code: 'ENGINE_UNAVAILABLE' }, message);
   }
 
   function observe(pod: Pod): void {
@@ -233,13 +275,20 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   }
 
   /** Another worker may do better, if no command has run. */
-  async function giveBack(line: WorkerApi, { code }: PodEnd, message: string): Promise<boolean> {
+  async function giveBack(
+    line: WorkerApi,
+    { code }: Pick<PodEnd, 'code'>,
+    message: string,
+  ): Promise<boolean> {
     try {
+      // Once it is, the worker may be given the next run before the answer is here.
+      givenBack = true;
       await line.reject({ code, message }, cut.signal);
       return true;
     } catch (error) {
-      if (error instanceof PoolwrightError && error.code === 'CONFLICT') return false;
-      throw error;
+      if (!(error instanceof PoolwrightError) || error.code !== 'CONFLICT') throw error;
+      givenBack = false;
+      return false;
     }
   }
 

@@ -1,6 +1,7 @@
 // The lines of pools to the control plane: the workers of a pool share one, for each pair of token and key.
 import type { Connection } from '../connection/connection.js';
-import { createSharedLine, type Member, type SharedLine } from '../connection/shared-line.js';
+import type { Member } from '../connection/seat.js';
+import { createSharedLine, type SharedLine } from '../connection/shared-line.js';
 import { createTransports } from '../connection/transports.js';
 import type { Transport } from '../connection/transport.js';
 import type { Clock } from '../clock.js';

@@ -37,6 +37,8 @@ export interface HttpClientOptions {
   readonly authorities: () => string[];
   /** For the control plane's own certificates: its authorities (PEM) and its clock (Unix milliseconds). */
   readonly own?: OwnAuthorities;
+  /** Milliseconds for which a connection is kept that nothing is asked on. Default: until the other side ends it. */
+  readonly idle?: number;
 }
 
 /** Milliseconds until a connect that hangs is given up. */
@@ -57,8 +59,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     };
   }
   const proxy = proxyFor(proxies, target, false);
-  const agent =
-    proxy?.secure === true ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true });
+  const agent = new (proxy?.secure === true ? https : http).Agent(kept(options));
   return {
     request(path, request) {
       if (proxy === null) return http.request(`${endpoint}${path}`, { ...request, agent });
@@ -81,6 +82,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   };
 }
 
+function kept({ idle }: HttpClientOptions): http.AgentOptions {
+  return { keepAlive: true, ...(idle === undefined ? {} : { timeout: idle }) };
+}
+
 /** Opens its connections as everything else in the launcher does. */
 class DialingAgent extends https.Agent {
   readonly #target: Target;
@@ -88,7 +93,7 @@ class DialingAgent extends https.Agent {
   #context: SecureContext | undefined;
 
   constructor(target: Target, options: HttpClientOptions) {
-    super({ keepAlive: true });
+    super(kept(options));
     this.#target = target;
     this.#options = options;
   }

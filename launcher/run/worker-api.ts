@@ -16,7 +16,7 @@ import {
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import { createHttpClient, type OwnAuthorities } from '../network/http-client.js';
+import { createHttpClient, type HttpClient, type OwnAuthorities } from '../network/http-client.js';
 import type { ProxySettings } from '../network/proxies.js';
 
 /** Every call tries again while there is no answer or the answer is UNAVAILABLE, until the signal ends it. */
@@ -40,15 +40,26 @@ export interface WorkerApi {
   close(): void;
 }
 
-export interface WorkerApiOptions {
-  readonly endpoint: string;
-  readonly token: string;
-  readonly run: string;
-  readonly attempt: number;
+export type WorkerApiOptions = AttemptOptions & (OwnConnections | SharedConnections);
+
+/** Made for this attempt, and closed with it. */
+interface OwnConnections {
   /** PEM: all that are trusted. Asked for with the first connection. */
   readonly authorities: () => string[];
   readonly own: OwnAuthorities;
   readonly proxies: ProxySettings;
+}
+
+interface SharedConnections {
+  /** To the endpoint; it stays open. */
+  readonly client: HttpClient;
+}
+
+interface AttemptOptions {
+  readonly endpoint: string;
+  readonly token: string;
+  readonly run: string;
+  readonly attempt: number;
   readonly clock: Clock;
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
@@ -77,7 +88,8 @@ const retry = { base: 250, ceiling: 5_000 } as const;
 
 export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const { endpoint, token, run, attempt, clock, log } = options;
-  const client = createHttpClient(options);
+  const shared = 'client' in options;
+  const client = shared ? options.client : createHttpClient(options);
   const underWay = new Set<http.ClientRequest>();
   let patience: number = silence.usual;
 
@@ -194,7 +206,7 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
       for (const request of underWay) request.setTimeout(patience);
     },
     close() {
-      client.close();
+      if (!shared) client.close();
     },
   };
 }

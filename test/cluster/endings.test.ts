@@ -47,7 +47,7 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     cluster = await startCluster([
       '--start-timeout=500ms',
       '--create-timeout=20s',
-      '--confirm-timeout=500ms',
+      '--confirm-timeout=5s',
       '--leader-elect',
       '--leader-elect-lease-duration=3s',
       '--leader-elect-renew-deadline=2s',
@@ -171,19 +171,24 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     ],
   ];
   test.each(elsewhere)('%s before it began: is tried again', async (name, fate, message) => {
-    let first = true;
-    cluster.kubelet.fate = () => {
-      if (!first) return 'run';
-      first = false;
-      return fate;
-    };
-    const made = await cluster.triggerRun({
-      name,
-      planCommands: ['true'],
-      applyCommands: ['echo applied'],
-    });
-    const run = await cluster.reached(made, 'UNCONFIRMED');
-    expect(notesOf(run)).toMatch(message);
+    const [, second] = cases.find(([what]) => what === 'has a custom init container that fails') ?? [];
+    cluster.kubelet.fate = ({ metadata }) => (metadata.name.endsWith('-1') ? fate : (second ?? 'run'));
+    const made = await cluster.triggerRun({ name, planCommands: ['true'] });
+    const run = await cluster.reached(made, 'FAILED');
+    const notes = notesOf(run);
+    expect(notes).toMatch(message);
+    expect(notes).toMatch(/Pod default\/\S+-preparing-2: the container fetch-tools ended with exit code 4/);
+    const pods = cluster.kubelet.seen.filter((pod) => pod.startsWith(made.run.toLowerCase()));
+    expect(pods.map((pod) => pod.slice(27))).toEqual(['preparing-1', 'preparing-2']);
+    await cluster.noRunSecrets();
+  });
+
+  test('is evicted before it began: comes through in the next one', async () => {
+    const [, fate] = elsewhere.find(([what]) => what === 'is evicted') ?? [];
+    cluster.kubelet.fate = ({ metadata }) => (metadata.name.endsWith('-1') ? (fate ?? 'run') : 'run');
+    const made = await cluster.triggerRun({ name: 'comes through', planCommands: ['echo came through'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+    expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toContain('came through');
   });
 
   test('cannot be made for a full quota waits, says so, and goes on when there is room', async () => {

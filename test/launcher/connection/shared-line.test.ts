@@ -68,14 +68,12 @@ describe.skipIf(!hasMosquitto('shared lines'))('a line that workers share', { ti
     });
     const connections = workers.map((worker) =>
       line.join({
-        worker,
+        workerId: worker,
         identity: () => ({ metadata: { k8s_worker: worker }, version: 'test', executor: 'pod' }),
         status: () => ({ held: null, leaving: false, drained: false }),
-        listener: {
-          onRegistered: () => crew.registered.add(worker),
-          onDisconnected: () => crew.registered.delete(worker),
-          onOrder: (order) => crew.orders.push({ worker, order }),
-        },
+        onRegistered: () => crew.registered.add(worker),
+        onDisconnected: () => crew.registered.delete(worker),
+        onOrder: (order) => crew.orders.push({ worker, order }),
       }),
     );
     for (const connection of connections) connection.start();

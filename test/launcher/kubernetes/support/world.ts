@@ -1,0 +1,144 @@
+// A control plane and an API server for one worker and its runs, which answer as a test says, and note who asked what when.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { KubeError, type KubeApi } from '../../../../launcher/kubernetes/api.js';
+import { createBulkClients } from '../../../../launcher/kubernetes/bulk-clients.js';
+import { createMetrics } from '../../../../launcher/kubernetes/metrics.js';
+import { proxiesOf } from '../../../../launcher/kubernetes/proxies.js';
+import type { PodRunDependencies } from '../../../../launcher/kubernetes/pod-run.js';
+import { recordedLog } from '../../support/log.js';
+import { manualClock } from '../../support/manual-clock.js';
+import { until } from '../../support/until.js';
+
+export const worker = {
+  metadata: {
+    name: 'builds-w',
+    namespace: 'ci',
+    uid: 'u',
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
+};
+
+type Answer = 'ok' | 'refuses' | 'away';
+
+export interface World {
+  /** Steps that do not get on until they are released. */
+  holding: readonly string[];
+  secrets: Answer;
+  pods: Answer;
+  readonly accept: 'ok' | 'stale';
+  readonly begun: boolean;
+  readonly podEnds: 'DeadlineExceeded' | 'Evicted';
+}
+
+/** What happens is in `steps`, in its order. A pod that is made ends at once, by `podEnds`. */
+export async function openWorld(how: Partial<World>) {
+  const steps: string[] = [];
+  let held: (() => void)[] = [];
+  const state: World = {
+    holding: [],
+    secrets: 'ok',
+    pods: 'ok',
+    accept: 'ok',
+    begun: false,
+    podEnds: 'DeadlineExceeded',
+    ...how,
+  };
+  const reached = async (step: string) => {
+    steps.push(step);
+    if (state.holding.includes(step)) await new Promise<void>((go) => held.push(go));
+  };
+  const plane = createServer((request, response) => {
+    const call = request.url?.split('/').at(-1) ?? '';
+    request.resume().on('end', () => {
+      void reached(call).then(() => {
+        const refuse = (code: string) => response.writeHead(409).end(JSON.stringify({ code, message: code }));
+        if (call === 'accept' && state.accept === 'stale') refuse('STALE_ATTEMPT');
+        else if (call === 'reject' && state.begun) refuse('CONFLICT');
+        else if (call === 'spool') response.end(JSON.stringify({ acknowledged: 0 }));
+        else response.writeHead(204).end();
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(plane, 'listening');
+  onTestFinished(() => {
+    plane.closeAllConnections();
+    plane.close();
+  });
+
+  const there = new Set<string>();
+  const kindOf = (path: string) => (path.includes('/secrets') ? 'secrets' : 'pods');
+  const answer = (kind: 'secrets' | 'pods', write = false) => {
+    if (state[kind] === 'away') throw new Error('connect ECONNREFUSED');
+    if (write && state[kind] === 'refuses') throw new KubeError(403, 'Forbidden', `${kind} are forbidden`);
+  };
+  const api: KubeApi = {
+    get: (path) => {
+      answer(kindOf(path));
+      return Promise.resolve(undefined);
+    },
+    list: () => Promise.reject(new Error('not used here')),
+    async create(path, body) {
+      const kind = kindOf(path);
+      if (path.includes('/events')) return body as never;
+      await reached(`create ${kind}`);
+      answer(kind, true);
+      there.add(kind);
+      return { ...body, metadata: { ...(body as typeof worker).metadata, resourceVersion: '2' } } as never;
+    },
+    patch: () => Promise.resolve(undefined),
+    replace: () => Promise.reject(new Error('not used here')),
+    async remove(path) {
+      const kind = kindOf(path);
+      await reached(`remove ${kind}`);
+      answer(kind);
+      there.delete(kind);
+      return undefined;
+    },
+    requests: () => 0,
+    close: () => undefined,
+  };
+  const clock = manualClock(Date.now());
+  const endpoint = `http://127.0.0.1:${String((plane.address() as AddressInfo).port)}`;
+  let made: object | undefined;
+  const deps: PodRunDependencies = {
+    api,
+    bulk: createBulkClients({ proxies: proxiesOf({}) }),
+    recorder: { record: () => undefined },
+    metrics: createMetrics(() => []),
+    clock,
+    random: () => 0.5,
+    log: recordedLog(),
+    pods: {
+      get: () => made as never,
+      note(pod) {
+        made = { ...pod, status: { phase: 'Failed', reason: state.podEnds } };
+        return pod;
+      },
+    },
+    launcherImage: 'launcher',
+    patience: { start: 0, create: 60_000, confirm: 0 },
+  };
+  return {
+    deps,
+    clock,
+    endpoint,
+    steps,
+    state,
+    there,
+    release: () => {
+      state.holding = [];
+      for (const go of held) go();
+      held = [];
+    },
+    /** Lets time go by until it is so. */
+    passing: (look: () => boolean, what: string) =>
+      until(() => {
+        clock.advance(250);
+        return look();
+      }, what),
+  };
+}
