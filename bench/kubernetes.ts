@@ -1,7 +1,7 @@
-// From an assignment to its pod at the API server, among idle workers, beside a bare creation on the same server; the
-// requests that a run costs, and the controller's memory. A real API server and etcd; no node. Sizes of the pool are 10 and
-// 1,000, with 100 runs each; POOLWRIGHT_BENCH_WORKERS=10,1000,10000 and POOLWRIGHT_BENCH_RUNS=20 take others; 10,000
-// take some minutes until they are there.
+// From an assignment to its pod at the API server, among idle workers, beside a bare creation on the same server in the same
+// moment; the requests that a run costs, and the controller's memory. A real API server and etcd; no node. Sizes of the pool
+// are 10 and 1,000, with 100 runs each; POOLWRIGHT_BENCH_WORKERS=10,1000,10000 and POOLWRIGHT_BENCH_RUNS=20 take others;
+// 10,000 take some minutes until they are there.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import * as z from 'zod';
@@ -27,7 +27,6 @@ export async function bench(): Promise<Figure[] | string> {
   try {
     await installDefinitions(server);
     const client = createClient(server);
-    const bare = await bareCreations(client);
     const started = startController(server, metrics);
     controller = started.process;
     await makePool(server, plane);
@@ -37,7 +36,8 @@ export async function bench(): Promise<Figure[] | string> {
       await server.kubectl(['scale', 'workerpool', 'bench', `--replicas=${String(size)}`]);
       await poll(async () => (await gauge(metrics, 'worker_total')) === size, 'the workers', 900_000);
       await poll(async () => (await connected(plane)) >= size, 'their registrations', 900_000);
-      figures.push(...(await measure(plane, client, started, metrics, size, bare)));
+      await quiet(metrics);
+      figures.push(...(await measure(plane, client, started, metrics, size)));
     }
     return figures;
   } finally {
@@ -53,19 +53,19 @@ async function measure(
   controller: Controller,
   metrics: number,
   size: number,
-  bare: readonly number[],
 ): Promise<Figure[]> {
   const stack = await plane.stack({});
   const samples: number[] = [];
+  const bare: number[] = [];
   let before = 0;
   // The first are not counted: caches fill and code is compiled.
   for (let count = -10; count < runs; count += 1) {
     if (count === 0) before = await gauge(metrics, 'api_requests_total');
     const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
-    const took = await controller.created(id);
+    const { pod, took } = await controller.created(id);
     if (count >= 0) samples.push(took);
-    await fail(client, `${id.toLowerCase()}-preparing-1`);
-    const name = `/api/v1/namespaces/default/secrets/${id.toLowerCase()}-preparing-1`;
+    await fail(client, pod);
+    const name = `/api/v1/namespaces/default/secrets/${pod}`;
     await poll(
       () =>
         client.call('GET', name).then(
@@ -74,6 +74,8 @@ async function measure(
         ),
       'the run to be over',
     );
+    const alone = await bareCreation(client, id);
+    if (count >= 0) bare.push(alone);
   }
   const requests = ((await gauge(metrics, 'api_requests_total')) - before) / runs;
   const memory = (await memoryOf(controller.process.pid)) / 1_000_000;
@@ -98,23 +100,36 @@ async function measure(
   ];
 }
 
-/** Milliseconds of each creation, one after the other. */
-async function bareCreations(client: Client): Promise<number[]> {
-  const samples: number[] = [];
-  for (let count = -10; count < runs; count += 1) {
-    const name = `bare-${String(count + 10)}`;
-    const body = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name },
-      spec: { containers: [{ name: 'worker', image: 'registry.test/runner:1' }] },
-    };
-    const before = performance.now();
-    await client.call('POST', pods, body);
-    if (count >= 0) samples.push(performance.now() - before);
-    await client.call('DELETE', `${pods}/${name}`, { gracePeriodSeconds: 0 });
-  }
-  return samples;
+/** Until the controller asks the API server for nothing: new workers have said all that they have to say. */
+async function quiet(metrics: number): Promise<void> {
+  let before = -1;
+  await poll(
+    async () => {
+      const now = await gauge(metrics, 'api_requests_total');
+      const same = now === before;
+      before = now;
+      await new Promise((done) => setTimeout(done, 5_000));
+      return same;
+    },
+    'the controller to be quiet',
+    900_000,
+  );
+}
+
+/** Milliseconds. */
+async function bareCreation(client: Client, run: string): Promise<number> {
+  const name = `bare-${run.toLowerCase()}`;
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: { containers: [{ name: 'worker', image: 'registry.test/runner:1' }] },
+  };
+  const before = performance.now();
+  await client.call('POST', pods, body);
+  const took = performance.now() - before;
+  await client.call('DELETE', `${pods}/${name}`, { gracePeriodSeconds: 0 });
+  return took;
 }
 
 /** As a node whose container ended: the run is over then. */
@@ -125,10 +140,15 @@ async function fail(client: Client, name: string): Promise<void> {
   await client.call('PATCH', `${pods}/${name}/status`, { status }, 'application/merge-patch+json');
 }
 
+interface Created {
+  readonly pod: string;
+  readonly took: number;
+}
+
 interface Controller {
   readonly process: ChildProcess;
-  /** Milliseconds from the assignment of a run to its pod, as the controller says. */
-  created(run: string): Promise<number>;
+  /** The name of a run's pod, and milliseconds from the assignment to the pod, as the controller says. */
+  created(run: string): Promise<Created>;
 }
 
 function startController(server: ApiServer, metrics: number): Controller {
@@ -144,21 +164,22 @@ function startController(server: ApiServer, metrics: number): Controller {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
-  const took = new Map<string, number>();
+  const made = new Map<string, Created>();
   let rest = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {
-      const [, run, milliseconds] = /"run":"(\w+)".*created ([\d.]+) ms after/.exec(line) ?? [];
-      if (run !== undefined) took.set(run, Number(milliseconds));
+      const words = /Pod default\/(\S+) was created ([\d.]+) ms after/.exec(line);
+      const [, run = ''] = /"run":"(\w+)"/.exec(line) ?? [];
+      if (words !== null) made.set(run, { pod: words[1] ?? '', took: Number(words[2]) });
     }
   });
   return {
     process: child,
     async created(run) {
-      await poll(() => Promise.resolve(took.has(run)), `the pod of run ${run}`);
-      return took.get(run) ?? NaN;
+      await poll(() => Promise.resolve(made.has(run)), `the pod of run ${run}`);
+      return made.get(run) ?? { pod: '', took: NaN };
     },
   };
 }
