@@ -110,6 +110,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
       will: options.onOpen(),
       keepalive: options.keepalive ?? rhythm.keepalive,
       onReady: () => {
+        // After the farewell nothing may follow: who registers then is taken for a worker that nobody is.
+        if (ended) return;
         log.debug(`Connected to ${line.address}`);
         options.onReady();
       },

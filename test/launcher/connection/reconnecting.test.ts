@@ -146,6 +146,22 @@ describe('a launcher that connects', () => {
     ]);
   });
 
+  test('does not register once it has said goodbye, however late the broker is', async () => {
+    const broker = kept(await startBroker(pool));
+    broker.holding = true;
+    const worker = startWorker(pool.token(broker.port));
+    await until(() => broker.held.length === 1, 'the subscription');
+    const ended = worker.connection.end('told to');
+    await until(() => broker.held.length === 2, 'the goodbye');
+    const [subscription, goodbye] = broker.held.splice(0);
+    broker.holding = false;
+    subscription?.();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    goodbye?.();
+    await ended;
+    expect(broker.said.map(({ message }) => message.type)).toEqual(['gone']);
+  });
+
   test('knows the time by the clock of the control plane', async () => {
     const broker = kept(await startBroker(pool));
     broker.ahead = 3_600_000;

@@ -29,6 +29,10 @@ export interface TestBroker {
   readonly said: readonly Said[];
   /** Whether `register` is answered. Default true. */
   answering: boolean;
+  /** Whether nothing is answered for the time being: neither subscriptions nor what is published. */
+  holding: boolean;
+  /** Each answers what was held, in the order in which it came. */
+  readonly held: (() => void)[];
   /** Added to the clock of this control plane. */
   ahead: number;
   /** Signs an order for the newest session and publishes it; gives what was published. */
@@ -67,10 +71,28 @@ export async function startBroker(pool: TestPool, options: BrokerOptions = {}): 
       aedes.handle(socket);
     },
   );
+  const inTime = (answer: () => void) => {
+    if (broker.holding) broker.held.push(answer);
+    else answer();
+  };
+  aedes.authorizeSubscribe = (_client, subscription, done) => {
+    inTime(() => {
+      done(null, subscription);
+    });
+  };
+  aedes.authorizePublish = (client, _packet, done) => {
+    if (client === null) done(null);
+    else
+      inTime(() => {
+        done(null);
+      });
+  };
   const broker: TestBroker = {
     port: 0,
     said,
     answering: true,
+    held: [],
+    holding: false,
     ahead: 0,
     async order(worker, order, changes = {}) {
       const now = Date.now() + broker.ahead;
