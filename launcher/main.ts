@@ -1,14 +1,13 @@
-// The program `launcher`: settings from the environment, one worker, until it is told to end.
+// The program `launcher`: settings from the environment, one worker, until it is told to end. What a command needs is
+// loaded with it: a bundle of this size costs more to start than its smaller commands cost to run.
 import { PoolwrightError, messageOf } from '../protocol/errors.js';
-import { describeVariables } from './settings/help.js';
-import { stateDirectoryOf } from './settings/read.js';
-import { startBundle } from './update/load.js';
-import { startWatched } from './update/start.js';
-import { workerCommand } from './update/words.js';
+import { workerCommand } from './update/command.js';
 
 declare const __LAUNCHER_VERSION__: string;
 
-const help = `launcher – takes runs of a worker pool, one at a time, and executes them on this machine
+const help = (
+  variables: string,
+) => `launcher – takes runs of a worker pool, one at a time, and executes them on this machine
 
 Usage: launcher                          run a worker
        launcher status                   say what the launchers on this machine do now
@@ -21,7 +20,7 @@ Usage: launcher                          run a worker
 
 All settings come from the environment:
 
-${describeVariables()}
+${variables}
 
 SIGTERM or SIGINT: take nothing new, finish the run, end. A second one stops the run, too.
 Exit codes: 0 ended in order, 1 failed, 2 wrong settings, 3 not connected for too long.
@@ -30,7 +29,8 @@ Exit codes: 0 ended in order, 1 failed, 2 wrong settings, 3 not connected for to
 async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   if (first === '--help' || first === '-h') {
-    process.stdout.write(help);
+    const { describeVariables } = await import('./settings/help.js');
+    process.stdout.write(help(describeVariables()));
     return 0;
   }
   if (first === '--version') {
@@ -51,6 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     if (first === 'status') {
       const { statusCommand } = await import('./commands/status.js');
+      const { stateDirectoryOf } = await import('./settings/read.js');
       const folder = stateDirectoryOf({ environment: process.env, userId: process.getuid?.() });
       return await statusCommand(rest, print, { folder, now: Date.now() });
     }
@@ -59,6 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(`Expected a command, got ${JSON.stringify(first)}. See launcher --help.\n`);
       return 2;
     }
+    const { startWatched } = await import('./update/start.js');
     const end = await startWatched(__LAUNCHER_VERSION__, process.env);
     if (end === undefined) {
       const { run } = await import('./program.js');
@@ -83,6 +85,7 @@ async function main(args: readonly string[]): Promise<number> {
 /** In the version of the bundle that is named, or in this one. */
 async function worker([path, sha256]: readonly string[]): Promise<number> {
   if (path !== undefined && sha256 !== undefined) {
+    const { startBundle } = await import('./update/load.js');
     await startBundle(path, sha256);
     // From here on the process is the bundle's.
     return new Promise<never>(() => undefined);

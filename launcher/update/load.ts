@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { PoolwrightError } from '../../protocol/errors.js';
-import { workerCommand } from './words.js';
+import { workerCommand } from './command.js';
 
 /**
  * What is hashed is what is compiled: the file is read once. The bundle's main program takes over and ends the process.

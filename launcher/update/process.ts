@@ -1,7 +1,8 @@
 // The worker process: started as a child of the launcher that watches it, from the same program.
 import { spawn } from 'node:child_process';
 import { isSea } from 'node:sea';
-import { fromWorkerSchema, workerCommand, type FromWorker } from './words.js';
+import { workerCommand } from './command.js';
+import { fromWorkerSchema, type FromWorker } from './words.js';
 import type { Bundle, ProcessEnd, WorkerProcess } from './watch.js';
 
 export function startWorkerProcess(bundle: Bundle | null, hear: (words: FromWorker) => void): WorkerProcess {

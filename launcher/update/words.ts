@@ -2,12 +2,6 @@
 // far apart, so this is kept small, and nothing in it changes its meaning.
 import * as z from 'zod';
 
-/**
- * `launcher worker [FILE SHA256]`, with a channel of Node's (NODE_CHANNEL_FD): the worker process. With a file it is that
- * bundle's, which is then started as if by `launcher worker`.
- */
-export const workerCommand = 'worker';
-
 /** The first word, said at once. */
 export const helloSchema = z.object({
   type: z.literal('hello'),
