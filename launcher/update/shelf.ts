@@ -109,9 +109,12 @@ export function openShelf({ folder, keys, base }: ShelfOptions): Shelf {
   }
 }
 
-/** Under a name of this process first: two launchers may share the folder. */
+let drafts = 0;
+
+/** Under a name of its own first: two launchers may share the folder, and in one of them two releases may cross. */
 export async function writeDurably(path: string, content: string | Buffer): Promise<void> {
-  const unfinished = `${path}.${String(process.pid)}`;
+  drafts += 1;
+  const unfinished = `${path}.${String(process.pid)}.${String(drafts)}`;
   const handle = await open(unfinished, 'w', 0o600);
   try {
     await handle.writeFile(content);

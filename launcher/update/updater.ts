@@ -44,6 +44,8 @@ export function createUpdater(options: UpdaterOptions): Updater {
   const { keys, hello, version, shelf, clock, random, log } = options;
   let pending: LauncherRelease | undefined;
   let work = new AbortController();
+  /** One after the other: an older release that is just being put on the shelf does not come to lie above a newer one. */
+  let taken: Promise<void> = Promise.resolve();
   /** What was said of an offer that is of no use; it comes again with each connection. */
   let said = '';
 
@@ -82,7 +84,7 @@ export function createUpdater(options: UpdaterOptions): Updater {
       fields,
     );
     await sleep(clock, wait, signal);
-    if (signal.aborted) return;
+    signal.throwIfAborted();
     if (!(await shelf.holds(release))) await fetchWhole(release, offer, signal);
     signal.throwIfAborted();
     await shelf.put('next', offer.release);
@@ -127,14 +129,16 @@ export function createUpdater(options: UpdaterOptions): Updater {
       work = new AbortController();
       pending = release;
       const { signal } = work;
-      take(release, offer, signal).catch((error: unknown) => {
-        if (signal.aborted) return;
-        // The next offer, which comes with the next connection, is another try.
-        pending = undefined;
-        say('error', `Launcher ${release.version} was not taken: ${messageOf(error)}`, {
-          launcher: release.version,
+      taken = taken
+        .then(() => take(release, offer, signal))
+        .catch((error: unknown) => {
+          if (signal.aborted) return;
+          // The next offer, which comes with the next connection, is another try.
+          pending = undefined;
+          say('error', `Launcher ${release.version} was not taken: ${messageOf(error)}`, {
+            launcher: release.version,
+          });
         });
-      });
     },
     close() {
       work.abort();

@@ -52,6 +52,10 @@ export function createUpdates(options: {
       launcher?.makeWay(`launcher ${release.version} takes the place of this one`);
     },
   });
+  // Nobody is left who would start it; another launcher in this folder may be fetching the same.
+  watcher.onGone(() => {
+    updater.close();
+  });
   return {
     about: { base: hello.base, failed: hello.failed },
     observer: {

@@ -7,6 +7,10 @@ export interface HttpProxy {
   readonly port: number;
   /** What was asked for, such as `CONNECT broker.test:8883` or `POST http://api.test:80/worker/…`. */
   readonly asked: string[];
+  /** Bytes of the body of each answer to a plain request that were passed on, in the order of the requests. */
+  readonly passed: { readonly url: string; bytes: number }[];
+  /** Of answers to requests for what holds `text`, no more is passed on than so many bytes; their connection stays open. */
+  stall: { readonly text: string; readonly after: number } | undefined;
   /** Status that is answered in the place of doing what was asked. */
   refusal: number | undefined;
   close(): Promise<void>;
@@ -46,7 +50,17 @@ export async function startHttpProxy(
       },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(response);
+        const passed = { url, bytes: 0 };
+        proxy.passed.push(passed);
+        answer.on('data', (chunk: Buffer) => {
+          const { text, after } = proxy.stall ?? { text: '', after: Infinity };
+          const most = url.includes(text) ? after - passed.bytes : Infinity;
+          const part = chunk.subarray(0, Math.max(0, most));
+          passed.bytes += part.length;
+          response.write(part);
+          if (part.length < chunk.length) answer.removeAllListeners().on('error', () => undefined);
+        });
+        answer.on('end', () => response.end());
       },
     );
     onward.on('error', () => response.writeHead(502).end());
@@ -76,6 +90,8 @@ export async function startHttpProxy(
   const proxy: HttpProxy = {
     port: 0,
     asked: [],
+    passed: [],
+    stall: undefined,
     refusal: undefined,
     close: () =>
       new Promise((closed) => {

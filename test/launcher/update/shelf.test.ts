@@ -35,6 +35,13 @@ describe('a shelf', () => {
     expect(await shelf.read('good')).toBeUndefined();
   });
 
+  it('holds one of two that are put there at the same time, and never a mixture', async () => {
+    const two = ['short', 'a longer one'].map((text) => makeRelease(operator, text, { version: text }));
+    for (const { release, bytes } of two) await writeFile(shelf.bundle(release), bytes);
+    await Promise.all(two.map(({ signed }) => shelf.put('next', signed)));
+    expect(two.map(({ release }) => release.version)).toContain((await shelf.read('next'))?.version);
+  });
+
   it.each<[string, () => Promise<void>]>([
     ['signed by somebody else', () => put(makeRelease(createOperator(), 'text'))],
     ['for machines with another launcher', () => put(makeRelease(operator, 'text', { bases: ['other'] }))],
