@@ -42,8 +42,11 @@ export interface Launcher {
   drain(reason: string): void;
   /** The same, to be started again in another version; whatever else asks for its end later has the last word. */
   makeWay(reason: string): void;
-  /** Ends the run it has, too. */
-  stop(error: PoolwrightError): void;
+  /**
+   * Ends the run it has, too. `reason` is the worker's last word, and all that is told of a run whose result does not get
+   * through in time; default: the error's message.
+   */
+  stop(error: PoolwrightError, reason?: string): void;
   /** The same, but a run whose first command may have run goes on; another one goes back to the queue. */
   giveBack(error: PoolwrightError): void;
   /** Tells the control plane that what it says of itself has changed. */
@@ -183,9 +186,10 @@ export function startLauncher({
     void connection.report();
   }
 
-  function stop(error: PoolwrightError): void {
+  function stop(error: PoolwrightError, reason = error.message): void {
     current?.end({ kind: 'stop', error });
-    drain(error.message);
+    if (leaving !== undefined) leaving = reason;
+    drain(reason);
   }
 
   function giveBack(error: PoolwrightError): void {

@@ -256,13 +256,13 @@ async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> 
 /** The first signal drains, the second stops the run; more change nothing. What it gives lets the process end. */
 function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean, watcher?: Watcher): () => void {
   let signals = 0;
-  const stopNow = (why: string) => {
-    launcher.stop(new PoolwrightError('LAUNCHER_STOPPED', `The launcher was stopped: ${why}.`));
+  const stopNow = (why: string, reason?: string) => {
+    launcher.stop(new PoolwrightError('LAUNCHER_STOPPED', `The launcher was stopped: ${why}.`), reason);
   };
   const onSignal = (signal: NodeJS.Signals) => {
     signals += 1;
     if (signals === 1) launcher.drain(`the launcher got ${signal}`);
-    else stopNow(`it got ${signal} twice`);
+    else stopNow(`it got ${signal} twice`, `the launcher got ${signal} twice`);
   };
   if (watcher === undefined) process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   else {

@@ -35,7 +35,10 @@ export interface WorkerApi {
   putOutputs(body: string, signal: AbortSignal): Promise<void>;
   /** Writes an object of the assignment into a new file. */
   fetchObject(object: string, file: string, signal: AbortSignal): Promise<void>;
-  /** There is little time left: from now on a connection counts as broken, and is replaced, after a shorter silence. */
+  /**
+   * There is little time left: from now on a connection counts as broken, and is replaced, after a shorter silence, and
+   * nobody waits long before the next try.
+   */
   hurry(): void;
   close(): void;
 }
@@ -84,7 +87,7 @@ interface Call {
 /** Milliseconds without a byte in either direction. */
 const silence = { usual: 15_000, hurried: 1_500 } as const;
 const largestAnswer = 64 * 1024;
-const retry = { base: 250, ceiling: 5_000 } as const;
+const retry = { base: 250, ceiling: 5_000, hurried: 500 } as const;
 
 export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const { endpoint, token, run, attempt, clock, log } = options;
@@ -92,6 +95,7 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const client = shared ? options.client : createHttpClient(options);
   const underWay = new Set<http.ClientRequest>();
   let patience: number = silence.usual;
+  const hurried = new AbortController();
 
   /** One try. Answers the response when it is a success. Throws a PoolwrightError of the answer, or UNAVAILABLE. */
   async function attemptCall(call: Call, signal: AbortSignal): Promise<http.IncomingMessage> {
@@ -146,9 +150,14 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
             run,
           });
         told = true;
-        await sleep(clock, backoff.next(), signal);
+        await pause(backoff.next(), signal);
       }
     }
+  }
+
+  async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (hurried.signal.aborted) await sleep(clock, Math.min(milliseconds, retry.hurried), signal);
+    else await sleep(clock, milliseconds, AbortSignal.any([signal, hurried.signal]));
   }
 
   const nothing = (response: http.IncomingMessage) => textOf(response).then(() => undefined);
@@ -203,6 +212,7 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
       }),
     hurry() {
       patience = silence.hurried;
+      hurried.abort();
       for (const request of underWay) request.setTimeout(patience);
     },
     close() {

@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../launcher/clock.js';
+import { systemClock, type Clock } from '../../../launcher/clock.js';
 import { withoutProxies } from '../../../launcher/network/proxies.js';
 import { createWorkerApi } from '../../../launcher/run/worker-api.js';
 import { recordedLog } from '../support/log.js';
+import { manualClock } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
 
 const closing: (() => void)[] = [];
@@ -13,17 +14,20 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** The first connection carries nothing back, as after a lost NAT entry; the others work. */
-async function serveButFirst() {
+function answer(socket: Socket): void {
+  const body = '{"acknowledged":7}';
+  socket.once('data', () =>
+    socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`),
+  );
+}
+
+/** `accept` gets each connection, and its number from 1. */
+async function serve(clock: Clock, accept: (socket: Socket, number: number) => void) {
   const sockets: Socket[] = [];
-  const answer = '{"acknowledged":7}';
   const server = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
-    if (sockets.length > 1)
-      socket.once('data', () =>
-        socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${String(answer.length)}\r\n\r\n${answer}`),
-      );
+    accept(socket, sockets.length);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   closing.push(() => {
@@ -38,8 +42,8 @@ async function serveButFirst() {
     authorities: () => [],
     own: { authorities: [], now: () => Date.now() },
     proxies: withoutProxies,
-    clock: systemClock,
-    random: Math.random,
+    clock,
+    random: () => 0.999,
     log: recordedLog(),
   });
   closing.push(() => {
@@ -50,7 +54,10 @@ async function serveButFirst() {
 
 describe('the API that is in a hurry', () => {
   it('replaces a connection that is silent, also for what is under way', async () => {
-    const { api, connections } = await serveButFirst();
+    // The first connection carries nothing back, as after a lost NAT entry.
+    const { api, connections } = await serve(systemClock, (socket, number) => {
+      if (number > 1) answer(socket);
+    });
     const sent = api.sendSpool(Buffer.from('{}\n'), new AbortController().signal);
     await until(() => connections() === 1, 'the first connection');
     api.hurry();
@@ -58,5 +65,19 @@ describe('the API that is in a hurry', () => {
     const late = new Promise((resolve) => setTimeout(resolve, 10_000, 'late').unref());
     expect(await Promise.race([sent, late])).toBe(7);
     expect(connections()).toBe(2);
+  });
+
+  it('does not wait for the next try, which may be the last one that there is time for', async () => {
+    const clock = manualClock();
+    const { api, connections } = await serve(clock, (socket, number) => {
+      if (number < 3) socket.destroy();
+      else answer(socket);
+    });
+    const sent = api.sendSpool(Buffer.from('{}\n'), new AbortController().signal);
+    await until(() => clock.waiting() === 1, 'the wait for the second try');
+    api.hurry();
+    await until(() => connections() === 2 && clock.waiting() === 1, 'the wait for the third try');
+    clock.advance(500);
+    expect(await sent).toBe(7);
   });
 });

@@ -4,6 +4,8 @@ import type { Clock } from '../../../launcher/clock.js';
 export interface ManualClock extends Clock {
   /** Moves on, calling back whatever is due on the way, in order. */
   advance(milliseconds: number): void;
+  /** How many timers are set. */
+  waiting(): number;
 }
 
 export function manualClock(start = 0): ManualClock {
@@ -17,6 +19,7 @@ export function manualClock(start = 0): ManualClock {
       timers.add(timer);
       return () => timers.delete(timer);
     },
+    waiting: () => timers.size,
     advance(milliseconds) {
       const end = time + milliseconds;
       for (;;) {
