@@ -1,9 +1,21 @@
 // Steps in a container: one container for a run, made from its image, each step an exec as UID 1983 in it.
-import { chown, lchown, mkdir, readdir, rm } from 'node:fs/promises';
+import { chown, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
-import { sleep, type Clock } from '../clock.js';
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
+import {
+  containersOf,
+  containersOfLives,
+  giveTo,
+  homeOf,
+  outputsOf,
+  places,
+  removeContainer,
+  runUser,
+  specification,
+} from './docker-container.js';
 import { loadClient, patiently, pingEngine, statusOf } from './docker-engine.js';
 import { containerGone, endedBy, engineFault, interrupted } from './docker-faults.js';
 import { ensureImage } from './docker-image.js';
@@ -32,21 +44,6 @@ export interface DockerOptions {
   readonly kills?: Kills;
 }
 
-/** The user of run containers: images for this kind of pool expect it. */
-const runUser = 1983;
-const label = { life: 'poolwright.life', run: 'poolwright.run', attempt: 'poolwright.attempt' } as const;
-const places = {
-  workspace: '/mnt/workspace/source',
-  home: '/mnt/workspace/home',
-  outputs: '/mnt/workspace/output',
-} as const;
-/** Waits, and does not mind SIGTERM, which steps get when a run is ended. */
-const waitScript = `trap '' TERM
-for name in dd sleep; do
-  command -v "$name" >/dev/null || { echo "$name is not in the image" >&2; exit 1; }
-done
-while :; do sleep 3600; done`;
-
 export function createDockerExecutor(options: DockerOptions): Executor {
   const { life, containers, clock, dockerHost, userId } = options;
   const { grace = 10_000, outage = 60_000, kills = kernelKills } = options;
@@ -63,8 +60,8 @@ export function createDockerExecutor(options: DockerOptions): Executor {
 
   async function removeLeft(docker: Docker): Promise<void> {
     for (const [key, request] of left) {
-      const found = await docker.listContainers({ all: true, filters: { label: filtersOf(request) } });
-      for (const { Id } of found) await removeContainer(docker.getContainer(Id), clock);
+      for (const id of await containersOf(docker, life, request))
+        await removeContainer(docker.getContainer(id), clock);
       left.delete(key);
     }
   }
@@ -89,7 +86,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
         if (userId === 0) await chown(folder, user, user);
       }
       mayBeThere = true;
-      const container = await docker.createContainer(specification(request));
+      const container = await docker.createContainer(specification(life, request, { containers, user }));
       signal.throwIfAborted();
       await container.start();
       return worldOf(docker, container, request, false);
@@ -107,13 +104,10 @@ export function createDockerExecutor(options: DockerOptions): Executor {
   async function adopt(request: WorldRequest): Promise<RunWorld> {
     try {
       const docker = await engine();
-      const [found] = await docker.listContainers({
-        all: true,
-        filters: { label: filtersOf(request) },
-      });
-      if (found === undefined) throw interrupted('its container is not there any more');
-      const container = docker.getContainer(found.Id);
-      const { State } = await container.inspect();
+      const [id] = await patiently(clock, outage, () => containersOf(docker, life, request));
+      if (id === undefined) throw interrupted('its container is not there any more');
+      const container = docker.getContainer(id);
+      const { State } = await patiently(clock, outage, () => container.inspect());
       if (!State.Running) {
         await removeContainer(container, clock);
         throw interrupted(
@@ -127,41 +121,6 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     }
   }
 
-  function labelsOf({ run, attempt }: WorldRequest): Record<string, string> {
-    return { [label.life]: life.id, [label.run]: run, [label.attempt]: String(attempt) };
-  }
-
-  function filtersOf(request: WorldRequest): string[] {
-    return Object.entries(labelsOf(request)).map(([name, value]) => `${name}=${value}`);
-  }
-
-  function specification(request: WorldRequest): Docker.ContainerCreateOptions {
-    const mounts = containers.mounts.filter(
-      ({ runs }) => runs === 'all' || (runs === 'read') === request.readRun,
-    );
-    return {
-      Image: request.image,
-      Entrypoint: ['/bin/sh', '-c', waitScript],
-      Cmd: [],
-      User: `${String(user)}:${String(user)}`,
-      WorkingDir: '/',
-      Labels: labelsOf(request),
-      StopSignal: 'SIGKILL',
-      HostConfig: {
-        Init: true,
-        Binds: [
-          `${request.workspace}:${places.workspace}`,
-          `${homeOf(request)}:${places.home}`,
-          `${outputsOf(request)}:${places.outputs}`,
-          ...mounts.map(({ hostPath, containerPath }) => `${hostPath}:${containerPath}`),
-        ],
-        NetworkMode: containers.network,
-        SecurityOpt: ['no-new-privileges'],
-        ...(containers.runtime === null ? {} : { Runtime: containers.runtime }),
-      },
-    };
-  }
-
   function worldOf(
     docker: Docker,
     container: Docker.Container,
@@ -169,6 +128,8 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     adopted: boolean,
   ): RunWorld {
     let handedOver = adopted;
+    /** A step that has waited for an engine in vain has waited for the rest, too. */
+    let patience = outage;
     const outputs = { here: outputsOf(request), there: places.outputs };
     return {
       projectDirectory: places.workspace,
@@ -194,6 +155,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
           if (end.cause === 'vanished') throw await containerGone(container, request.image);
           return end;
         } catch (error) {
+          if (!(error instanceof PoolwrightError) && statusOf(error) === undefined) patience = 0;
           const fault = (await endedBy(error, container, clock))
             ? await containerGone(container, request.image)
             : error;
@@ -203,7 +165,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       forget: (step) => forgetStep(outputs.here, step),
       async close() {
         try {
-          await patiently(clock, outage, () => removeContainer(container, clock));
+          await patiently(clock, patience, () => removeContainer(container, clock));
           left.delete(keyOf(request));
         } catch (error) {
           left.set(keyOf(request), request);
@@ -227,10 +189,8 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     makeRoom: async (enough) => pulled.remove(await engine(), enough),
     async sweep(dead) {
       const docker = await engine();
-      const found = await docker.listContainers({ all: true, filters: { label: [label.life] } });
-      const ids = new Set(dead.map(({ id }) => id));
-      const theirs = found.filter(({ Labels }) => ids.has(Labels[label.life] ?? ''));
-      for (const { Id } of theirs) await removeContainer(docker.getContainer(Id), clock);
+      const theirs = await containersOfLives(docker, dead);
+      for (const id of theirs) await removeContainer(docker.getContainer(id), clock);
       return theirs.length;
     },
   };
@@ -238,36 +198,4 @@ export function createDockerExecutor(options: DockerOptions): Executor {
 
 function keyOf({ run, attempt }: WorldRequest): string {
   return `${run}.${String(attempt)}`;
-}
-
-function homeOf({ workspace }: WorldRequest): string {
-  return join(dirname(workspace), 'home');
-}
-
-function outputsOf({ workspace }: WorldRequest): string {
-  return join(dirname(workspace), 'output');
-}
-
-/** Removing one that is gone or is just being removed is no fault. */
-async function removeContainer(container: Docker.Container, clock: Clock): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await container.remove({ force: true, v: true });
-      return;
-    } catch (error) {
-      const status = statusOf(error);
-      if (status === 404) return;
-      if (status !== 409 || tries === 5) throw error;
-      await sleep(clock, 200);
-    }
-  }
-}
-
-async function giveTo(path: string, user: number): Promise<void> {
-  await lchown(path, user, user);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const below = join(path, entry.name);
-    if (entry.isDirectory()) await giveTo(below, user);
-    else await lchown(below, user, user);
-  }
 }
