@@ -26,6 +26,8 @@ export interface Places {
   readonly databaseConnections?: number | undefined;
   /** What the control plane's own secrets are sealed with in that database; not given: they stand there in clear. */
   readonly secretsKey?: string | undefined;
+  /** The key before that one, as long as something may be sealed with it. */
+  readonly previousSecretsKey?: string | undefined;
   /** MQTT broker; not given: the embedded one. Files: PEM, its authorities, and who the control plane is there. */
   readonly brokerUrl?: string | undefined;
   readonly brokerCaFile?: string | undefined;
@@ -90,7 +92,11 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
   onClose(() => db.destroy());
   const standing = {
     db,
-    secrets: createDatabaseSecrets(db, systemClock, createSecretBox(options.secretsKey)),
+    secrets: createDatabaseSecrets(
+      db,
+      systemClock,
+      createSecretBox(options.secretsKey, options.previousSecretsKey),
+    ),
     ...(await openStores(options, db)),
     shared,
     concurrent: true,

@@ -70,7 +70,7 @@ export async function openSide(
       objects,
       concurrent,
       secretFiles,
-      secretBox: createSecretBox(places.secretsKey),
+      secretBox: createSecretBox(places.secretsKey, places.previousSecretsKey),
       close,
     };
   } catch (error) {

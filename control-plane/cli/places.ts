@@ -12,13 +12,17 @@ const url = (protocols: readonly string[], example: string) =>
     })
     .optional();
 
+const secretsKey = z
+  .string()
+  .min(32, 'expected at least 32 characters, as `openssl rand -base64 32` gives them')
+  .optional();
+
 const schema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgres://user:password@host:5432/poolwright'),
-  SECRETS_KEY: z
-    .string()
-    .min(32, 'expected at least 32 characters, as `openssl rand -base64 32` gives them')
-    .optional(),
+  SECRETS_KEY: secretsKey,
   SECRETS_KEY_FILE: z.string().optional(),
+  SECRETS_KEY_PREVIOUS: secretsKey,
+  SECRETS_KEY_PREVIOUS_FILE: z.string().optional(),
   BROKER_URL: url(['mqtts', 'ssl', 'tls'], 'mqtts://mqtt.example.com:8883'),
   BROKER_CA: z.string().optional(),
   BROKER_CERT: z.string().optional(),
@@ -38,6 +42,8 @@ Variables:
   DATABASE_CONNECTIONS  connections to it at most (10)
   SECRETS_KEY_FILE      file with a key that the control plane's own secrets are sealed with in that
                         database; or the key itself in SECRETS_KEY
+  SECRETS_KEY_PREVIOUS_FILE
+                        the key before it, until everything is sealed with the new one
   BROKER_URL            MQTT broker with shared subscriptions in the place of the embedded one
   BROKER_CA             its authorities, a PEM file; besides the own authority
   BROKER_CERT           certificate and key of the control plane there, PEM files (default: of the own
@@ -49,8 +55,10 @@ With DATABASE_URL, BROKER_URL and OBJECT_STORE_URL any number of processes work 
 /** An empty variable counts as not set. Throws INVALID_SETTINGS with all faults; never with a value, which may hold a password. */
 export function placesOf(environment: Readonly<Record<string, string | undefined>>): Places {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const file = set['SECRETS_KEY_FILE'];
-  if (file !== undefined) set['SECRETS_KEY'] ??= readKey(file);
+  for (const name of ['SECRETS_KEY', 'SECRETS_KEY_PREVIOUS']) {
+    const file = set[`${name}_FILE`];
+    if (file !== undefined) set[name] ??= readKey(`${name}_FILE`, file);
+  }
   const checked = schema.safeParse(set);
   if (!checked.success) {
     const faults = checked.error.issues.map(({ path, message }) => ({
@@ -64,10 +72,15 @@ export function placesOf(environment: Readonly<Record<string, string | undefined
     const reason = 'BROKER_CERT and BROKER_KEY belong together: expected both or neither';
     throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: 'BROKER_CERT', reason }]);
   }
+  if (data.SECRETS_KEY_PREVIOUS !== undefined && data.SECRETS_KEY === undefined) {
+    const reason = 'expected the key that takes its place in SECRETS_KEY_FILE';
+    throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: 'SECRETS_KEY_PREVIOUS', reason }]);
+  }
   return {
     databaseUrl: data.DATABASE_URL,
     databaseConnections: data.DATABASE_CONNECTIONS,
     secretsKey: data.SECRETS_KEY,
+    previousSecretsKey: data.SECRETS_KEY_PREVIOUS,
     brokerUrl: data.BROKER_URL,
     brokerCaFile: data.BROKER_CA,
     brokerCertFile: data.BROKER_CERT,
@@ -76,11 +89,11 @@ export function placesOf(environment: Readonly<Record<string, string | undefined
   };
 }
 
-function readKey(file: string): string {
+function readKey(name: string, file: string): string {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     const reason = `the file ${file} cannot be read (${messageOf(error)})`;
-    throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: 'SECRETS_KEY_FILE', reason }]);
+    throw faultsError('INVALID_SETTINGS', 'The environment', [{ path: name, reason }]);
   }
 }

@@ -19,7 +19,8 @@ export function createFileSecrets(folder: string): SecretStore {
 
 /**
  * In a table, each as the box closes it. Without a key, whoever can read the table can act as the control plane, as is so
- * for the data folder. What was stored before there was a key is sealed as soon as it is read with one.
+ * for the data folder. What was stored before there was a key, or
+ * with the key before, is sealed anew as soon as it is read.
  */
 export function createDatabaseSecrets(
   db: Kysely<Database>,
@@ -44,7 +45,7 @@ export function createDatabaseSecrets(
         .where('name', '=', name)
         .executeTakeFirstOrThrow();
       const secret = box.open(name, value);
-      if (box.isOverdue(value)) {
+      if (box.isOverdue(name, value)) {
         await db
           .updateTable('secrets')
           .set({ value: box.close(name, secret) })

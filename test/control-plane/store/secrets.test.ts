@@ -16,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => database.close());
 beforeEach(() => database.db.deleteFrom('secrets').execute());
 
-const withKey = (given: string | undefined): SecretStore =>
-  createDatabaseSecrets(database.db, { now: () => 1 }, createSecretBox(given));
+const withKey = (given: string | undefined, previous?: string): SecretStore =>
+  createDatabaseSecrets(database.db, { now: () => 1 }, createSecretBox(given, previous));
 const stored = async (name: string) =>
   (await database.db.selectFrom('secrets').select('value').where('name', '=', name).executeTakeFirstOrThrow())
     .value;
@@ -71,6 +71,34 @@ describe('with a key', () => {
   });
 });
 
+describe('a new key', () => {
+  const next = 'n'.repeat(44);
+
+  it('opens what the one before has sealed, seals it anew, and is then enough', async () => {
+    await withKey(key).secret('token-secret', () => 'the secret');
+    const before = await stored('token-secret');
+    expect(await withKey(next, key).secret('token-secret', never)).toBe('the secret');
+    expect(await stored('token-secret')).not.toBe(before);
+    expect(await withKey(next).secret('token-secret', never)).toBe('the secret');
+    await expect(withKey(key).secret('token-secret', never)).rejects.toThrow(/SECRETS_KEY_PREVIOUS_FILE/);
+  });
+
+  it('leaves what is sealed with it as it is, and seals what stood there in clear', async () => {
+    await withKey(next, key).secret('token-secret', () => 'the secret');
+    const before = await stored('token-secret');
+    await withKey(next, key).secret('token-secret', never);
+    expect(await stored('token-secret')).toBe(before);
+    await withKey(undefined).secret('metrics-token', () => 'in clear');
+    await withKey(next, key).secret('metrics-token', never);
+    expect(await withKey(next).secret('metrics-token', never)).toBe('in clear');
+  });
+
+  it('does not help with what a third one has sealed', async () => {
+    await withKey('x'.repeat(44)).secret('token-secret', () => 'the secret');
+    await expect(withKey(next, key).secret('token-secret', never)).rejects.toThrow(/Neither/);
+  });
+});
+
 describe('the key', () => {
   it('comes from a file or a variable, and is long enough', async () => {
     const file = join(await temporaryFolder(), 'secrets.key');
@@ -79,5 +107,10 @@ describe('the key', () => {
     expect(placesOf({ SECRETS_KEY: key })).toMatchObject({ secretsKey: key });
     expect(() => placesOf({ SECRETS_KEY: 'short' })).toThrow(/SECRETS_KEY: expected at least 32 characters/);
     expect(() => placesOf({ SECRETS_KEY_FILE: `${file}.not` })).toThrow('cannot be read');
+    expect(placesOf({ SECRETS_KEY: 'n'.repeat(44), SECRETS_KEY_PREVIOUS_FILE: file })).toMatchObject({
+      secretsKey: 'n'.repeat(44),
+      previousSecretsKey: key,
+    });
+    expect(() => placesOf({ SECRETS_KEY_PREVIOUS: key })).toThrow('takes its place in SECRETS_KEY_FILE');
   });
 });
