@@ -1,7 +1,7 @@
 // Runs as text for people.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { ApiClient } from './api/client.js';
-import { newestRun, type Run, type RunWithHistory } from './api/runs.js';
+import { lastPlace, newestRun, type Run, type RunWithHistory } from './api/runs.js';
 import type { Output } from './output.js';
 import { ago, localTime } from './times.js';
 
@@ -39,11 +39,16 @@ function changesText({ add, change, destroy, any }: NonNullable<Run['changes']>)
   return known.length === 0 ? 'some' : known.join(', ');
 }
 
+/** Places are counted up to a bound, which stands for all behind it. */
+export function placeText(position: number): string {
+  return position < lastPlace ? String(position) : `${lastPlace.toLocaleString('en')} or later`;
+}
+
 /** One run as fields; with its history, oldest first, where the run brings it. */
 export function runLines(output: Output, run: Run | RunWithHistory): string[] {
   const optional: [string, string | null][] = [
     ['title', run.title],
-    ['place in queue', run.position === null ? null : String(run.position)],
+    ['place in queue', run.position === null ? null : placeText(run.position)],
     ['waits because', run.waitReason],
     ['worker', run.worker],
     ['branch', run.branch],
