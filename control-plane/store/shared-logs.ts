@@ -1,13 +1,13 @@
 // The logs of runs where any process may store and serve them: the latest records in the database, where they are
 // durable and in order at once; what is older in the object store, in pieces of a size that is worth an object.
-import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip } from 'node:zlib';
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import type { SpoolRecord } from '../../protocol/worker-api.js';
 import type { Clock, Ids } from '../clock.js';
 import { assertFollows, bounded, lastLineOf } from './log-bounds.js';
 import { recordOf, type LogLine } from './log-file.js';
+import { moveRecords, removeUnused } from './log-moves.js';
 import type { LogStore } from './logs.js';
 import type { ObjectStore } from './objects.js';
 import type { LogAttemptsTable, LogChunksTable } from './run-tables.js';
@@ -25,21 +25,16 @@ export interface SharedLogsOptions {
 }
 
 const usualMoveAt = 1024 * 1024;
-/** Bytes of records that go into one object at most, before they are compressed. */
-const objectMaximum = 8 * 1024 * 1024;
 /** Pieces read at a time. */
 const page = 4;
 
 type Chunk = Selectable<LogChunksTable>;
 type Attempt = Selectable<LogAttemptsTable>;
 
-const pack = promisify(gzip);
 const unpack = promisify(gunzip);
 
-class Moved extends Error {}
-
 export function createSharedLogs(options: SharedLogsOptions): LogStore {
-  const { db, objects, clock, ids } = options;
+  const { db, objects, clock } = options;
   const moveAt = options.moveAt ?? usualMoveAt;
   /** Bytes that this process has stored of an attempt since it moved any. */
   const stored = new Map<string, number>();
@@ -87,56 +82,13 @@ export function createSharedLogs(options: SharedLogsOptions): LogStore {
     return { last, bytes };
   }
 
-  /** Moves what is in the database of an attempt. Another process may do the same: then the later one gives up. */
-  async function move(run: string, attempt: number): Promise<void> {
-    for (;;) {
-      const rows = await inline(db, run, attempt);
-      const [first] = rows;
-      const last = rows.at(-1);
-      if (first === undefined || last === undefined) return;
-      const id = ids.next();
-      const packed = await pack(rows.map(({ records }) => `${records ?? ''}\n`).join(''));
-      await objects.put(id, Readable.from([packed]), Infinity);
-      try {
-        await db.transaction().execute(async (tx) => {
-          const removed = await tx
-            .deleteFrom('log_chunks')
-            .where('run_id', '=', run)
-            .where('attempt', '=', attempt)
-            .where('records', 'is not', null)
-            .where('first_number', '>=', first.first_number)
-            .where('first_number', '<=', last.first_number)
-            .returning('first_number')
-            .execute();
-          if (removed.length !== rows.length) throw new Moved();
-          await tx
-            .insertInto('log_chunks')
-            .values({
-              run_id: run,
-              attempt,
-              first_number: first.first_number,
-              last_number: last.last_number,
-              bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
-              records: null,
-              object: id,
-            })
-            .execute();
-        });
-      } catch (error) {
-        await objects.delete(id);
-        if (error instanceof Moved) return;
-        throw error;
-      }
-    }
-  }
-
   function moveSoon(run: string, attempt: number): void {
     const key = `${run}/${String(attempt)}`;
     if (moving.has(key)) return;
     stored.delete(key);
     moving.set(
       key,
-      move(run, attempt)
+      moveRecords(options, run, attempt)
         .catch(options.onFault)
         .finally(() => moving.delete(key)),
     );
@@ -230,24 +182,13 @@ export function createSharedLogs(options: SharedLogsOptions): LogStore {
         .where('updated_at', '<', before)
         .limit(10_000)
         .execute();
-      for (const { run_id, attempt } of quiet) await move(run_id, attempt);
-      return removeUnused(db, objects, before);
+      for (const { run_id, attempt } of quiet) await moveRecords(options, run_id, attempt);
+      return removeUnused(options, before);
     },
     async close() {
       await Promise.all(moving.values());
     },
   };
-}
-
-/** Objects of a move that was killed half-way, or of a run whose log was removed by a process that was. */
-async function removeUnused(db: Kysely<Database>, objects: ObjectStore, before: number): Promise<number> {
-  const old = (await objects.list()).filter(({ modifiedAt }) => modifiedAt < before);
-  if (old.length === 0) return 0;
-  const rows = await db.selectFrom('log_chunks').select('object').where('object', 'is not', null).execute();
-  const used = new Set(rows.map(({ object }) => object));
-  const unused = old.filter(({ id }) => !used.has(id));
-  for (const { id } of unused) await objects.delete(id);
-  return unused.length;
 }
 
 async function lockAttempt(
@@ -279,34 +220,6 @@ async function lockAttempt(
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   return find().executeTakeFirstOrThrow();
-}
-
-/** The oldest pieces in the database, as many as fit into one object. */
-async function inline(db: Kysely<Database>, run: string, attempt: number): Promise<Chunk[]> {
-  const sizes = await db
-    .selectFrom('log_chunks')
-    .select(['first_number', 'bytes'])
-    .where('run_id', '=', run)
-    .where('attempt', '=', attempt)
-    .where('records', 'is not', null)
-    .orderBy('first_number')
-    .execute();
-  let size = 0;
-  const fitting = sizes.filter(({ bytes }, index) => {
-    size += bytes;
-    return index === 0 || size <= objectMaximum;
-  });
-  const last = fitting.at(-1);
-  if (last === undefined) return [];
-  return db
-    .selectFrom('log_chunks')
-    .selectAll()
-    .where('run_id', '=', run)
-    .where('attempt', '=', attempt)
-    .where('records', 'is not', null)
-    .where('first_number', '<=', last.first_number)
-    .orderBy('first_number')
-    .execute();
 }
 
 function lastTextOf(lines: readonly LogLine[]): string | undefined {

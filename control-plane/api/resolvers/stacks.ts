@@ -5,14 +5,8 @@ import { toolSchema, type RunState } from '../../../protocol/runs.js';
 import { findSpace, spacesAbove } from '../../access/spaces.js';
 import { findPool } from '../../pools/pools.js';
 import { findRun, listRuns } from '../../runs/runs.js';
-import {
-  createStack,
-  deleteStack,
-  findStack,
-  getStack,
-  updateStack,
-  type StackFields,
-} from '../../stacks/stacks.js';
+import { createStack, deleteStack, findStack, getStack, updateStack } from '../../stacks/stacks.js';
+import type { StackFields } from '../../stacks/fields.js';
 import {
   addDependency,
   dependenciesOf,

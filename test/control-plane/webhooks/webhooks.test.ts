@@ -12,7 +12,7 @@ import { webhookRoutes } from '../../../control-plane/http/webhooks.js';
 import { listRuns } from '../../../control-plane/runs/runs.js';
 import { setDisabled, setLock } from '../../../control-plane/stacks/locks.js';
 import { collectGarbage } from '../../../control-plane/store/garbage.js';
-import type { StackFields } from '../../../control-plane/stacks/stacks.js';
+import type { StackFields } from '../../../control-plane/stacks/fields.js';
 import type { DeliveryResult } from '../../../control-plane/store/webhook-tables.js';
 import type { GitProvider } from '../../../control-plane/webhooks/told.js';
 import { createWebhook, deleteWebhook, listWebhooks } from '../../../control-plane/webhooks/webhooks.js';
