@@ -42,6 +42,9 @@ export interface RoundReport {
 /** Milliseconds that all runs of a round have after its last fault is over. */
 const endWithin = 240_000;
 
+/** Milliseconds between two questions after a run: every one costs the control plane about as much as a step of a run. */
+const polled = 500;
+
 interface Sample {
   readonly run: string;
   readonly state: WorkingState;
@@ -147,7 +150,7 @@ async function ended({ client }: Fleet, { stack, run }: StartedRun): Promise<Run
       throw new Error(
         `run ${stack} (${run}) has not ended; it is ${row.state}: ${String(row.waitReason)} ${JSON.stringify(row.history)}`,
       );
-    await sleep(150);
+    await sleep(polled);
   }
 }
 
@@ -167,7 +170,7 @@ async function takeSamples(
 ): Promise<void> {
   for (let turn = 0; !over(); turn += 1) {
     const from = Date.now();
-    await sleep(200);
+    await sleep(polled);
     const run = started[turn % started.length];
     if (run === undefined) continue;
     try {
