@@ -11,8 +11,9 @@ const run = promisify(execFile);
 const archive = resolve('.tools/debian-12.tar');
 const image = 'poolwright-test/debian-12';
 
-/** Address of this host as containers see it. */
+/** Address of this host as containers see it, in the network that the engine gives its bridge. */
 export const hostAddress = '172.17.0.1';
+const bridgeNetwork = '172.17.0.0/16';
 
 /** `--privileged` is refused on some machines; these rights are enough for systemd and an engine inside. */
 const rights = ['SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE', 'SYS_BOOT', 'AUDIT_WRITE', 'AUDIT_CONTROL'];
@@ -47,7 +48,21 @@ export function hasMachineImage(what: string): boolean {
   if (!hasProgram('docker', 'image', 'inspect', imageTag())) {
     execFileSync('docker', ['import', archive, imageTag()], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
+  assertOneWay();
   return true;
+}
+
+/** Answers to machines take the first of several ways, which a bridge that another engine left may be: none would arrive. */
+function assertOneWay(): void {
+  const ways = execFileSync('ip', ['-4', '-o', 'route', 'show', 'to', 'exact', bridgeNetwork], {
+    encoding: 'utf8',
+  });
+  const devices = [...ways.matchAll(/ dev (\S+)/g)].map(([, device]) => device ?? '');
+  if (devices.length === 1) return;
+  throw new Error(
+    `Machines are reached by ${bridgeNetwork}, which is the network of ${devices.join(' and ') || 'no device'}, expected one, ` +
+      "the engine's bridge. Remove the others (ip link delete …)",
+  );
 }
 
 export interface MachineOptions {
