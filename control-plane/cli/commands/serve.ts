@@ -22,8 +22,8 @@ function webUrl(text: string): string {
 
 const shape = {
   dataDir: z.string(),
-  listen: addressSchema,
-  brokerListen: addressSchema,
+  listen: addressSchema.default({ host: '127.0.0.1', port: 4280 }),
+  brokerListen: addressSchema.default({ host: '127.0.0.1', port: 8883 }),
   brokerEndpoint: addressSchema.optional(),
   publicUrl: z.string().optional(),
   tlsCert: z.string().optional(),
@@ -48,11 +48,8 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .command('serve')
     .description('Run the control plane: API, pages, broker and queue in one process')
     .requiredOption('--data-dir <dir>', 'folder for everything it keeps; made when it is not there')
-    .option('--listen <host:port>', 'address of API and pages', address, { host: '127.0.0.1', port: 4280 })
-    .option('--broker-listen <host:port>', 'address for launchers', address, {
-      host: '127.0.0.1',
-      port: 8883,
-    })
+    .option('--listen <host:port>', 'address of API and pages (default: 127.0.0.1:4280)', address)
+    .option('--broker-listen <host:port>', 'address for launchers (default: 127.0.0.1:8883)', address)
     .option('--broker-endpoint <host:port>', 'how launchers reach the broker, when not there', address)
     .option('--public-url <url>', 'how browsers and launchers reach the API, when not at --listen', webUrl)
     .option('--tls-cert <file>', 'certificate of the API (PEM); without it, one of the own authority')
