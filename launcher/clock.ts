@@ -5,11 +5,11 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an origin that all processes share until the machine is started again; never jumps. */
   monotonic(): number;
-  /** Calls back once, later. Gives a function that prevents it. At most 24 days. */
+  /** Calls back once, later. Gives a function that prevents it. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 
-/** What setTimeout can hold; more would fire at once. */
+/** Milliseconds that setTimeout can hold, about 24 days; more would fire at once. */
 const longest = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
@@ -20,7 +20,17 @@ export const systemClock: Clock = {
     return seconds * 1000 + nanoseconds / 1e6;
   },
   after(milliseconds, callback) {
-    const timer = setTimeout(callback, Math.min(milliseconds, longest));
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          if (left > longest) wait(left - longest);
+          else callback();
+        },
+        Math.min(left, longest),
+      );
+    };
+    wait(milliseconds);
     return () => {
       clearTimeout(timer);
     };

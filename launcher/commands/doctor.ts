@@ -1,5 +1,5 @@
 // `launcher doctor`: everything that a worker needs of its machine and network, looked at one by one, with what to do.
-import { statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import { ulid } from 'ulid';
@@ -163,7 +163,15 @@ async function checkEngine(settings: Settings, host: string | undefined): Promis
   if (settings.executor === 'host') {
     return { verdict: 'warning', text: 'not used: runs are processes of this machine, without isolation' };
   }
-  await pingEngine(host);
+  try {
+    await pingEngine(host);
+  } catch (error) {
+    if (settings.executor !== 'auto') throw error;
+    return {
+      verdict: 'warning',
+      text: `${messageOf(error)} Until it does, runs are processes of this machine, without isolation.`,
+    };
+  }
   await assertOffered(host, settings.containers);
   return ok('the container engine answers');
 }
@@ -180,11 +188,29 @@ function checkUser({ executor }: Settings): Seen {
 }
 
 async function checkDisk(folder: string): Promise<Seen> {
-  const { bavail, bsize } = await statfs(folder).catch(() => statfs(dirname(folder)));
+  const there = await writable(folder).catch((error: unknown) => {
+    throw new Error(
+      `${folder} cannot be written by this user (${messageOf(error)}); give it to the launcher's, or name another one with POOLWRIGHT_STATE_DIR`,
+      { cause: error },
+    );
+  });
+  const { bavail, bsize } = await statfs(there);
   const free = bavail * bsize;
   const text = `${(free / 1024 ** 3).toFixed(1)} GiB free for ${folder}`;
   if (free >= littleSpace) return ok(text);
   return { verdict: 'warning', text: `${text}; remove old images, or give the machine a larger disk` };
+}
+
+/** The folder itself, or that which is there and in which it would be made. */
+async function writable(folder: string): Promise<string> {
+  const there = await stat(folder).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (there === undefined) return writable(dirname(folder));
+  if (!there.isDirectory()) throw new Error('it is not a folder');
+  await access(folder, constants.W_OK | constants.X_OK);
+  return folder;
 }
 
 /** Connects as a worker does, with a name of its own, and leaves in order before it registers. */

@@ -1,7 +1,7 @@
 // `launcher status`: what the launchers on this machine do now, from the files that they keep.
 import { readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../protocol/errors.js';
+import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import { deadLives } from '../life.js';
 import { statusFile, statusSchema, type LauncherStatus } from '../status/report.js';
@@ -36,20 +36,52 @@ export async function statusCommand(
   return launchers.length > 0 && launchers.every(({ connected }) => connected) ? 0 : 1;
 }
 
+/** Throws FORBIDDEN when this user cannot look: that nobody runs here would be wrong then. */
 async function readAll(folder: string): Promise<LauncherStatus[]> {
   const names = await readdir(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw new Error(`The state folder ${folder} cannot be read: ${messageOf(error)}`, { cause: error });
+    if (codeOf(error) === 'ENOENT') return [];
+    throw unreadable(folder, error);
   });
-  const dead = names.length === 0 ? [] : (await deadLives(folder)).map(({ id }) => id);
+  const lives = names.filter((name) => ulidSchema.safeParse(name).success).sort();
+  for (const name of lives) {
+    await readdir(join(folder, name)).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw unreadable(join(folder, name), error);
+    });
+  }
+  const dead = lives.length === 0 ? [] : (await deadLives(folder)).map(({ id }) => id);
   const found: LauncherStatus[] = [];
-  for (const name of names.sort()) {
-    if (!ulidSchema.safeParse(name).success || dead.includes(name)) continue;
-    const text = await readFile(join(folder, name, statusFile), 'utf8').catch(() => undefined);
-    // A launcher that has just started has not written it yet.
-    if (text !== undefined) found.push(statusSchema.parse(JSON.parse(text)));
+  for (const name of lives.filter((life) => !dead.includes(life))) {
+    const file = join(folder, name, statusFile);
+    const text = await readFile(file, 'utf8').catch((error: unknown) => {
+      // A launcher that has just started has not written it yet.
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw unreadable(file, error);
+    });
+    if (text !== undefined) found.push(readStatus(file, text));
   }
   return found;
+}
+
+function readStatus(file: string, text: string): LauncherStatus {
+  try {
+    return statusSchema.parse(JSON.parse(text));
+  } catch {
+    throw new PoolwrightError(
+      'INVALID_ARGUMENT',
+      `${file} is not the status of a launcher of this version. Ask the launcher that wrote it: it answers the same command.`,
+    );
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function unreadable(path: string, error: unknown): PoolwrightError {
+  return new PoolwrightError(
+    'FORBIDDEN',
+    `${path} cannot be read (${messageOf(error)}). Ask as root, or as the user that the launcher runs as.`,
+  );
 }
 
 function describe(launcher: LauncherStatus, now: number): string {

@@ -87,8 +87,10 @@ async function unpackEngine(folder: string): Promise<string | undefined> {
   // Named by its content: another version's engine is not mistaken for it.
   const path = join(folder, `${asset}-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`);
   if (!(await isProgram(path))) {
-    await writeFile(`${path}.new`, brotliDecompressSync(packed), { mode: 0o700 });
-    await rename(`${path}.new`, path);
+    // Several launchers may share the folder and start in the same moment.
+    const draft = `${path}.${String(process.pid)}`;
+    await writeFile(draft, brotliDecompressSync(packed), { mode: 0o700 });
+    await rename(draft, path);
   }
   return path;
 }

@@ -61,7 +61,7 @@ export function readVcsMappings(environment: Environment, faults: Fault[]): read
     if (baseEndpoint === undefined) {
       faults.push({
         path: `${endpointPrefix}${n}`,
-        reason: `expected an address with protocol such as "https://git.internal", got ${shown(endpoint)}`,
+        reason: `expected an address with protocol and without user or password, such as "https://git.internal"${got(endpoint)}`,
       });
     } else if (name !== undefined) {
       mappings.push({ name, baseEndpoint });
@@ -85,6 +85,11 @@ function readEndpoint(text: string): string | undefined {
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return undefined;
   return text.replace(/\/+$/, '');
+}
+
+/** What may be shown of it: an address with a sign of a user in it may hold a password. */
+function got(text: string): string {
+  return text.includes('@') ? '' : `, got ${shown(text)}`;
 }
 
 function withPrefix(environment: Environment, prefix: string): [string, string][] {

@@ -7,6 +7,7 @@ import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.
 import { readNoProxy } from '../network/no-proxy.js';
 import { readMetadata, readVcsMappings } from './families.js';
 import type { Mount, RunKind, Settings } from './settings.js';
+import { firstTwice } from './values.js';
 import { families, variables, type Variable } from './variables.js';
 
 export interface Machine {
@@ -93,6 +94,7 @@ export function readSettings(machine: Machine): ReadSettings {
       disconnectedLimit: optional(variables.disconnectedLimit),
     },
   } as const;
+  for (const runs of ['read', 'write'] as const) assertDistinct(rest.containers.mounts, runs, faults);
   if (faults.length > 0 || token === undefined || privateKey === undefined) {
     throw faultsError('INVALID_SETTINGS', "The launcher's environment", faults);
   }
@@ -122,6 +124,22 @@ function collect<Value>(faults: Fault[], path: string, read: () => Value): Value
     faults.push({ path, reason: messageOf(error) });
     return undefined;
   }
+}
+
+/** Of the lists that come together in one kind of run; each list alone is looked at when it is read. */
+function assertDistinct(
+  mounts: Settings['containers']['mounts'],
+  kind: 'read' | 'write',
+  faults: Fault[],
+): void {
+  const together = mounts.filter(({ runs }) => runs === 'all' || runs === kind);
+  const twice = firstTwice(together.map(({ containerPath }) => containerPath));
+  if (twice === undefined) return;
+  const { name } = kind === 'read' ? variables.readMounts : variables.writeMounts;
+  faults.push({
+    path: name,
+    reason: `${variables.mounts.name} has a mount to ${JSON.stringify(twice)}, too`,
+  });
 }
 
 function marked(mounts: readonly Mount[], runs: RunKind): readonly (Mount & { runs: RunKind })[] {

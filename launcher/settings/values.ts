@@ -71,13 +71,20 @@ function assertVariableName(name: string): void {
 /** A comma list of `/host/path:/container/path`. */
 export function readMounts(text: string): readonly Mount[] {
   const mounts = readList(text).map(readMount);
-  const targets = new Set<string>();
-  for (const { containerPath } of mounts) {
-    if (targets.has(containerPath)) throw wrongValue(`two mounts go to ${shown(containerPath)}`);
-    targets.add(containerPath);
-  }
+  const twice = firstTwice(mounts.map(({ containerPath }) => containerPath));
+  if (twice !== undefined) throw wrongValue(`two mounts go to ${shown(twice)}`);
   return mounts;
 }
+
+/** The first that is there twice. */
+export function firstTwice(texts: readonly string[]): string | undefined {
+  return texts.find((text, index) => texts.indexOf(text) !== index);
+}
+
+/** Where every run's container has its own files: executors/docker-container.ts. */
+const ownPlaces: ReadonlySet<string> = new Set(
+  ['source', 'home', 'output'].map((name) => `/mnt/workspace/${name}`),
+);
 
 function readMount(item: string): Mount {
   const parts = item.split(':');
@@ -85,10 +92,13 @@ function readMount(item: string): Mount {
   if (parts.length !== 2 || !posix.isAbsolute(hostPath) || !posix.isAbsolute(containerPath)) {
     throw wrongValue(`expected "/host/path:/container/path" with commas between, got ${shown(item)}`);
   }
-  if (posix.normalize(containerPath) === '/') {
+  const place = posix.resolve(containerPath);
+  if (place === '/') {
     throw wrongValue(`a mount cannot take the place of the container's root, as ${shown(item)} would`);
   }
-  return { hostPath, containerPath };
+  if (ownPlaces.has(place))
+    throw wrongValue(`runs have their own files in ${place}, which ${shown(item)} would hide`);
+  return { hostPath, containerPath: place };
 }
 
 /** An absolute path, or null for none. */
@@ -115,6 +125,9 @@ export function readPort(text: string): number | null {
 /** Address of a service, without a slash at its end, or null for none. */
 export function readEndpoint(text: string): string | null {
   if (text === '') return null;
+  // With a sign of a user in it, it may hold a password, which messages would show.
+  if (text.includes('@'))
+    throw wrongValue('expected an address without user or password, such as "https://host"');
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
   throw wrongValue(`expected an address such as "https://host", got ${shown(text)}`);
 }

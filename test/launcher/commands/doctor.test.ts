@@ -48,6 +48,21 @@ describe('the doctor', () => {
     expect(await plane.workers()).toEqual([]);
   });
 
+  test('takes a state folder that is still to be made for one, and refuses one that it may not write', async () => {
+    const fresh = { POOLWRIGHT_STATE_DIR: join(folder, 'still', 'to', 'be', 'made') };
+    expect((await doctor(fresh)).of('disk')).toMatchObject([{ verdict: 'ok' }]);
+    if (process.getuid?.() !== 0) return;
+    process.seteuid?.(65_534);
+    try {
+      const { code, of } = await doctor(fresh);
+      expect(code).toBe(1);
+      expect(of('disk')).toMatchObject([{ verdict: 'failed' }]);
+      expect(of('disk')[0]?.text).toContain('cannot be written by this user (EACCES');
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   test('names the engine that does not answer', async () => {
     const { code, of } = await doctor({
       POOLWRIGHT_EXECUTOR: 'docker',

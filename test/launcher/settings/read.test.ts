@@ -181,6 +181,9 @@ const wrong: readonly [string, string, RegExp][] = [
   ['SPACELIFT_WORKER_RO_EXTRA_MOUNTS', '/a:/b:ro', /\/host\/path:\/container\/path/],
   ['SPACELIFT_WORKER_WO_EXTRA_MOUNTS', '/a:/', /root/],
   ['SPACELIFT_WORKER_EXTRA_MOUNTS', '/a:/c,/b:/c', /two mounts/],
+  ['SPACELIFT_WORKER_EXTRA_MOUNTS', '/a:/c,/b:/c/', /two mounts/],
+  ['SPACELIFT_WORKER_EXTRA_MOUNTS', '/a:/mnt/workspace/source', /their own files/],
+  ['POOLWRIGHT_METADATA_ENDPOINT', 'http://user:geheim@host', /without user or password/],
   ['SPACELIFT_WHITELIST_ENVS', 'A-B', /names of environment variables/],
   ['SPACELIFT_WHITELIST_ENVS', 'ro_', /names of environment variables/],
   ['SPACELIFT_WHITELIST_ENVS', 'wo_SPACELIFT_POOL_PRIVATE_KEY', /must not be passed/],
@@ -199,6 +202,31 @@ const wrong: readonly [string, string, RegExp][] = [
 ];
 
 describe('faults', () => {
+  test.each(['RO', 'WO'])('of mounts that meet only in one kind of run (%s) are named', (kind) => {
+    const mounts = {
+      SPACELIFT_WORKER_EXTRA_MOUNTS: '/a:/x',
+      [`SPACELIFT_WORKER_${kind}_EXTRA_MOUNTS`]: '/b:/x',
+    };
+    const { message } = refusal(() => read(mounts));
+    expect(message).toContain(`SPACELIFT_WORKER_${kind}_EXTRA_MOUNTS`);
+    expect(message).toContain('SPACELIFT_WORKER_EXTRA_MOUNTS has a mount to "/x", too');
+    // The same place for read runs and for write runs is no fault.
+    read({ SPACELIFT_WORKER_RO_EXTRA_MOUNTS: '/a:/x', SPACELIFT_WORKER_WO_EXTRA_MOUNTS: '/b:/x' });
+  });
+
+  test('in an address do not show the password that is in it', () => {
+    const { message } = refusal(() =>
+      read({
+        SPACELIFT_PRIVATEVCS_MAPPING_NAME_0: 'internal',
+        SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_0: 'https://user:geheim@git.internal',
+        POOLWRIGHT_CLOUD_ENDPOINT: 'https://user:geheim@cloud.internal',
+      }),
+    );
+    expect(message).toContain('SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_0');
+    expect(message).toContain('POOLWRIGHT_CLOUD_ENDPOINT');
+    expect(message).not.toContain('geheim');
+  });
+
   test.each(wrong)('%s=%j is named with its reason', (name, value, reason) => {
     const error = refusal(() => read({ [name]: value }));
     expect(error.code).toBe('INVALID_SETTINGS');
