@@ -1,7 +1,7 @@
 // What is said on a line that several workers of a pool share, such as those of a Kubernetes controller. The line is a client
 // of the broker with an id and topics of its own, as a worker's are; docs/decisions/0016 tells why.
 import * as z from 'zod';
-import { goneSchema, heartbeatSchema, registerSchema, upHead } from './messages.js';
+import { goneSchema, heartbeatSchema, registerSchema, unavailable, upHead } from './messages.js';
 import { ulidSchema } from './topics.js';
 
 /** Workers that one message may name, so that it fits brokers which end messages at 128 kB. */
@@ -36,6 +36,8 @@ export const presentSchema = z.object({
   workers: z.int().min(0).nullable(),
   /** Who has more to say, and says it in a `heartbeat` of its own; null when there are too many to name. */
   others: z.array(ulidSchema).max(namedAtMost).nullable(),
+  /** Why nobody on the line takes a run now. */
+  unavailable,
 });
 export type PresentMessage = z.infer<typeof presentSchema>;
 

@@ -17,7 +17,7 @@ export const heldRunSchema = z.object({ run: ulidSchema, attempt, begun: z.boole
 export type HeldRun = z.infer<typeof heldRunSchema>;
 
 /** Why the worker takes no run now, for people; null or not given when it does. */
-const unavailable = text(1024).nullable().optional();
+export const unavailable = text(1024).nullable().optional();
 
 /** What every message upwards begins with. */
 export const upHead = { v: z.literal(protocolVersion), session: sessionSchema, at: milliseconds };

@@ -13,15 +13,41 @@ import { touchLine } from './lines.js';
 export async function linePresent(context: Context, sender: Sender, message: PresentMessage): Promise<void> {
   const { pool, worker: line } = sender;
   const known = await touchLine(context, { pool, line });
+  if (known) await noteUnavailable(context, sender, message);
   if (known && message.others !== null) await settleIdle(context, sender, message, new Set(message.others));
   if (known && (message.workers === null || message.workers === (await countOf(context, line)))) return;
   context.outbox.send(replyTo(sender, message.session), { type: 'unregistered' });
 }
 
+/** What keeps everybody on the line from taking a run, or no longer does, in one change for all who have none. */
+async function noteUnavailable(
+  context: Context,
+  { pool, worker: line }: Sender,
+  { others, unavailable = null }: PresentMessage,
+): Promise<void> {
+  const changed = await context.db
+    .updateTable('workers')
+    .set({ unavailable })
+    .where('line', '=', line)
+    .where('pool_id', '=', pool)
+    .where('run_id', 'is', null)
+    .where('unavailable', 'is distinct from', unavailable)
+    // Who speaks for itself says so, too.
+    .where((where) => where.not(where('id', 'in', others === null || others.length === 0 ? [''] : others)))
+    .returning('id')
+    .execute();
+  if (changed.length === 0) return;
+  context.log.info(
+    { pool, line, workers: changed.length, unavailable },
+    'workers of a line take runs or not',
+  );
+  context.events.emit({ kind: 'pool', pool });
+}
+
 async function settleIdle(
   context: Context,
   { pool, worker: line, certificateSerial, receivedAt }: Sender,
-  { session, at }: PresentMessage,
+  { session, at, unavailable = null }: PresentMessage,
   others: ReadonlySet<string>,
 ): Promise<void> {
   const busy = await context.db
@@ -33,7 +59,7 @@ async function settleIdle(
       where.or([
         where('run_id', 'is not', null),
         where('leaving', '=', true),
-        where('unavailable', 'is not', null),
+        where('unavailable', 'is distinct from', unavailable),
       ]),
     )
     .execute();
@@ -44,7 +70,7 @@ async function settleIdle(
       carrier: { line, session, at },
       ...(receivedAt === undefined ? {} : { receivedAt }),
     };
-    const idle = { held: null, leaving: false, unavailable: null };
+    const idle = { held: null, leaving: false, unavailable };
     const head = { v: protocolVersion, at, session: worker.session } as const;
     await heartbeat(context, sender, { ...head, type: 'heartbeat', ...idle });
   }

@@ -10,7 +10,7 @@ import type { ReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { encodeUp } from '../../protocol/wire.js';
 import { createClockCheck } from './clock-check.js';
-import type { Connection } from './connection.js';
+import type { Connection, WorkerStatus } from './connection.js';
 import { createFreight } from './freight.js';
 import { readMessage } from './inbox.js';
 import { createKeeper, type KeeperOptions } from './keeper.js';
@@ -26,11 +26,15 @@ export interface SharedLineOptions extends Pick<KeeperOptions, 'clock' | 'random
   readonly privateKey: KeyObject;
   /** Whether workers may be registered now; not while another process may have them. */
   readonly mayRegister: () => boolean;
+  /** Why no worker on the line can take a run now; null when they can. Default: they can. */
+  readonly unavailable?: () => string | null;
 }
 
 export interface SharedLine {
   /** The connection of one more worker. The line is opened with the first that starts. */
   join(member: Member): Connection;
+  /** Says now what is true of all: whether they can take runs may have changed. */
+  report(): void;
   /** The last one has ended, and the line with it: nobody can join any more. */
   readonly closed: boolean;
 }
@@ -105,12 +109,26 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     doubts.now = false;
     for (const member of members.values())
       if (member.registered && !isIdle(member.status())) void sendHeartbeat(member);
-    const { registered, others } = presenceOf(members.values());
     if (clock.monotonic() - unansweredSince > patience)
       for (const member of [...members.values()]) member.listener.onDisconnected(unanswered);
+    report();
+  }
+
+  function report(): void {
+    const { registered, others } = presenceOf(members.values());
     if (registered === 0) return;
     const workers = registrations.underWay() ? null : registered;
-    void keeper.publish(encodeUp({ ...stamp(line), type: 'present', workers, others }));
+    const message = { ...stamp(line), type: 'present', workers, others, unavailable: lineFault() } as const;
+    void keeper.publish(encodeUp(message));
+  }
+
+  function lineFault(): string | null {
+    return options.unavailable?.()?.slice(0, 1024) ?? null;
+  }
+
+  /** What a worker says of itself holds what is true of its line. */
+  function told(status: WorkerStatus): WorkerStatus {
+    return { ...status, unavailable: status.unavailable ?? lineFault() };
   }
 
   function sendRegister(member: Seat): void {
@@ -129,7 +147,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
   async function sendHeartbeat(member: Seat): Promise<void> {
     const status = member.status();
     member.said = JSON.stringify(status);
-    await freight.say(member.worker, { ...stamp(member), type: 'heartbeat', ...status });
+    await freight.say(member.worker, { ...stamp(member), type: 'heartbeat', ...told(status) });
   }
 
   function receive(payload: Buffer): void {
@@ -231,6 +249,9 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
   };
 
   return {
+    report: () => {
+      if (ready) report();
+    },
     get closed() {
       return state === 'closed';
     },

@@ -29,6 +29,8 @@ export interface Collections {
   readonly workers: Collection<Worker>;
   readonly pods: Collection<Pod>;
   readonly secrets: Collection<Secret>;
+  /** Why what the cluster does is not heard of now; null when it is. */
+  readonly fault: () => string | null;
   /** Resolves once all are there. */
   readonly ready: Promise<void>;
   stop(): void;
@@ -42,6 +44,8 @@ export interface CollectionsOptions {
   /** `namespace/name` of a WorkerPool: it, or a worker of it, has come, gone or changed. */
   readonly onPool: (key: string) => void;
   readonly onPod: (pod: Pod) => void;
+  /** One of them cannot be watched: `fault` says why. */
+  readonly onBroken: () => void;
   /** One of them is watched again after it could not be. */
   readonly onResumed: () => void;
   readonly clock: Clock;
@@ -55,6 +59,8 @@ export function startCollections(options: CollectionsOptions): Collections {
   const scopes = namespaces.length === 0 ? [undefined] : namespaces;
   const stops: (() => void)[] = [];
   const readies: Promise<void>[] = [];
+  /** Path of each that cannot be watched, and why. */
+  const broken = new Map<string, string>();
 
   function collect<Item extends KubeObject>(
     path: (namespace?: string) => string,
@@ -68,6 +74,14 @@ export function startCollections(options: CollectionsOptions): Collections {
         watch,
         path: path(namespace),
         onChange,
+        onBroken(reason) {
+          broken.set(path(namespace), reason);
+          options.onBroken();
+        },
+        onResumed() {
+          broken.delete(path(namespace));
+          options.onResumed();
+        },
         ...(labelSelector === undefined ? {} : { labelSelector }),
         ...(keep === undefined ? {} : { keep }),
       }),
@@ -101,6 +115,10 @@ export function startCollections(options: CollectionsOptions): Collections {
   const pods = collect<Pod>(paths.pods, options.onPod, { labelSelector: labels.worker });
   const secrets = collect<Secret>(paths.secrets, () => undefined, { labelSelector: labels.worker });
   return {
+    fault() {
+      const [reason] = broken.values();
+      return reason === undefined ? null : `the API server of its cluster does not answer: ${reason}`;
+    },
     pools,
     workers,
     pods,

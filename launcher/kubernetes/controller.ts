@@ -55,7 +55,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     endpoints.push(await serveMetrics({ address, secure, certificates, metrics, api, clock, log }));
   }
   /** After the API server was away: what happened meanwhile, and what failed, is done now. */
-  const lookAtAll = () => queue?.retry(collections?.pools.list().map(keyOf) ?? []);
+  const lookAtAll = () => {
+    pools?.availabilityChanged();
+    queue?.retry(collections?.pools.list().map(keyOf) ?? []);
+  };
   try {
     log.info(`Pool controller ${version}, cluster ${config.getCurrentCluster()?.server ?? ''}`);
     if (given.leaderElect) {
@@ -86,6 +89,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       onPod: (pod) => {
         pools?.podChanged(pod.metadata.labels?.[labels.worker] ?? '', pod.metadata.name);
       },
+      onBroken: () => pools?.availabilityChanged(),
       onResumed: lookAtAll,
       clock,
       random: Math.random,
@@ -97,6 +101,8 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     pools = createPools({
       api: acting,
       leads,
+      unavailable: () =>
+        found.fault() ?? (leads() ? null : 'its controller cannot renew its lease, and another one may lead'),
       recorder: createRecorder(acting, clock, log),
       metrics,
       proxies: proxiesOf(process.env),

@@ -23,7 +23,9 @@ export interface PoolOfWorkers {
 }
 
 export interface FleetOptions
-  extends Omit<AgentDependencies, 'lines' | 'statuses' | 'bulk'>, Pick<PoolLinesOptions, 'proxies'> {
+  extends
+    Omit<AgentDependencies, 'lines' | 'statuses' | 'bulk'>,
+    Pick<PoolLinesOptions, 'proxies' | 'unavailable'> {
   readonly runSecretsOf: (workerId: string) => readonly Secret[];
   /** Takes the API server's answer to a write into the memory of workers. Gives what is kept of it. */
   readonly noteWorker: (worker: Worker) => Worker;
@@ -40,6 +42,8 @@ export interface Fleet {
   useCredentials(key: string, credentials: PoolCredentials): void;
   of(key: string): readonly Agent[];
   podChanged(workerId: string, name: string): void;
+  /** Whether workers can take runs may have changed. */
+  availabilityChanged(): void;
   figures(): readonly PoolFigures[];
 }
 
@@ -190,6 +194,9 @@ export function createFleet(options: FleetOptions): Fleet {
     of: (key) => [...agents.values()].filter(({ pool }) => pool === key).map(({ agent }) => agent),
     podChanged(workerId, name) {
       agents.get(workerId)?.agent.podChanged(name);
+    },
+    availabilityChanged() {
+      shared.lines.report();
     },
     figures() {
       const pools = new Map<string, { workers: number; idle: number }>();

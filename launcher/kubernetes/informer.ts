@@ -31,6 +31,8 @@ export interface InformerOptions<Item extends KubeObject> {
   /** What is kept of each item. Default: all but the fields that only the API server needs. */
   readonly keep?: (item: Item) => Item;
   readonly onChange: (item: Item, change: Change) => void;
+  /** The watch could not be had; told once, until it is there again. */
+  readonly onBroken?: (reason: string) => void;
   /** The watch is there again after it could not be had: what happened meanwhile has been told. */
   readonly onResumed?: () => void;
   readonly clock: Clock;
@@ -86,7 +88,10 @@ export function startInformer<Item extends KubeObject>(options: InformerOptions<
       const lasted = clock.monotonic() - opened;
       if (lasted >= watchTimes.least) backoff.reset();
       if (problem !== undefined) {
-        if (!state.broken) log.warn(`Watching ${path} failed (${messageOf(problem)}). Trying again.`);
+        if (!state.broken) {
+          log.warn(`Watching ${path} failed (${messageOf(problem)}). Trying again.`);
+          options.onBroken?.(messageOf(problem));
+        }
         state.broken = true;
       }
       if (problem !== undefined || lasted < watchTimes.least)

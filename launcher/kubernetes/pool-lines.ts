@@ -13,6 +13,8 @@ import type { PoolCredentials } from './credentials.js';
 export interface PoolLinesOptions {
   /** Whether this controller may act. While it may not, a line that is there stays, and none is made. */
   readonly leads: () => boolean;
+  /** Why no worker can take a run now; null when they can. */
+  readonly unavailable: () => string | null;
   readonly proxies: ProxySettings;
   readonly clock: Clock;
   readonly random: () => number;
@@ -22,11 +24,13 @@ export interface PoolLinesOptions {
 export interface PoolLines {
   /** The connection of a worker, on the line of these credentials. */
   join(credentials: PoolCredentials, member: Member): Connection;
+  /** Whether workers can take runs may have changed: every line says so now. */
+  report(): void;
 }
 
 export function createPoolLines(options: PoolLinesOptions): PoolLines {
   const { leads } = options;
-  const lines = new WeakMap<PoolCredentials, SharedLine>();
+  const lines = new Map<PoolCredentials, SharedLine>();
 
   function open({ token, privateKey, secureContext }: PoolCredentials): SharedLine {
     return createSharedLine({
@@ -52,10 +56,14 @@ export function createPoolLines(options: PoolLinesOptions): PoolLines {
     join(credentials, member) {
       let line = lines.get(credentials);
       if (line === undefined || line.closed) {
+        for (const [old, { closed }] of lines) if (closed) lines.delete(old);
         line = open(credentials);
         lines.set(credentials, line);
       }
       return line.join(member);
+    },
+    report() {
+      for (const line of lines.values()) line.report();
     },
   };
 }

@@ -38,6 +38,8 @@ export interface Pools {
   /** `namespace/name` of a WorkerPool. Throws what stood in the way; to be tried again. */
   reconcile(key: string): Promise<void>;
   podChanged(workerId: string, name: string): void;
+  /** Whether workers can take runs may have changed. */
+  availabilityChanged(): void;
   figures(): readonly PoolFigures[];
 }
 
@@ -229,6 +231,9 @@ export function createPools(options: PoolsOptions): Pools {
     reconcile,
     podChanged: (workerId, name) => {
       fleet.podChanged(workerId, name);
+    },
+    availabilityChanged: () => {
+      fleet.availabilityChanged();
     },
     figures: () => fleet.figures(),
   };

@@ -271,16 +271,23 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     await cluster.noRunSecrets();
   });
 
-  test('goes on while the API server is away', async () => {
+  test('goes on while the API server is away, and one that comes meanwhile waits for it and says so', async () => {
+    await cluster.scale('endings', 2);
+    await cluster.plane.idle(2);
     const made = await cluster.triggerRun({
       name: 'no API server',
       planCommands: ['echo up; sleep 4; echo still'],
     });
     await cluster.logHas(made, 'PLANNING', 'up');
     await cluster.server.stop();
+    await until(() => /Watching .* failed/.test(cluster.said()), 'the controller to notice');
+    const later = await cluster.triggerRun({ name: 'waits', planCommands: ['true'] });
     await cluster.logHas(made, 'PLANNING', 'still');
+    expect(await cluster.whyItWaits(later)).toMatch(/the API server of its cluster does not answer/);
     await cluster.server.start();
     await cluster.reached(made, 'UNCONFIRMED');
+    const run = await cluster.reached(later, 'UNCONFIRMED');
+    expect(run.history.filter(({ state }) => state === 'QUEUED')).toHaveLength(1);
     await cluster.noRunSecrets();
   });
 

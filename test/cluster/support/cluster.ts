@@ -58,6 +58,8 @@ export interface Cluster {
   reached(made: Made, ...states: readonly string[]): Promise<RunWithHistory>;
   logHas(made: Made, state: string, text: string): Promise<void>;
   confirm(made: Made): Promise<void>;
+  /** As the control plane says it; empty when the run does not wait. */
+  whyItWaits(made: Made): Promise<string>;
   stop(made: Made): Promise<void>;
   /** Tells a worker by its ULID to take no further run, or to take runs again. */
   drain(worker: string, drain: boolean): Promise<void>;
@@ -207,6 +209,11 @@ export async function startCluster(
     async confirm(made) {
       const mutation = 'mutation ($stack: ID!, $run: ID!) { runConfirm(stack: $stack, run: $run) { id } }';
       await plane.client.request(mutation, { ...made }, z.unknown());
+    },
+    async whyItWaits(made) {
+      const schema = z.object({ stack: z.object({ run: z.object({ waitReason: z.string().nullable() }) }) });
+      const query = 'query ($stack: ID!, $run: ID!) { stack(id: $stack) { run(id: $run) { waitReason } } }';
+      return (await plane.client.request(query, { ...made }, schema)).stack.run.waitReason ?? '';
     },
     async stop(made) {
       const mutation = 'mutation ($stack: ID!, $run: ID!) { runStop(stack: $stack, run: $run) { id } }';

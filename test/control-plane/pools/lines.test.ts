@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createInbox } from '../../../control-plane/broker/inbox.js';
 import { listWorkers, setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
+import { poolReason } from '../../../control-plane/queue/pool-reason.js';
 import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
 import { allowReturn, sweep } from '../../../control-plane/queue/reconciler.js';
 import type { WorkerRow } from '../../../control-plane/store/schema.js';
@@ -80,8 +81,8 @@ function openLine() {
           (own) => ({ ...head(), session: own, type: 'gone' as const, orderly: true, reason: 'test' }),
         ],
       ]),
-    present: (workers: number | null, others: string[] | null = []) =>
-      say({ ...head(), type: 'present', workers, others }),
+    present: (workers: number | null, others: string[] | null = [], unavailable: string | null = null) =>
+      say({ ...head(), type: 'present', workers, others, unavailable }),
     broke: () => say({ ...head(), type: 'gone', orderly: false, reason: 'the connection broke' }),
   };
 }
@@ -155,6 +156,39 @@ describe('workers on a line that they share', () => {
     rules.now += massLossPatience;
     await sweep(rules.context);
     expect(await listWorkers(rules.context, pool)).toEqual([]);
+  });
+
+  it('get no run while the line says why none can be taken, and the run says so; then they do, and nothing is counted', async () => {
+    const line = openLine();
+    const workers = some(3);
+    await line.register(workers);
+    const run = await makeRun(rules, await makeStack(rules, pool));
+    const reason = 'the API server of its cluster does not answer: connect ECONNREFUSED';
+    await line.present(3, [], reason);
+    for (let time = 0; time < 30; time += 1) {
+      rules.now += rhythm.heartbeat;
+      await line.present(3, [], reason);
+      await sweep(rules.context);
+      expect(await assignNext(rules.context, pool)).toBeUndefined();
+    }
+    expect(await poolReason(rules.context, pool)).toContain('connect ECONNREFUSED');
+    await line.present(3);
+    expect((await assignNext(rules.context, pool))?.run).toMatchObject({ id: run.id, attempt: 1 });
+  });
+
+  it('that hold a run keep it while the line says that none can be taken, and say themselves when they can', async () => {
+    const line = openLine();
+    const [worker = '', other = ''] = some(2);
+    await line.register([worker, other]);
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    const [busy, idle] = match.worker.id === worker ? [worker, other] : [other, worker];
+    await line.present(2, [busy], 'away');
+    rules.now += rhythm.silence - 1;
+    await line.present(2, [busy], 'away');
+    expect(await row(busy)).toMatchObject({ run_id: match.run.id, unavailable: null, connected: true });
+    expect((await row(idle))?.unavailable).toBe('away');
   });
 
   it('stay where they have registered last, whatever the line before says or does', async () => {

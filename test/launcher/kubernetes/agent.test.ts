@@ -21,6 +21,7 @@ async function start(how: Partial<World>) {
       ...world.deps,
       leads: () => true,
       lines: {
+        report: () => undefined,
         join(_credentials, joined) {
           member = joined;
           return {

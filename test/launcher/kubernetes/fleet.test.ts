@@ -77,6 +77,7 @@ function start() {
     random: () => 0.5,
     log: recordedLog(),
     leads: () => true,
+    unavailable: () => null,
     version: '1',
     launcherImage: 'image',
     requeue: () => undefined,

@@ -73,11 +73,13 @@ describe('a collection kept in memory', () => {
     const clock = manualClock();
     const heard: [Change, string][] = [];
     let resumed = 0;
+    const broken: string[] = [];
     const informer = startInformer<KubeObject>({
       watch,
       api,
       path: '/things',
       onChange: ({ metadata }, change) => heard.push([change, metadata.name]),
+      onBroken: (reason) => broken.push(reason),
       onResumed: () => (resumed += 1),
       clock,
       // The longest waits that there may be.
@@ -94,16 +96,17 @@ describe('a collection kept in memory', () => {
         await settle();
       }
     };
-    return { server, informer, heard, pass, resumed: () => resumed };
+    return { server, informer, heard, pass, broken, resumed: () => resumed };
   }
 
   test('hears again within seconds of an outage, however long that was, and says so once', async () => {
-    const { server, informer, heard, pass, resumed } = await start([item('a', 5)], 7);
+    const { server, informer, heard, pass, broken, resumed } = await start([item('a', 5)], 7);
     await pass(10_000);
     server.up = false;
     server.end(new Error('broken'));
     await pass(30 * 60_000);
     expect(resumed()).toBe(0);
+    expect(broken).toEqual(['broken']);
     server.up = true;
     await pass(watchTimes.backoff.ceiling);
     expect(resumed()).toBe(1);
