@@ -191,6 +191,23 @@ describe('workers on a line that they share', () => {
     expect((await row(idle))?.unavailable).toBe('away');
   });
 
+  it('has its run until its time to come back is over, much longer than on a machine, and not a millisecond more', async () => {
+    const line = openLine();
+    await line.register(some(1));
+    await makeRun(rules, await makeStack(rules, pool));
+    const match = await assigned(rules, pool);
+    await begun(rules, match);
+    await line.broke();
+    for (const time of [rhythm.lostAfter, rhythm.podLostAfter - rhythm.lostAfter - 1]) {
+      rules.now += time;
+      await sweep(rules.context);
+      expect(await find(rules, match.run.id)).toMatchObject({ state: 'INITIALIZING', begun: true });
+    }
+    rules.now += 1;
+    await sweep(rules.context);
+    expect(await find(rules, match.run.id)).toMatchObject({ state: 'FAILED', failure_code: 'WORKER_LOST' });
+  });
+
   it('stay where they have registered last, whatever the line before says or does', async () => {
     const [before, after] = [openLine(), openLine()];
     const [worker = '', other = ''] = some(2);

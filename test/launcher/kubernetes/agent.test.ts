@@ -1,5 +1,5 @@
 // A worker between two runs: the next one may come while what it has given back is still being removed.
-import { expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ulid } from 'ulid';
 import { startAgent } from '../../../launcher/kubernetes/agent.js';
 import { credentialsOf } from '../../../launcher/kubernetes/credentials.js';
@@ -7,13 +7,17 @@ import type { Member } from '../../../launcher/connection/seat.js';
 import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
 import { encodeToken } from '../../../protocol/token.js';
 import { assignment } from '../../protocol/support/messages.js';
-import { makePool } from '../support/pool.js';
+import { makePool, type TestPool } from '../support/pool.js';
 import { until } from '../support/until.js';
 import { openWorld, worker, type World } from './support/world.js';
 
+let pool: TestPool;
+beforeAll(async () => {
+  pool = await makePool();
+});
+
 async function start(how: Partial<World>) {
   const world = await openWorld(how);
-  const pool = await makePool();
   let member: Member | undefined;
   const said: object[] = [];
   const agent = startAgent(
@@ -96,4 +100,45 @@ test('a worker that was told to leave meanwhile goes without the next run', asyn
   release();
   await left;
   expect(count('accept')).toBe(1);
+});
+
+describe('a run that is ended', () => {
+  /** What its world is like then, and the step that has been reached. */
+  const states: Readonly<Record<string, readonly [Partial<World>, string]>> = {
+    'while its Secret is made': [{ holding: ['create secrets'] }, 'create secrets'],
+    'while it is accepted': [{ holding: ['accept'] }, 'accept'],
+    'while its pod is made': [{ holding: ['create pods'] }, 'create pods'],
+    'while it waits for room in a quota': [{ pods: 'full' }, 'spool'],
+    'while its pod runs': [{}, 'create pods'],
+  };
+  const acts = {
+    'by a person': { kind: 'stop', results: ['stopped'] },
+    'because it no longer counts': { kind: 'stale', results: [] },
+  } as const;
+  const table = Object.entries(states).flatMap(([when, [how, reached]]) =>
+    Object.entries(acts).flatMap(([why, act]) =>
+      [false, true].map((leaves) => ({
+        title: `${why} ${when}${leaves ? ', the worker deleted, too' : ''}`,
+        ...{ how, reached, act, leaves },
+      })),
+    ),
+  );
+
+  test.each(table)(
+    '$title: leaves nothing, and is told as often as it should',
+    async ({ how, reached, act, leaves }) => {
+      const all = await start({ podEnds: null, ...how });
+      const { given, order, agent, passing, steps, release, results, there } = all;
+      order(given);
+      await until(() => steps.includes(reached), 'the run to get there');
+      const left = leaves ? agent.leave('a test') : Promise.resolve();
+      order({ ...given, type: 'stop', kind: act.kind, reason: 'a test' });
+      release();
+      await passing(() => !agent.busy, 'the worker to be free');
+      await left;
+      expect(results).toEqual(act.results);
+      expect([...there]).toEqual([]);
+      expect(steps).not.toContain('reject');
+    },
+  );
 });

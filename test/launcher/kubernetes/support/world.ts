@@ -22,7 +22,7 @@ export const worker = {
   },
 };
 
-type Answer = 'ok' | 'refuses' | 'away';
+type Answer = 'ok' | 'refuses' | 'full' | 'away';
 
 export interface World {
   /** Steps that do not get on until they are released. */
@@ -31,12 +31,14 @@ export interface World {
   pods: Answer;
   readonly accept: 'ok' | 'stale';
   readonly begun: boolean;
-  readonly podEnds: 'DeadlineExceeded' | 'Evicted';
+  /** Null: it runs until it is removed. */
+  readonly podEnds: 'DeadlineExceeded' | 'Evicted' | null;
 }
 
 /** What happens is in `steps`, in its order. A pod that is made ends at once, by `podEnds`. */
 export async function openWorld(how: Partial<World>) {
   const steps: string[] = [];
+  const results: string[] = [];
   let held: (() => void)[] = [];
   const state: World = {
     holding: [],
@@ -53,7 +55,10 @@ export async function openWorld(how: Partial<World>) {
   };
   const plane = createServer((request, response) => {
     const call = request.url?.split('/').at(-1) ?? '';
-    request.resume().on('end', () => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => (body += text));
+    request.on('end', () => {
+      for (const [, outcome = ''] of body.matchAll(/"k":"result","outcome":"(\w+)"/g)) results.push(outcome);
       void reached(call).then(() => {
         const refuse = (code: string) => response.writeHead(409).end(JSON.stringify({ code, message: code }));
         if (call === 'accept' && state.accept === 'stale') refuse('STALE_ATTEMPT');
@@ -70,9 +75,11 @@ export async function openWorld(how: Partial<World>) {
   });
 
   const there = new Set<string>();
+  let made: object | undefined;
   const kindOf = (path: string) => (path.includes('/secrets') ? 'secrets' : 'pods');
   const answer = (kind: 'secrets' | 'pods', write = false) => {
     if (state[kind] === 'away') throw new Error('connect ECONNREFUSED');
+    if (write && state[kind] === 'full') throw new KubeError(403, 'Forbidden', 'exceeded quota');
     if (write && state[kind] === 'refuses') throw new KubeError(403, 'Forbidden', `${kind} are forbidden`);
   };
   const api: KubeApi = {
@@ -96,6 +103,7 @@ export async function openWorld(how: Partial<World>) {
       await reached(`remove ${kind}`);
       answer(kind);
       there.delete(kind);
+      if (kind === 'pods') made = undefined;
       return undefined;
     },
     requests: () => 0,
@@ -103,7 +111,6 @@ export async function openWorld(how: Partial<World>) {
   };
   const clock = manualClock(Date.now());
   const endpoint = `http://127.0.0.1:${String((plane.address() as AddressInfo).port)}`;
-  let made: object | undefined;
   const deps: PodRunDependencies = {
     api,
     bulk: createBulkClients({ proxies: proxiesOf({}) }),
@@ -115,7 +122,14 @@ export async function openWorld(how: Partial<World>) {
     pods: {
       get: () => made as never,
       note(pod) {
-        made = { ...pod, status: { phase: 'Failed', reason: state.podEnds } };
+        const running = { name: 'launcher-grpc', state: { running: {} } };
+        made = {
+          ...pod,
+          status:
+            state.podEnds === null
+              ? { phase: 'Running', containerStatuses: [running] }
+              : { phase: 'Failed', reason: state.podEnds },
+        };
         return pod;
       },
     },
@@ -127,6 +141,8 @@ export async function openWorld(how: Partial<World>) {
     clock,
     endpoint,
     steps,
+    /** Outcomes that were told. */
+    results,
     state,
     there,
     release: () => {
