@@ -65,17 +65,18 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
     authenticate(client, _username, _password, done) {
       const identity = identities.get(client);
       if (identity === undefined) {
-        done(notAuthorized('there is no certificate'), null);
+        done(refusal(notAuthorized, 'there is no certificate'), null);
         return;
       }
       options.currentSerial(identity.pool).then(
         (serial) => {
           if (serial === identity.serial) done(null, true);
-          else done(notAuthorized('the pool is gone or has a new certificate'), null);
+          else done(refusal(notAuthorized, 'the pool is gone or has a new certificate'), null);
         },
         (error: unknown) => {
           log.error({ err: error, pool: identity.pool }, 'a worker could not be checked');
-          done(notAuthorized('the check failed'), null);
+          // Nothing is said against the worker: it is to come again, not to think that its token is worth nothing.
+          done(refusal(unavailable, 'the check failed'), null);
         },
       );
     },
@@ -234,9 +235,10 @@ function serialOf(
   return (client && identities.get(client)?.serial) ?? null;
 }
 
-function notAuthorized(reason: string): AuthenticateError {
-  // MQTT 3.1.1, 3.2.2.3: not authorised. The library names it in a const enum, which cannot be imported.
-  const returnCode: unknown = 5;
+/** Return codes of MQTT 3.1.1, 3.2.2.3. The library names them in a const enum, which cannot be imported. */
+const [unavailable, notAuthorized]: readonly unknown[] = [3, 5];
+
+function refusal(returnCode: unknown, reason: string): AuthenticateError {
   return Object.assign(new Error(reason), { returnCode }) as AuthenticateError;
 }
 

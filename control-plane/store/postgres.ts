@@ -70,6 +70,11 @@ export async function openPostgres(options: PostgresOptions): Promise<RetryingDa
   pool.on('error', (error) => {
     options.log.warn({ reason: error.message }, 'a connection to the database broke');
   });
+  // The pool listens to idle connections only. One that breaks between two statements of a transaction would end the process;
+  // the next statement fails by itself.
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: postgresPool(pool) }) });
   try {
     await reached(pool, place, options);

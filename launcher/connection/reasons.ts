@@ -64,6 +64,9 @@ function describeRest(broker: string, stage: ConnectStage, code: string, error: 
     return `${broker} refused the pool's certificate (TLS alert: ${alert}): ${expired}${renewToken}`;
   }
   const mqttCode = refusalCode(error);
+  if (mqttCode === serverUnavailable) {
+    return `${broker} cannot check workers at the moment (MQTT return code 3, server unavailable): the fault is there, not here`;
+  }
   if (mqttCode !== undefined) {
     return `${broker} refused the connection (MQTT return code ${String(mqttCode)}). ${renewToken}`;
   }
@@ -88,6 +91,9 @@ function placeOf(address: string): { readonly host: string; readonly port: strin
   const { host, port } = targetOf(new URL(address));
   return { host, port: String(port) };
 }
+
+/** MQTT 3.1.1, 3.2.2.3. It says nothing of the certificate. */
+const serverUnavailable = 3;
 
 /** Return codes 1 to 5 of an MQTT 3.1.1 CONNACK, as MQTT.js reports them. */
 function refusalCode(error: unknown): number | undefined {

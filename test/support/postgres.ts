@@ -51,14 +51,15 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Settings beyond the defaults are few, so that what is tested is what people run. */
-export async function startPostgres(): Promise<TestPostgres> {
+/** Settings beyond the defaults are few, so that what is tested is what people run. `settings`: `name=value`. */
+export async function startPostgres(settings: readonly string[] = []): Promise<TestPostgres> {
   const bin = programs();
   if (bin === undefined) throw new Error('PostgreSQL is not installed');
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-postgres-'));
   const user = owner();
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
+  const more = settings.flatMap((setting) => ['-c', setting]);
   execFileSync(
     join(bin, 'initdb'),
     ['--no-sync', '--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '-D', data],
@@ -72,7 +73,19 @@ export async function startPostgres(): Promise<TestPostgres> {
   async function start() {
     const child = spawn(
       join(bin ?? '', 'postgres'),
-      ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=on'],
+      [
+        '-D',
+        data,
+        '-p',
+        String(port),
+        '-k',
+        folder,
+        '-c',
+        'listen_addresses=127.0.0.1',
+        '-c',
+        'fsync=on',
+        ...more,
+      ],
       { ...user, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     let said = '';

@@ -31,6 +31,20 @@ describe.skipIf(!hasPostgres('the database by URL'))('PostgreSQL by URL', () => 
     return presence;
   }
 
+  it('may end a connection between two statements of a transaction: the next one fails, and nothing else', async () => {
+    const url = await server.database();
+    const [db, other] = await Promise.all([open(url), open(url)]);
+    const broken = db.transaction().execute(async (tx) => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
+      await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(other);
+      // Without a listener the end of the connection, which comes now, would end the process.
+      await new Promise((done) => setTimeout(done, 200));
+      await sql`select 1`.execute(tx);
+    });
+    await expect(broken).rejects.toThrow();
+    await sql`select 1`.execute(db);
+  });
+
   it('is migrated once by processes that start together, and reads counts and times as numbers', async () => {
     const url = await server.database();
     const [db] = await Promise.all([open(url), open(url), open(url)]);
