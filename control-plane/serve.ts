@@ -68,7 +68,7 @@ export interface ControlPlane {
   readonly brokerAddress: string;
   readonly administrator: ApiKey & { readonly created: boolean };
   /** A link that signs one browser in, once. */
-  signInLink(): string;
+  signInLink(): Promise<string>;
   /** Resolves when another process has taken the database: this one must be closed. */
   readonly lost: Promise<PoolwrightError>;
   /** Certificate (PEM) that clients have to trust; undefined when the API's certificate is not of the own authority. */
@@ -157,7 +157,7 @@ async function start(
     },
   };
   const administrator = await ensureAdministrator(context, secrets);
-  const links = createSignInLinks(clock);
+  const links = createSignInLinks(context);
   const metrics = createMetrics(context);
   onClose(() => {
     metrics.close();
@@ -231,7 +231,7 @@ async function start(
     apiUrl,
     brokerAddress: addresses.brokerEndpoint().replace('ssl://', ''),
     administrator,
-    signInLink: () => `${apiUrl}/sign-in?code=${links.create(administrator.id)}`,
+    signInLink: async () => `${apiUrl}/sign-in?code=${await links.create(administrator.id)}`,
     lost: foundation.lost,
     caFile: own ? files.certificateFile : undefined,
   };

@@ -1,33 +1,39 @@
-// One-time links that sign a browser in: shown in the terminal of whoever started the control plane.
+// One-time links that sign a browser in: shown in the terminal of whoever started the control plane. They are in the
+// database, so that a link opens at whichever process the browser comes to, and at one of them only.
+import type { Context } from '../context.js';
 import { hashSecret, randomSecret } from './secrets.js';
-import type { Clock } from '../clock.js';
 
 /** Milliseconds that an unused link counts. */
 const validity = 15 * 60 * 1000;
 
 export interface SignInLinks {
   /** A code for a link, good once for the given API key. */
-  create(keyId: string): string;
+  create(keyId: string): Promise<string>;
   /** Answers the id of the API key and uses the code up; undefined for one that is unknown, used or too old. */
-  redeem(code: string): string | undefined;
+  redeem(code: string): Promise<string | undefined>;
 }
 
-/** Codes live in memory: after a restart there are new ones. */
-export function createSignInLinks(clock: Clock): SignInLinks {
-  const codes = new Map<string, { keyId: string; until: number }>();
+/** Stored are hashes: who reads the database cannot sign in with what is there. */
+export function createSignInLinks({ db, clock }: Pick<Context, 'db' | 'clock'>): SignInLinks {
   return {
-    create(keyId) {
+    async create(keyId) {
       const now = clock.now();
-      for (const [hash, { until }] of codes) if (until <= now) codes.delete(hash);
       const code = randomSecret();
-      codes.set(hashSecret(code), { keyId, until: now + validity });
+      await db.deleteFrom('sign_in_codes').where('expires_at', '<=', now).execute();
+      await db
+        .insertInto('sign_in_codes')
+        .values({ code_hash: hashSecret(code), key_id: keyId, expires_at: now + validity })
+        .execute();
       return code;
     },
-    redeem(code) {
-      const hash = hashSecret(code);
-      const entry = codes.get(hash);
-      codes.delete(hash);
-      return entry !== undefined && entry.until > clock.now() ? entry.keyId : undefined;
+    async redeem(code) {
+      // Of several who come at once, one deletes the row and the others find none.
+      const used = await db
+        .deleteFrom('sign_in_codes')
+        .where('code_hash', '=', hashSecret(code))
+        .returning(['key_id', 'expires_at'])
+        .executeTakeFirst();
+      return used !== undefined && used.expires_at > clock.now() ? used.key_id : undefined;
     },
   };
 }

@@ -5,8 +5,14 @@ import type { Database } from '../store/schema.js';
 /** Rows read or written with one statement. */
 const batch = 500;
 
-/** Not copied: which steps were applied, logs, which have a store of their own, and what follows from the runs. */
-const apart: readonly string[] = ['schema_migrations', 'log_attempts', 'log_chunks', 'pending_runs'];
+/** Not copied: which steps were applied, logs, which have a store of their own, what follows from the runs, and codes that count for minutes. */
+const apart: readonly string[] = [
+  'schema_migrations',
+  'log_attempts',
+  'log_chunks',
+  'pending_runs',
+  'sign_in_codes',
+];
 
 type Executor = Kysely<Database>;
 

@@ -172,7 +172,7 @@ async function story(
   narrator.fact('ended', { stack: example.id, id: run.id, state: ended.state }, []);
   if (options.once) return finished;
 
-  const signInLink = controlPlane.signInLink();
+  const signInLink = await controlPlane.signInLink();
   narrator.fact('ready', { apiUrl, signInLink, profile: folder.profileFile }, [
     '',
     `The page:      ${apiUrl}`,

@@ -47,6 +47,13 @@ export interface AuditEntriesTable {
   after: ColumnType<unknown, string | null, never>;
 }
 
+/** Codes of one-time links that were not used yet. */
+export interface SignInCodesTable {
+  code_hash: string;
+  key_id: string;
+  expires_at: number;
+}
+
 /** Secrets of the control plane itself, when several processes share them. */
 export interface SecretsTable {
   name: string;

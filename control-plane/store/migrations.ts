@@ -15,6 +15,7 @@ import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
 import { sharedStatements } from './migrations/shared.js';
 import { webhookStatements } from './migrations/webhooks.js';
+import { signInStatements } from './migrations/sign-in.js';
 import { workersStatements } from './migrations/workers.js';
 import type { Database } from './schema.js';
 
@@ -176,6 +177,7 @@ const migrations: readonly Migration[] = [
   { number: 13, statements: positionsStatements },
   { number: 14, statements: viewsStatements },
   { number: 15, statements: figuresStatements },
+  { number: 16, statements: signInStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -1,7 +1,13 @@
 // The database as TypeScript sees it: its tables, and their rows as they are read. Times are Unix milliseconds, ids
 // ULIDs, jsonb columns checked when written.
 import type { Selectable } from 'kysely';
-import type { ApiKeysTable, AuditEntriesTable, SecretsTable, SpacesTable } from './access-tables.js';
+import type {
+  ApiKeysTable,
+  AuditEntriesTable,
+  SecretsTable,
+  SignInCodesTable,
+  SpacesTable,
+} from './access-tables.js';
 import type {
   AlarmsTable,
   LauncherReleasesTable,
@@ -40,6 +46,7 @@ export interface Database {
   pending_runs: PendingRunsTable;
   uploads: UploadsTable;
   secrets: SecretsTable;
+  sign_in_codes: SignInCodesTable;
   log_attempts: LogAttemptsTable;
   log_chunks: LogChunksTable;
   stack_dependencies: StackDependenciesTable;

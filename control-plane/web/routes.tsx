@@ -125,7 +125,7 @@ export function webRoutes(
     const text = (name: string) => form.get(name) ?? '';
     const byLink = text('code') !== '';
     try {
-      const keyId = byLink ? links.redeem(text('code')) : undefined;
+      const keyId = byLink ? await links.redeem(text('code')) : undefined;
       if (byLink && keyId === undefined) throw unauthorized();
       const identity =
         keyId === undefined

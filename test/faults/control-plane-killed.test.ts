@@ -67,7 +67,7 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
       apiUrl: `http://127.0.0.1:${String(ports.api)}`,
       brokerAddress: `127.0.0.1:${String(ports.broker)}`,
       administrator: { ...administrator, created: true },
-      signInLink: () => '',
+      signInLink: () => Promise.resolve(''),
       lost: new Promise(() => undefined),
       caFile: undefined,
       close: killServer,

@@ -34,7 +34,7 @@ export interface TestPlane {
   readonly privateKey: string;
   readonly client: ApiClient;
   readonly controlPlane: ControlPlane;
-  signInLink(): string;
+  signInLink(): Promise<string>;
   createPool(name: string): Promise<string>;
   workers(): Promise<Worker[]>;
   /** Waits until that many workers are idle. */

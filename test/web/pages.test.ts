@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     plane = await startControlPlane(folder, { launchers: 1 });
     browser = await browserType.launch({ executablePath: chromium, args: browserArguments });
     await open();
-    await page.goto(plane.signInLink());
+    await page.goto(await plane.signInLink());
     await page.getByRole('button', { name: 'Sign in' }).press('Enter');
     await page.waitForURL(/\/pools$/);
   }, long);
@@ -81,7 +81,7 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
   const at = (path: string) => page.goto(`${plane.url}${path}`);
 
   it('sign in by a link only once', async () => {
-    const link = plane.signInLink();
+    const link = await plane.signInLink();
     const other = await browser.newContext();
     for (const expected of [/\/pools$/, /\/sign-in/]) {
       const second = await other.newPage();
