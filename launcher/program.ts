@@ -1,7 +1,7 @@
 // Puts the launcher together from its parts and the process it runs in.
 import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
-import { messageOf, PoolwrightError } from '../protocol/errors.js';
+import { messageOf } from '../protocol/errors.js';
 import type { Assignment } from '../protocol/messages.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
@@ -25,6 +25,7 @@ import { createWorkerApi } from './run/worker-api.js';
 import { openPolicy, type Policy } from './policy/policy.js';
 import { readSettings } from './settings/read.js';
 import type { Settings } from './settings/settings.js';
+import { takeSignals } from './signals.js';
 import { writeOut } from './standard-output.js';
 import { createStatusReport, type StatusReport } from './status/report.js';
 import { createUpdates, type Updates } from './update/updates.js';
@@ -251,34 +252,4 @@ async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> 
   // Where its engine is unpacked to, when this is an executable.
   await mkdir(folder, { recursive: true, mode: 0o755 });
   return openPolicy({ file, environment: process.env, folder });
-}
-
-/** The first signal drains, the second stops the run; more change nothing. What it gives lets the process end. */
-function takeSignals(launcher: Launcher, log: Log, endWithParent: boolean, watcher?: Watcher): () => void {
-  let signals = 0;
-  const stopNow = (why: string, reason?: string) => {
-    launcher.stop(new PoolwrightError('LAUNCHER_STOPPED', `The launcher was stopped: ${why}.`), reason);
-  };
-  const onSignal = (signal: NodeJS.Signals) => {
-    signals += 1;
-    if (signals === 1) launcher.drain(`the launcher got ${signal}`);
-    else stopNow(`it got ${signal} twice`, `the launcher got ${signal} twice`);
-  };
-  if (watcher === undefined) process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  else {
-    watcher.onSignal(onSignal);
-    // Nobody is left who could pass a signal on, or start it again.
-    watcher.onGone(() => {
-      launcher.drain('the launcher that watches this process is gone');
-    });
-  }
-  const onParentGone = () => {
-    log.info('Standard input has ended: the parent process is gone.');
-    stopNow('the program that started it has ended');
-  };
-  if (endWithParent) process.stdin.on('end', onParentGone).on('error', onParentGone).resume();
-  return () => {
-    // Signals are heard to the last: one too many must not keep it from taking away what is its own.
-    if (endWithParent) process.stdin.off('end', onParentGone).destroy();
-  };
 }

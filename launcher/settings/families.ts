@@ -3,6 +3,22 @@ import type { Fault } from '../../protocol/errors.js';
 import { limits } from '../../protocol/limits.js';
 import type { VcsMapping } from './settings.js';
 import { shown } from './values.js';
+import type { VariableFamily } from './variable.js';
+
+export const families = {
+  metadata: {
+    name: 'SPACELIFT_METADATA_<key>',
+    meaning: 'Tag <key> that the worker registers with, such as SPACELIFT_METADATA_instance_id.',
+  },
+  vcsName: {
+    name: 'SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n>',
+    meaning: 'Name of a VCS agent pool, n = 0, 1, … without gaps.',
+  },
+  vcsEndpoint: {
+    name: 'SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_<n>',
+    meaning: 'Address, with protocol, at which this worker reaches the Git hosts of that pool.',
+  },
+} as const satisfies Record<string, VariableFamily>;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,6 @@
 // The text of `launcher --help` on variables, made from the table that is read.
-import { families, variables } from './variables.js';
+import { families } from './families.js';
+import { variables } from './variables.js';
 
 const width = 100;
 const indent = '      ';

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { faultsError, messageOf, type Fault } from '../../protocol/errors.js';
 import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.js';
 import { readNoProxy } from '../network/no-proxy.js';
-import { readMetadata, readVcsMappings } from './families.js';
+import { families, readMetadata, readVcsMappings } from './families.js';
 import type { Mount, RunKind, Settings } from './settings.js';
 import { firstTwice } from './values.js';
-import { families, variables, type Variable } from './variables.js';
+import type { Variable } from './variable.js';
+import { variables } from './variables.js';
 
 export interface Machine {
   /** Empty values count as absent. */

@@ -4,6 +4,7 @@ import { readReleaseKeys } from '../../protocol/release-signing.js';
 import { decodeToken } from '../../protocol/token.js';
 import { parseTimeout } from '../../protocol/duration.js';
 import { readProxy } from '../network/proxies.js';
+import { define } from './variable.js';
 import {
   readBoolean,
   readEndpoint,
@@ -16,26 +17,6 @@ import {
   readPort,
   readWord,
 } from './values.js';
-
-export interface Variable<Value> {
-  readonly name: string;
-  /** The same in small letters, for variables that every program reads in both; `name` counts when both are there. */
-  readonly alias?: string;
-  /** For people: one or two sentences. */
-  readonly meaning: string;
-  /** What counts when the variable is absent or empty, in the form that users write. Undefined: required. */
-  readonly default: string | undefined;
-  /** Said in the place of an empty default. */
-  readonly noDefault?: string;
-  /** Throws a PoolwrightError whose message is the reason. */
-  readonly read: (text: string) => Value;
-}
-
-/** Variables whose names have a part that the user chooses; settings/families.ts reads them. */
-export interface VariableFamily {
-  readonly name: string;
-  readonly meaning: string;
-}
 
 export const variables = {
   token: define({
@@ -267,22 +248,3 @@ export const variables = {
     read: (text) => text,
   }),
 } as const;
-
-export const families = {
-  metadata: {
-    name: 'SPACELIFT_METADATA_<key>',
-    meaning: 'Tag <key> that the worker registers with, such as SPACELIFT_METADATA_instance_id.',
-  },
-  vcsName: {
-    name: 'SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n>',
-    meaning: 'Name of a VCS agent pool, n = 0, 1, … without gaps.',
-  },
-  vcsEndpoint: {
-    name: 'SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_<n>',
-    meaning: 'Address, with protocol, at which this worker reaches the Git hosts of that pool.',
-  },
-} as const satisfies Record<string, VariableFamily>;
-
-function define<Value>(variable: Variable<Value>): Variable<Value> {
-  return variable;
-}

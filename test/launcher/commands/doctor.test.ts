@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { doctorCommand, type Finding } from '../../../launcher/commands/doctor.js';
+import { doctorCommand } from '../../../launcher/commands/doctor.js';
+import type { Finding } from '../../../launcher/commands/finding.js';
 import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { makePool } from '../support/pool.js';
 

@@ -1,7 +1,8 @@
 // No option without its effect: the settings, the table of effects and the page for users name the same variables.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { families, variables } from '../../../launcher/settings/variables.js';
+import { families } from '../../../launcher/settings/families.js';
+import { variables } from '../../../launcher/settings/variables.js';
 import { contract, own } from './table.js';
 
 const known = [...Object.values(variables), ...Object.values(families)].map(({ name }) => name).sort();

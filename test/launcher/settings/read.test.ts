@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { describeVariables } from '../../../launcher/settings/help.js';
 import { readSettings } from '../../../launcher/settings/read.js';
-import { families, variables } from '../../../launcher/settings/variables.js';
+import { families } from '../../../launcher/settings/families.js';
+import { variables } from '../../../launcher/settings/variables.js';
 import { makePool, type TestPool } from '../support/pool.js';
 import { refusal } from '../../protocol/support/refusals.js';
 
