@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { nextFreePort } from '../../../control-plane/local/ports.js';
@@ -84,6 +84,38 @@ describe('a launcher behind a proxy with a password', () => {
     expect(asked).toContain(`POST http://api.test:${String(api)}/worker/v1/runs/${id}`);
     expect(asked).toContain(`GET http://git.test:${String(git.port)}/repository.git/info/refs`);
     expect(launcher.output() + log + (await logOf(plane, stack, id, 'PREPARING'))).not.toContain('geheim-42');
+  });
+});
+
+/** An address of this machine that is none of its loopback's: those never go by a proxy. */
+const address = Object.values(networkInterfaces())
+  .flatMap((each) => each ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+
+describe.skipIf(address === undefined)('NO_PROXY', () => {
+  test('keeps what it names from the proxy, and nothing else', { timeout: 60_000 }, async () => {
+    const at = await folder();
+    const proxy = await proxyServer();
+    const host = address ?? '';
+    const broker = await nextFreePort(host, 20_000 + Math.floor(Math.random() * 10_000));
+    const controlPlane = await serve({
+      dataDirectory: join(at, 'data'),
+      listen: { host: '127.0.0.1', port: 0 },
+      brokerListen: { host, port: broker },
+      brokerEndpoint: { host, port: broker },
+    });
+    const plane = await aroundControlPlane(at, controlPlane);
+    opened.push(() => plane.close());
+    const by = `http://127.0.0.1:${String(proxy.port)}`;
+    for (const named of ['other.test', host]) {
+      proxy.asked.length = 0;
+      const launcher = await plane.startLauncher({ HTTPS_PROXY: by, HTTP_PROXY: by, NO_PROXY: named });
+      const { stack, run } = await plane.triggerRun({}, { task: 'true' });
+      await plane.reached(stack, run, 'FINISHED');
+      launcher.process.kill('SIGTERM');
+      expect(await launcher.ended).toBe(0);
+      expect([...new Set(proxy.asked)]).toEqual(named === host ? [] : [`CONNECT ${host}:${String(broker)}`]);
+    }
   });
 });
 

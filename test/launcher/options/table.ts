@@ -90,5 +90,5 @@ export const own: Readonly<Record<string, Effect>> = {
   POOLWRIGHT_END_WITH_PARENT: process('POOLWRIGHT_END_WITH_PARENT makes it end with its standard input'),
   HTTPS_PROXY: proxy,
   HTTP_PROXY: proxy,
-  NO_PROXY: proxy,
+  NO_PROXY: { ...proxy, test: 'keeps what it names from the proxy, and nothing else' },
 };
