@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   dispatch: () => import('./dispatch.js'),
   claim: () => import('./claim.js'),
   queue: () => import('./queue.js'),
+  api: () => import('./api.js'),
   'first-line': () => import('./first-line.js'),
   throughput: () => import('./throughput.js'),
   launcher: () => import('./launcher.js'),

@@ -21,7 +21,12 @@ const built = {
 
 await runSteps(['programs', 'launcher', 'web', 'database']);
 await build({
-  entryPoints: ['bench/main.ts', 'bench/support/bare-broker.ts', 'bench/support/crowd.ts'],
+  entryPoints: [
+    'bench/main.ts',
+    'bench/support/bare-broker.ts',
+    'bench/support/bare-graphql.ts',
+    'bench/support/crowd.ts',
+  ],
   outdir: 'dist/bench',
   outbase: 'bench',
   bundle: true,
