@@ -1,6 +1,6 @@
 // Unpacks a tar.gz that somebody uploaded, and writes nothing outside of the folder whatever is in it.
 import { createWriteStream } from 'node:fs';
-import { lstat, mkdir, symlink } from 'node:fs/promises';
+import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -109,11 +109,7 @@ async function unpackEntry(entry: Entry, folder: string, rules: ArchiveRules): P
     case 'file':
     case 'contiguous-file':
       await makeFolders(folder, posix.dirname(name));
-      // `wx` also refuses to write through a link of that name.
-      await pipeline(
-        entry,
-        createWriteStream(path, { flags: 'wx', mode: 0o600 | (header.mode & 0o777) }),
-      ).catch((error: unknown) => {
+      await writeEntry(entry, path, 0o600 | (header.mode & 0o777)).catch((error: unknown) => {
         if (error instanceof Error && 'code' in error && error.code === 'EEXIST')
           throw refused('it is there twice', name);
         throw error;
@@ -125,6 +121,17 @@ async function unpackEntry(entry: Entry, folder: string, rules: ArchiveRules): P
     default:
       throw refused(`it is a ${type}, which is not unpacked`, name);
   }
+}
+
+/** `wx` also refuses to write through a link of that name. Small files go in one piece: a stream for each costs more than they. */
+async function writeEntry(entry: Entry, path: string, mode: number): Promise<void> {
+  if (entry.header.size > streamBuffer) {
+    await pipeline(entry, createWriteStream(path, { flags: 'wx', mode }));
+    return;
+  }
+  const parts: Uint8Array[] = [];
+  for await (const part of entry) parts.push(part as Uint8Array);
+  await writeFile(path, Buffer.concat(parts), { flag: 'wx', mode });
 }
 
 function safeName({ name }: Header): string {

@@ -1,13 +1,13 @@
 // A folder as tar.gz, with links, modes and empty folders, so that the next stage finds it as it was.
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline as pipelineOf, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
 import { gzipInParts } from './gzip.js';
 
-/** Bytes of a file that are read at once. */
+/** Bytes of a file that are read at once. A file that has no more is read whole: streams cost small files most of their time. */
 const streamBuffer = 256 * 1024;
 
 /**
@@ -52,17 +52,22 @@ async function addEntry(tar: Pack, root: string, name: string, signal: AbortSign
     await addFolder(tar, root, name, signal);
   } else if (kind.link) {
     await added(tar, { name, type: 'symlink', linkname: await readlink(path), mode, mtime });
+  } else if (kind.file && size > 0 && size <= streamBuffer) {
+    await added(tar, { name, type: 'file', mode, mtime }, await readFile(path));
   } else if (kind.file) {
     const entry = tar.entry({ name, type: 'file', mode, mtime, size });
     await pipeline(createReadStream(path, { highWaterMark: streamBuffer }), entry, { signal });
   }
 }
 
-function added(tar: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {
+/** Resolves when it was taken, also by whoever reads the archive. */
+function added(tar: Pack, header: Parameters<Pack['entry']>[0], content?: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    tar.entry(header, (error) => {
+    const settle = (error?: Error | null) => {
       if (error == null) resolve();
       else reject(error);
-    });
+    };
+    if (content === undefined) tar.entry(header, settle);
+    else tar.entry(header, content, settle);
   });
 }
