@@ -80,7 +80,12 @@ export function Chart(properties: ChartProperties) {
           <line class="ground" x1="0" x2="100%" y1={height} y2={height} />
           {times.map(({ short }, index) =>
             index % every === 0 ? (
-              <text x={percent(index, times.length)} y={height + 16}>
+              <text
+                x={percent(index, times.length)}
+                y={height + 16}
+                // The last one must not reach over the edge of a phone.
+                text-anchor={index / times.length > 0.75 ? 'middle' : undefined}
+              >
                 {short}
               </text>
             ) : null,

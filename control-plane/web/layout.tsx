@@ -24,7 +24,13 @@ const places = [
   ['Activity', '/activity'],
   ['Alarms', '/alarms'],
   ['Audit', '/audit'],
+  ['Access', '/access'],
 ] as const;
+
+/** Who may not open a place is not led there. */
+function placesFor({ role }: Identity) {
+  return places.filter(([, address]) => address !== '/access' || role === 'administrator');
+}
 
 export function Page(properties: PageProperties) {
   const { title, asset, identity, alarms = 0, path = '', live, trail = [], children } = properties;
@@ -45,21 +51,28 @@ export function Page(properties: PageProperties) {
         </a>
         <header class="top">
           <a class="brand" href="/pools">
+            <Mark />
             Poolwright
           </a>
           {identity === undefined ? null : (
             <>
               <nav aria-label="Main">
-                {places.map(([name, address]) => (
+                {placesFor(identity).map(([name, address]) => (
                   <a href={address} aria-current={path.startsWith(address) ? 'true' : undefined}>
                     {name}
-                    {name === 'Alarms' && alarms > 0 ? <span class="count">{alarms} open</span> : null}
+                    {name === 'Alarms' && alarms > 0 ? (
+                      <span class="count">
+                        {alarms} <span class="wide">open</span>
+                      </span>
+                    ) : null}
                   </a>
                 ))}
               </nav>
               <form method="post" action="/sign-out" class="who">
-                <span>{identity.name}</span>
-                <button class="quiet">Sign out</button>
+                <span class="name" title={`${identity.name}, ${identity.role}`}>
+                  {identity.name}
+                </span>
+                <button class="link">Sign out</button>
               </form>
             </>
           )}
@@ -67,17 +80,30 @@ export function Page(properties: PageProperties) {
         <main id="content" tabindex={-1}>
           {trail.length === 0 ? null : (
             <nav class="trail" aria-label="Breadcrumb">
-              {trail.map(([label, href]) => (
-                <>
-                  <a href={href}>{label}</a> <span aria-hidden="true">/</span>{' '}
-                </>
-              ))}
+              <ol>
+                {trail.map(([label, href]) => (
+                  <li>
+                    <a href={href}>{label}</a>
+                  </li>
+                ))}
+              </ol>
             </nav>
           )}
           {children}
         </main>
       </body>
     </html>
+  );
+}
+
+/** Lanes of a pool, one of them taken. */
+function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
+      <rect x="1" y="2" width="18" height="4" rx="2" />
+      <rect x="1" y="8" width="12" height="4" rx="2" />
+      <rect x="1" y="14" width="15" height="4" rx="2" />
+    </svg>
   );
 }
 

@@ -19,6 +19,7 @@ import { liveView } from './live.js';
 import { oidcRoutes } from './oidc.js';
 import { MessagePage, SignInPage } from './pages/sign-in.js';
 import { assertMayChange, assertOwnForm, signedIn, signIn, signOut } from './session.js';
+import { accessViews } from './views/access.js';
 import { poolViews } from './views/pools.js';
 import { runViews } from './views/runs.js';
 import { stackViews } from './views/stacks.js';
@@ -169,6 +170,7 @@ export function webRoutes(
   guarded.route('/', stackViews(parts));
   guarded.route('/', runViews(parts));
   guarded.route('/', watchViews(parts));
+  guarded.route('/', accessViews(parts));
   guarded.get('/live', async (c) => {
     const view = c.req.query('view') ?? '';
     await assertSees(context, c.get('rights'), view);

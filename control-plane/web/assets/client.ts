@@ -7,16 +7,18 @@ function tellTimes(root: ParentNode): void {
   for (const time of root.querySelectorAll<HTMLTimeElement>('time[data-relative]')) {
     const at = new Date(time.dateTime);
     time.title = at.toLocaleString();
-    time.textContent = relative((Date.now() - at.getTime()) / 1000) ?? at.toLocaleString();
+    time.textContent = relative((Date.now() - at.getTime()) / 1000) ?? dates.format(at);
   }
   for (const time of root.querySelectorAll<HTMLTimeElement>('time[data-elapsed]')) {
     time.textContent = `${duration(Date.now() - new Date(time.dateTime).getTime())} so far`;
   }
 }
 
-/** Undefined for what is more than a day away: then the date says more. */
+const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** Undefined for what is more than a week away: then the date says more. */
 function relative(seconds: number): string | undefined {
-  if (Math.abs(seconds) >= 86_400) return undefined;
+  if (Math.abs(seconds) >= 7 * 86_400) return undefined;
   if (Math.abs(seconds) < 5) return 'just now';
   const span = largestUnit(Math.abs(seconds));
   return seconds < 0 ? `in ${span}` : `${span} ago`;
@@ -25,7 +27,8 @@ function relative(seconds: number): string | undefined {
 function largestUnit(seconds: number): string {
   if (seconds < 60) return `${String(Math.floor(seconds))} s`;
   if (seconds < 3600) return `${String(Math.floor(seconds / 60))} min`;
-  return `${String(Math.floor(seconds / 3600))} h`;
+  if (seconds < 2 * 86_400) return `${String(Math.floor(seconds / 3600))} h`;
+  return `${String(Math.floor(seconds / 86_400))} days`;
 }
 
 /** Takes over the parts of a page that are different now; what is typed, open or focused stays so. */

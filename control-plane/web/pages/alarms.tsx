@@ -52,7 +52,13 @@ export async function AlarmsPage({ context, rights }: AlarmsPageProperties) {
   );
 }
 
-export function OpenAlarm({ alarm }: { readonly alarm: AlarmOfPool }) {
+interface OpenAlarmProperties {
+  readonly alarm: AlarmOfPool;
+  /** On the page of the pool itself, which needs no way to it. */
+  readonly here?: boolean;
+}
+
+export function OpenAlarm({ alarm, here = false }: OpenAlarmProperties) {
   const { title, advice } = meanings[alarm.kind];
   return (
     <section class="alarm" aria-label={`${title}: ${alarm.pool_name}`}>
@@ -60,7 +66,12 @@ export function OpenAlarm({ alarm }: { readonly alarm: AlarmOfPool }) {
       <p>{alarm.message}</p>
       <p>{advice}</p>
       <p class="facts">
-        Pool <a href={`/pools/${alarm.pool_id}`}>{alarm.pool_name}</a> · since <Time at={alarm.raised_at} />
+        {here ? null : (
+          <>
+            Pool <a href={`/pools/${alarm.pool_id}`}>{alarm.pool_name}</a> ·{' '}
+          </>
+        )}
+        raised <Time at={alarm.raised_at} />
       </p>
     </section>
   );

@@ -1,6 +1,51 @@
-// What lists have in common: the form that filters them and the way to the next page. Both are plain addresses.
+// What pages have in common: buttons that are off and say why, and of lists the form that filters them and the way to the
+// next page. Both are plain addresses.
 import type { Child } from 'hono/jsx';
+import type { Rights } from '../../access/rights.js';
+import { lastPosition } from '../../queue/position.js';
 import type { Page } from '../../store/search.js';
+
+/** Text of a list's place: further back it is not counted, see queue/position.ts. */
+export function placeText(position: number): string {
+  return position < lastPosition
+    ? position.toLocaleString('en')
+    : `${lastPosition.toLocaleString('en')} or later`;
+}
+
+interface OffProperties {
+  /** Unique on the page. */
+  readonly id: string;
+  readonly children: Child;
+  /** A sentence without a full stop. */
+  readonly why: string;
+  /** What a screen reader calls it, where the text alone does not say of what it is. */
+  readonly label?: string;
+}
+
+/** A button that is off stays in its place and says why, to a pointer, the keyboard and a screen reader. */
+export function Off({ id, children, why, label }: OffProperties) {
+  return (
+    <span class="off">
+      <button
+        type="button"
+        class="quiet"
+        aria-disabled="true"
+        aria-describedby={`why-not-${id}`}
+        aria-label={label}
+      >
+        {children}
+      </button>
+      <span role="tooltip" class="tip" id={`why-not-${id}`}>
+        Not now: {why}.
+      </span>
+    </span>
+  );
+}
+
+/** Why somebody may change nothing, as a reason for `Off`; null when they may. */
+export function readOnly({ identity }: Rights): string | null {
+  return identity.role === 'reader' ? `${identity.name} may read only` : null;
+}
 
 interface FilterProperties {
   /** Of the list without a filter. */

@@ -8,7 +8,7 @@ import { runTypes } from '../../../protocol/runs.js';
 import type { PoolRow, RunRow } from '../../store/schema.js';
 import type { Predicate } from '../../store/search.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
-import { Filter, Pager } from './parts.js';
+import { Filter, Pager, placeText } from './parts.js';
 import { tabAddress } from './pool.js';
 
 export interface QueueFilter {
@@ -112,7 +112,7 @@ function Queued({ run, position, reason }: QueuedProperties) {
       <span class="facts">
         {run.type.toLowerCase()} of <a href={`/stacks/${run.stack_id}`}>{run.stack_id}</a> by{' '}
         {run.requested_by}, <Time at={run.created_at} />
-        {position === 0 ? '' : ` · place ${String(position)}`}
+        {position === 0 ? '' : ` · place ${placeText(position)}`}
         {run.priority > 0 ? ' · prioritised' : ''}
       </span>
       {reason === undefined ? null : <span class="reason">{reason}</span>}

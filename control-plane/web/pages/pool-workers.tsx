@@ -4,12 +4,13 @@ import type { Context } from '../../context.js';
 import { listWorkers, workerStatus } from '../../pools/workers.js';
 import type { PoolRow, WorkerRow } from '../../store/schema.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
+import { Off, readOnly } from './parts.js';
+import { Cell, Row, Table } from './table.js';
 
 interface PoolWorkersProperties {
   readonly context: Context;
   readonly pool: PoolRow;
   readonly rights: Rights;
-  readonly mayChange: boolean;
 }
 
 interface Current {
@@ -19,7 +20,8 @@ interface Current {
   readonly space: string;
 }
 
-export async function PoolWorkers({ context, pool, rights, mayChange }: PoolWorkersProperties) {
+export async function PoolWorkers({ context, pool, rights }: PoolWorkersProperties) {
+  const refused = readOnly(rights);
   const workers = await listWorkers(context, pool.id);
   const current = await currentRuns(context, workers, rights);
   return (
@@ -27,7 +29,7 @@ export async function PoolWorkers({ context, pool, rights, mayChange }: PoolWork
       <div class="heading">
         <h2 id="workers-title">Workers</h2>
         <Live id="orders">
-          {mayChange && workers.length > 0 ? <Orders pool={pool} workers={workers} /> : null}
+          {workers.length > 0 ? <Orders pool={pool} workers={workers} refused={refused} /> : null}
         </Live>
       </div>
       <Live id="workers">
@@ -37,25 +39,12 @@ export async function PoolWorkers({ context, pool, rights, mayChange }: PoolWork
             and its key in <code>SPACELIFT_POOL_PRIVATE_KEY</code>.
           </Empty>
         ) : (
-          <div class="scroll" tabindex={0} role="group" aria-label="Table of workers">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Status</th>
-                  <th scope="col">Worker</th>
-                  <th scope="col">Run</th>
-                  <th scope="col">Metadata</th>
-                  <th scope="col">Registered</th>
-                  <th scope="col">Last contact</th>
-                  {mayChange ? <th scope="col">Drain</th> : null}
-                </tr>
-              </thead>
-              <tbody>
-                {workers.map((worker) => (
-                  <Worker worker={worker} current={current} mayChange={mayChange} />
-                ))}
-              </tbody>
-            </table>
+          <div class="scroll">
+            <Table columns={['Status', 'Worker', 'Run', 'Metadata', 'Registered', 'Last contact', 'Drain']}>
+              {workers.map((worker) => (
+                <Worker worker={worker} current={current} refused={refused} />
+              ))}
+            </Table>
           </div>
         )}
       </Live>
@@ -80,23 +69,26 @@ async function currentRuns(
   return new Map(runs.filter(({ space }) => rights.sees(space)).map((run) => [run.id, run]));
 }
 
-function Orders({ pool, workers }: { readonly pool: PoolRow; readonly workers: readonly WorkerRow[] }) {
+interface OrdersProperties {
+  readonly pool: PoolRow;
+  readonly workers: readonly WorkerRow[];
+  /** Why orders are not for whoever looks; null when they are. */
+  readonly refused: string | null;
+}
+
+function Orders({ pool, workers, refused }: OrdersProperties) {
   const open = workers.some(({ drained }) => !drained);
   const closed = workers.some(({ drained }) => drained);
   return (
     <>
       <div class="actions">
-        {open ? (
-          <Order pool={pool} order="drain">
-            drain all
-          </Order>
-        ) : null}
-        {closed ? (
-          <Order pool={pool} order="undrain">
-            undrain all
-          </Order>
-        ) : null}
-        <Order pool={pool} order="cycle">
+        <Order pool={pool} order="drain" off={refused ?? (open ? null : 'all workers are drained')}>
+          drain all
+        </Order>
+        <Order pool={pool} order="undrain" off={refused ?? (closed ? null : 'no worker is drained')}>
+          undrain all
+        </Order>
+        <Order pool={pool} order="cycle" off={refused}>
           cycle
         </Order>
       </div>
@@ -111,8 +103,16 @@ function Order(properties: {
   readonly pool: PoolRow;
   readonly order: 'drain' | 'undrain' | 'cycle';
   readonly children: string;
+  /** Why it cannot be given now. */
+  readonly off: string | null;
 }) {
-  const { pool, order, children } = properties;
+  const { pool, order, children, off } = properties;
+  if (off !== null)
+    return (
+      <Off id={order} why={off}>
+        {children}
+      </Off>
+    );
   return (
     <form method="post" action={`/pools/${pool.id}/${order}`}>
       <button class="quiet" aria-describedby={order === 'cycle' ? 'cycle-means' : undefined}>
@@ -125,33 +125,37 @@ function Order(properties: {
 function Worker(properties: {
   readonly worker: WorkerRow;
   readonly current: ReadonlyMap<string, Current>;
-  readonly mayChange: boolean;
+  readonly refused: string | null;
 }) {
-  const { worker, current, mayChange } = properties;
+  const { worker, current, refused } = properties;
   const status = workerStatus(worker);
   const run = current.get(worker.run_id ?? '');
   const drain = worker.drained ? 'undrain' : 'drain';
   return (
-    <tr>
-      <td>
+    <Row id={worker.id}>
+      <Cell name="Status">
         <Badge word={status} />
-        {worker.connected ? null : <span class="note">out of contact</span>}
+        {worker.connected ? null : <span class="note bad">out of contact</span>}
         {worker.leaving ? <span class="note">leaving</span> : null}
-        {worker.unavailable === null ? null : <span class="note">takes no run: {worker.unavailable}</span>}
+        {worker.unavailable === null ? null : (
+          <span class="note bad">takes no run: {worker.unavailable}</span>
+        )}
         {status === 'BUSY' && worker.drained ? <span class="note">draining</span> : null}
-      </td>
-      <td>
-        <code>{worker.id}</code>
+      </Cell>
+      <Cell name="Worker">
+        <a href={`#${worker.id}`} title="Address of this worker">
+          <code>{worker.id}</code>
+        </a>
         <span class="facts">
           {worker.executor} · {worker.version}
         </span>
-      </td>
-      <td>
-        {worker.run_id === null ? '–' : null}
+      </Cell>
+      <Cell name="Run">
+        {worker.run_id === null ? <span class="facts">none</span> : null}
         {run === undefined ? null : <a href={`/stacks/${run.stack_id}/runs/${run.id}`}>{run.name}</a>}
         {worker.run_id !== null && run === undefined ? 'of a stack that you do not see' : null}
-      </td>
-      <td>
+      </Cell>
+      <Cell name="Metadata">
         <dl class="metadata">
           {Object.entries(worker.metadata).map(([key, value]) => (
             <div>
@@ -160,22 +164,26 @@ function Worker(properties: {
             </div>
           ))}
         </dl>
-      </td>
-      <td>
+      </Cell>
+      <Cell name="Registered">
         <Time at={worker.created_at} />
-      </td>
-      <td>
+      </Cell>
+      <Cell name="Last contact">
         <Time at={worker.last_contact_at} />
-      </td>
-      {mayChange ? (
-        <td>
+      </Cell>
+      <Cell name="Drain">
+        {refused === null ? (
           <form method="post" action={`/pools/${worker.pool_id}/workers/${worker.id}/${drain}`}>
             <button class="quiet" aria-label={`${drain} worker ${worker.id}`}>
               {drain}
             </button>
           </form>
-        </td>
-      ) : null}
-    </tr>
+        ) : (
+          <Off id={`${drain}-${worker.id}`} why={refused} label={`${drain} worker ${worker.id}`}>
+            {drain}
+          </Off>
+        )}
+      </Cell>
+    </Row>
   );
 }

@@ -8,7 +8,7 @@ import { listStacks } from '../../stacks/stacks.js';
 import type { PoolRow } from '../../store/schema.js';
 import { Empty, Live } from '../layout.js';
 import { OpenAlarm } from './alarms.js';
-import { Figure } from './pools.js';
+import { PoolFigures } from './pools.js';
 
 export type PoolTab = 'workers' | 'queued' | 'used-by' | 'activity';
 
@@ -54,13 +54,8 @@ export async function PoolFrame({ context, pool, tab, rights, children }: PoolFr
         )}
       </p>
       <Live id="figures">
-        {pool.public ? null : alarms.map((alarm) => <OpenAlarm alarm={alarm} />)}
-        <dl class="figures wide">
-          <Figure name="workers" value={counts.workers} />
-          <Figure name="busy" value={counts.busy} />
-          {pool.public ? null : <Figure name="drained" value={counts.drained} />}
-          <Figure name="runs waiting" value={counts.pendingRuns} />
-        </dl>
+        {pool.public ? null : alarms.map((alarm) => <OpenAlarm alarm={alarm} here />)}
+        <PoolFigures counts={counts} drained={!pool.public} />
       </Live>
       <nav class="tabs" aria-label="Of this pool">
         {tabs.map((name) => (
@@ -98,10 +93,13 @@ export async function UsedBy({ context, pool, rights }: UsedByProperties) {
           )}
         </Empty>
       ) : (
-        <ul class="plain">
+        <ul class="rows">
           {stacks.map((stack) => (
             <li>
-              <a href={`/stacks/${stack.id}`}>{stack.name}</a> <span class="facts">{stack.description}</span>
+              <a class="strong" href={`/stacks/${stack.id}`}>
+                {stack.name}
+              </a>
+              <span class="facts">{stack.description}</span>
             </li>
           ))}
         </ul>

@@ -1,6 +1,7 @@
 // The buttons of a run. What is off stays in its place and says why, to a pointer, the keyboard and a screen reader.
 import { actionsFor, whyNot, type RunAction } from '../../runs/actions.js';
 import type { RunRow } from '../../store/schema.js';
+import { Off } from './parts.js';
 
 interface RunActionsProperties {
   readonly run: RunRow;
@@ -17,7 +18,12 @@ export function RunActions({ run, base, refused }: RunActionsProperties) {
     <div class="actions" role="group" aria-label="What may be done with this run">
       {actionsFor(run).map((action) => {
         const off = refused ?? whyNot(action, run);
-        if (off !== null) return <Off action={action} why={off} />;
+        if (off !== null)
+          return (
+            <Off id={action} why={off}>
+              {action}
+            </Off>
+          );
         if (action === 'stop') return <Stop base={base} />;
         return (
           <form method="post" action={`${base}/${action}`}>
@@ -28,19 +34,6 @@ export function RunActions({ run, base, refused }: RunActionsProperties) {
         );
       })}
     </div>
-  );
-}
-
-function Off({ action, why }: { readonly action: RunAction; readonly why: string }) {
-  return (
-    <span class="off">
-      <button type="button" class="quiet" aria-disabled="true" aria-describedby={`why-not-${action}`}>
-        {action}
-      </button>
-      <span role="tooltip" class="tip" id={`why-not-${action}`}>
-        Not now: {why}.
-      </span>
-    </span>
   );
 }
 

@@ -6,6 +6,7 @@ import { isEnd, transitions } from '../../runs/transitions.js';
 import { runVisits } from '../../runs/visits.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { Badge, Live, Time } from '../layout.js';
+import { placeText, readOnly } from './parts.js';
 import { RunActions } from './run-actions.js';
 import { RunLog } from './run-log.js';
 import { RunPhases } from './run-phases.js';
@@ -15,17 +16,16 @@ interface RunPageProperties {
   readonly run: RunRow;
   readonly stack: StackRow;
   readonly rights: Rights;
-  readonly mayChange: boolean;
 }
 
-export async function RunPage({ context, run, stack, rights, mayChange }: RunPageProperties) {
+export async function RunPage({ context, run, stack, rights }: RunPageProperties) {
   const [visits, reason, position] = await Promise.all([
     runVisits(context, run.id),
     whyItWaits(context, run, rights.spaces),
     queuePosition(context, run),
   ]);
   const base = `/stacks/${stack.id}/runs/${run.id}`;
-  const refused = mayChange ? null : `the API key ${rights.identity.name} may read only`;
+  const refused = readOnly(rights);
   return (
     <>
       <Live id="state">
@@ -55,11 +55,11 @@ export async function RunPage({ context, run, stack, rights, mayChange }: RunPag
           </pre>
         )}
         <div role="status" class={`now ${reason === null ? '' : 'waiting'}`}>
-          <p>{transitions[run.state].means}</p>
+          {reason === null && run.failure_code === null ? <p>{transitions[run.state].means}</p> : null}
           {reason === null ? null : (
             <p class="why">
               <strong>{sentence(reason)}</strong>
-              {position === null ? '' : ` Place ${String(position)} in the queue.`}
+              {position === null ? '' : ` Place ${placeText(position)} in the queue.`}
             </p>
           )}
           {run.deadline_at === null || reason === null ? null : (

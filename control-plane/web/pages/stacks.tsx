@@ -1,146 +1,132 @@
-// Stacks, and one stack with its runs.
-import type { Child } from 'hono/jsx';
+// All stacks: what each did last, whose pool it uses, what keeps it from running. Filter and page are part of the address.
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
-import { findPool } from '../../pools/pools.js';
-import { listRuns, newestRuns } from '../../runs/runs.js';
-import { listStacks } from '../../stacks/stacks.js';
-import { listVariables } from '../../stacks/variables.js';
+import { listPools } from '../../pools/pools.js';
+import { newestRuns } from '../../runs/runs.js';
+import { searchStacks } from '../../stacks/search.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
+import type { Predicate } from '../../store/search.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
+import { Filter, Pager } from './parts.js';
+import { Cell, Row, Table } from './table.js';
+
+export interface StacksFilter {
+  readonly text: string;
+  readonly pool: string;
+  /** The end of the page before. */
+  readonly after: string;
+}
 
 interface StacksPageProperties {
   readonly context: Context;
   readonly rights: Rights;
+  readonly filter: StacksFilter;
 }
 
-export async function StacksPage({ context, rights }: StacksPageProperties) {
-  const stacks = (await listStacks(context)).filter(({ space }) => rights.sees(space));
+export async function StacksPage({ context, rights, filter }: StacksPageProperties) {
+  const { text, pool, after } = filter;
+  const predicates: Predicate[] =
+    pool === '' ? [] : [{ field: 'workerPool', constraint: { stringMatches: [pool] } }];
+  const order = { field: 'name', direction: 'ASC' } as const;
+  const { edges, pageInfo } = await searchStacks(
+    context,
+    { fullTextSearch: text, predicates, orderBy: order, first: 50, after },
+    rights.spaces,
+  );
+  const pools = (await listPools(context)).filter(({ space }) => rights.sees(space));
   const newest = await newestRuns(
     context,
-    stacks.map(({ id }) => id),
+    edges.map(({ node }) => node.id),
   );
-  const rows = stacks.map((stack) => ({ stack, last: newest.get(stack.id) }));
+  const names = new Map(pools.map(({ id, name }) => [id, name]));
+  const filtered = text !== '' || pool !== '';
   return (
     <>
       <h1>Stacks</h1>
+      <Filter address="/stacks" filtered={filtered}>
+        <label>
+          Name, label or repository <input name="text" type="search" value={text} />
+        </label>
+        <label>
+          Pool{' '}
+          <select name="pool">
+            <option value="">all</option>
+            {pools.map(({ id, name }) => (
+              <option value={id} selected={id === pool}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </Filter>
       <Live id="stacks">
-        {rows.length === 0 ? (
+        {edges.length === 0 ? (
           <Empty>
-            There is no stack yet. Make one with{' '}
-            <code>poolwright stack create --file stack.json --pool POOL</code>.
+            {filtered ? (
+              'No stack is like that. Show all, or look for less.'
+            ) : (
+              <>
+                There is no stack yet. Make one with{' '}
+                <code>poolwright stack create --file stack.json --pool POOL</code>.
+              </>
+            )}
           </Empty>
         ) : (
-          <ul class="cards">
-            {rows.map(({ stack, last }) => (
-              <li class="card">
-                <h2>
-                  <a href={`/stacks/${stack.id}`}>{stack.name}</a>
-                </h2>
-                {stack.description === '' ? null : <p>{stack.description}</p>}
-                <p class="facts">
-                  {last === undefined ? 'never run' : <Badge word={last.state} />}{' '}
-                  {last === undefined ? null : <Time at={last.created_at} />}
-                </p>
-              </li>
-            ))}
-          </ul>
+          <div class="scroll">
+            <Table columns={['Stack', 'Last run', 'When', 'Pool']}>
+              {edges.map(({ node }) => (
+                <Line stack={node} last={newest.get(node.id)} pool={names.get(node.pool_id ?? '')} />
+              ))}
+            </Table>
+          </div>
         )}
+        <Pager address="/stacks" values={{ text, pool }} pageInfo={pageInfo} />
       </Live>
     </>
   );
 }
 
-interface StackPageProperties {
-  readonly context: Context;
+interface LineProperties {
   readonly stack: StackRow;
-  readonly mayChange: boolean;
+  readonly last: RunRow | undefined;
+  readonly pool: string | undefined;
 }
 
-export async function StackPage({ context, stack, mayChange }: StackPageProperties) {
-  const [runs, variables, pool] = await Promise.all([
-    listRuns(context, { stack: stack.id }),
-    listVariables(context, stack.id),
-    stack.pool_id === null ? undefined : findPool(context, stack.pool_id),
-  ]);
+function Line({ stack, last, pool }: LineProperties) {
   return (
-    <>
-      <div class="heading">
-        <h1>{stack.name}</h1>
-        {mayChange && stack.repository !== null ? (
-          <form method="post" action={`/stacks/${stack.id}/trigger`}>
-            <button>Trigger a run</button>
-          </form>
-        ) : null}
-      </div>
-      {stack.description === '' ? null : <p>{stack.description}</p>}
-      <dl class="metadata">
-        <Fact name="tool">{stack.tool}</Fact>
-        <Fact name="pool">
-          {pool === undefined ? (
-            'none: its runs go to the public pool'
-          ) : (
-            <a href={`/pools/${pool.id}`}>{pool.name}</a>
-          )}
-        </Fact>
-        <Fact name="source">
-          {stack.repository === null ? 'uploaded workspaces' : `${stack.repository}, branch ${stack.branch}`}
-        </Fact>
-        <Fact name="applies">{stack.autodeploy ? 'by itself' : 'when confirmed'}</Fact>
-        {stack.runner_image === null ? null : <Fact name="image">{stack.runner_image}</Fact>}
-      </dl>
-      <section aria-labelledby="runs-title">
-        <h2 id="runs-title">Runs</h2>
-        <Live id="runs">
-          {runs.length === 0 ? (
-            <Empty>
-              It has not run yet. Run it with <code>poolwright run trigger {stack.id}</code>
-              {stack.repository === null ? <code> --from FOLDER</code> : null}.
-            </Empty>
-          ) : (
-            <ul class="rows">
-              {runs.map((run) => (
-                <RunLine run={run} />
-              ))}
-            </ul>
-          )}
-        </Live>
-      </section>
-      <section aria-labelledby="environment-title">
-        <h2 id="environment-title">Environment</h2>
-        {variables.length === 0 ? (
-          <Empty>
-            No variables. Set one with <code>poolwright stack config set</code>.
-          </Empty>
+    <Row>
+      <Cell name="Stack">
+        <a class="strong" href={`/stacks/${stack.id}`}>
+          {stack.name}
+        </a>
+        {stack.disabled ? <span class="note bad">disabled</span> : null}
+        {stack.locked_by === null ? null : <span class="note bad">locked by {stack.locked_by}</span>}
+        {stack.description === '' ? null : <span class="facts">{stack.description}</span>}
+      </Cell>
+      <Cell name="Last run">
+        {last === undefined ? (
+          <span class="facts">never run</span>
         ) : (
-          <dl class="metadata">
-            {variables.map(({ name, kind, value }) => (
-              <Fact name={name}>{kind === 'plain' ? value : 'sealed for the pool, not readable here'}</Fact>
-            ))}
-          </dl>
+          <>
+            <Badge word={last.state} />
+            <a class="below" href={`/stacks/${stack.id}/runs/${last.id}`}>
+              {last.title}
+            </a>
+          </>
         )}
-      </section>
-    </>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function RunLine({ run }: { readonly run: RunRow }) {
-  return (
-    <li>
-      <Badge word={run.state} />
-      <a href={`/stacks/${run.stack_id}/runs/${run.id}`}>{run.title}</a>
-      <span class="facts">
-        {run.type.toLowerCase()} by {run.requested_by}, <Time at={run.created_at} />
-      </span>
-    </li>
+      </Cell>
+      <Cell name="When">
+        {last === undefined ? <span class="facts">–</span> : <Time at={last.created_at} />}
+      </Cell>
+      <Cell name="Pool">
+        {stack.pool_id === null ? (
+          <a href="/pools/public">public</a>
+        ) : pool === undefined ? (
+          <span class="facts">one that you do not see</span>
+        ) : (
+          <a href={`/pools/${stack.pool_id}`}>{pool}</a>
+        )}
+      </Cell>
+    </Row>
   );
 }

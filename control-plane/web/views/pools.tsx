@@ -13,7 +13,6 @@ import { PoolFrame, tabAddress, UsedBy, type PoolTab } from '../pages/pool.js';
 import { PoolQueue } from '../pages/pool-queue.js';
 import { PoolWorkers } from '../pages/pool-workers.js';
 import { PoolsPage } from '../pages/pools.js';
-import { mayChange } from '../session.js';
 import type { ViewParts, WebContext, WebEnvironment } from './view.js';
 
 export function poolViews({ context, show }: ViewParts): Hono<WebEnvironment> {
@@ -76,13 +75,11 @@ export function poolViews({ context, show }: ViewParts): Hono<WebEnvironment> {
   app.get(`/pools/${publicPoolId}/:tab?`, (c) => c.redirect('/pools/public', 303));
   app.get('/pools/:pool', async (c) => {
     const pool = await poolOf(c, 'read');
-    const rights = c.get('rights');
-    const may = mayChange(c.get('identity'));
     return showPool(
       c,
       pool,
       'workers',
-      <PoolWorkers context={context} pool={pool} rights={rights} mayChange={may} />,
+      <PoolWorkers context={context} pool={pool} rights={c.get('rights')} />,
     );
   });
   app.get('/pools/public/activity', async (c) => showActivity(c, await getPool(context, publicPoolId)));

@@ -9,7 +9,6 @@ import { getRun } from '../../runs/runs.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { liveLog } from '../live.js';
 import { RunPage } from '../pages/run.js';
-import { mayChange } from '../session.js';
 import type { ViewParts, WebContext, WebEnvironment } from './view.js';
 
 /** Bytes of the form that carries a note. */
@@ -33,13 +32,7 @@ export function runViews({ context, logs, show, stillSees }: ViewParts): Hono<We
     return show(
       c,
       { title: `${run.title}, ${stack.name}`, live: `run/${run.id}`, trail },
-      <RunPage
-        context={context}
-        run={run}
-        stack={stack}
-        rights={c.get('rights')}
-        mayChange={mayChange(c.get('identity'))}
-      />,
+      <RunPage context={context} run={run} stack={stack} rights={c.get('rights')} />,
     );
   });
 
