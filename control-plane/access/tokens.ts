@@ -29,6 +29,8 @@ export interface Session {
   readonly key: string;
   /** The key's `sessions_from` when the token was issued: when the key's sessions are ended it is another one. */
   readonly since: number;
+  /** Of a browser's session, see sessions.ts; not given for the API. */
+  readonly id?: string | undefined;
 }
 
 /** What the token of a worker gives access to. */
@@ -56,7 +58,7 @@ export interface Tokens {
 }
 
 /** Tokens of earlier versions have no `since`. */
-const sessionSchema = z.object({ sub: z.string(), since: z.int().default(0) });
+const sessionSchema = z.object({ sub: z.string(), since: z.int().default(0), jti: z.string().optional() });
 const grantSchema = z.object({ sub: z.string(), attempt: z.int().min(1), worker: z.string() });
 
 /** Each purpose has a key of its own, so a token of one never counts as another. `secret`: 256 random bits as text. */
@@ -95,10 +97,11 @@ export function createTokens(secret: string, clock: Clock): Tokens {
   };
 
   return {
-    issueUser: (purpose, { key, since }) => issue(purpose, key, { since }),
+    issueUser: (purpose, { key, since, id }) =>
+      issue(purpose, key, { since, ...(id === undefined ? {} : { jti: id }) }),
     async checkUser(purpose, token) {
-      const { sub, since } = sessionSchema.parse(await check(purpose, token));
-      return { key: sub, since };
+      const { sub, since, jti } = sessionSchema.parse(await check(purpose, token));
+      return { key: sub, since, id: jti };
     },
     issueRun: ({ run, attempt, worker }) => issue('run', run, { attempt, worker }),
     async checkRun(token) {

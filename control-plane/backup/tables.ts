@@ -5,13 +5,17 @@ import type { Database } from '../store/schema.js';
 /** Rows read or written with one statement. */
 const batch = 500;
 
-/** Not copied: which steps were applied, logs, which have a store of their own, what follows from the runs, and codes that count for minutes. */
+/**
+ * Not copied: which steps were applied, logs, which have a store of their own, what follows from the runs, codes that count
+ * for minutes, and sessions: one that was ended must not come back with a backup.
+ */
 const apart: readonly string[] = [
   'schema_migrations',
   'log_attempts',
   'log_chunks',
   'pending_runs',
   'sign_in_codes',
+  'browser_sessions',
 ];
 
 type Executor = Kysely<Database>;

@@ -31,6 +31,14 @@ export interface SpacesTable {
   updated_at: number;
 }
 
+/** People who are signed in with a browser, see access/sessions.ts. */
+export interface BrowserSessionsTable {
+  id: string;
+  key_id: string;
+  /** When it is over at the latest. */
+  until: number;
+}
+
 export interface AuditEntriesTable {
   id: string;
   at: number;

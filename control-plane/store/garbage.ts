@@ -1,5 +1,5 @@
 // Removes what nobody can ask for any more: sealed objects of runs that have ended, earlier launcher releases, logs of runs that are gone. And, where
-// it was asked for, runs that ended long ago, or only their logs.
+// it was asked for, runs that ended long ago, or only their logs, and old entries of the audit log.
 import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import { endStates } from '../runs/transitions.js';
@@ -11,10 +11,11 @@ const settled = 24 * 60 * 60 * 1000;
 /** How often to look, in milliseconds. */
 const interval = 60 * 60 * 1000;
 
-/** Days after its end for which a run, or only its log, is kept; not given: for ever. */
+/** Days for which a run, or only its log, is kept after its end, and an entry of the audit log; not given: for ever. */
 export interface Retention {
   readonly runs?: number | undefined;
   readonly logs?: number | undefined;
+  readonly audit?: number | undefined;
 }
 
 /** For how long a delivery to a webhook is known when it comes again, in milliseconds. */
@@ -88,12 +89,12 @@ function mayBeAskedFor(before: number) {
   return sql<boolean>`(runs.state not in (${sql.join(endStates)}) or runs.updated_at >= ${before})`;
 }
 
-/** Answers how many runs and logs were removed. Their objects, and logs of removed runs, go with the garbage. */
+/** Answers how many runs, logs and audit entries were removed. Their objects, and logs of removed runs, go with the garbage. */
 export async function retire(
   { db, clock }: Pick<Context, 'db' | 'clock'>,
   { logs }: Pick<Stores, 'logs'>,
   retention: Retention,
-): Promise<{ readonly runs: number; readonly logs: number }> {
+): Promise<{ readonly runs: number; readonly logs: number; readonly audit: number }> {
   const before = (days: number) => clock.now() - days * settled;
   let runs = 0;
   for (let removed = batch; retention.runs !== undefined && removed === batch; runs += removed) {
@@ -111,7 +112,22 @@ export async function retire(
       }
     }
   }
-  return { runs, logs: removedLogs };
+  let audit = 0;
+  for (let removed = batch; retention.audit !== undefined && removed === batch; audit += removed) {
+    removed = await retireAudit(db, before(retention.audit));
+  }
+  return { runs, logs: removedLogs, audit };
+}
+
+async function retireAudit(db: Context['db'], since: number): Promise<number> {
+  const removed = await db
+    .deleteFrom('audit_entries')
+    .where('id', 'in', (query) =>
+      query.selectFrom('audit_entries').select('id').where('at', '<', since).limit(batch),
+    )
+    .returning('id')
+    .execute();
+  return removed.length;
 }
 
 async function retireRuns(db: Context['db'], since: number): Promise<number> {
@@ -205,8 +221,8 @@ export function startGarbageCollector(
   let current = Promise.resolve();
   const work = async () => {
     const retired = await retire(context, stores, retention);
-    if (retired.runs + retired.logs > 0)
-      context.log.info(retired, 'removed runs and logs that ended longer ago than they are kept');
+    if (retired.runs + retired.logs + retired.audit > 0)
+      context.log.info(retired, 'removed runs, logs and audit entries that are older than they are kept');
     return collectGarbage(context, stores);
   };
   const look = () => {

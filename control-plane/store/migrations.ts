@@ -10,6 +10,7 @@ import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
 import { positionsStatements } from './migrations/positions.js';
 import { queueStatements } from './migrations/queue.js';
+import { sessionsStatements } from './migrations/sessions.js';
 import { viewsStatements } from './migrations/views.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
@@ -178,6 +179,7 @@ const migrations: readonly Migration[] = [
   { number: 14, statements: viewsStatements },
   { number: 15, statements: figuresStatements },
   { number: 16, statements: signInStatements },
+  { number: 17, statements: sessionsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -4,6 +4,7 @@ import type { Selectable } from 'kysely';
 import type {
   ApiKeysTable,
   AuditEntriesTable,
+  BrowserSessionsTable,
   SecretsTable,
   SignInCodesTable,
   SpacesTable,
@@ -55,6 +56,7 @@ export interface Database {
   alarms: AlarmsTable;
   spaces: SpacesTable;
   audit_entries: AuditEntriesTable;
+  browser_sessions: BrowserSessionsTable;
   launcher_releases: LauncherReleasesTable;
   webhooks: WebhooksTable;
   webhook_deliveries: WebhookDeliveriesTable;

@@ -143,9 +143,9 @@ export function webRoutes(
     }
   });
   if (oidc !== undefined) app.route('/', oidcRoutes({ ...dependencies, oidc, plain }));
-  app.post('/sign-out', (c) => {
+  app.post('/sign-out', async (c) => {
     assertOwnForm(c);
-    signOut(c, dependencies);
+    await signOut(c, dependencies);
     return c.redirect('/sign-in', 303);
   });
 

@@ -3,7 +3,8 @@ import type { Context as HttpContext } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { identityOf, type Identity } from '../access/api-keys.js';
-import { lifetimes, type Tokens } from '../access/tokens.js';
+import { assertOpen, endSession, openSession } from '../access/sessions.js';
+import { lifetimes, type Session, type Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 
 /** With the prefix, browsers take it from this host alone and over TLS only: no neighbour can give somebody his session. */
@@ -22,23 +23,34 @@ export async function signedIn(
   c: HttpContext,
   dependencies: SessionDependencies,
 ): Promise<Identity | undefined> {
-  const { context, tokens } = dependencies;
+  return unlessUnauthorized(async () => {
+    const session = await sessionOf(c, dependencies);
+    if (session === undefined) return undefined;
+    await assertOpen(dependencies.context, session.id ?? '');
+    return identityOf(dependencies.context, session);
+  });
+}
+
+/** What the cookie says, whether it was ended or not. Throws UNAUTHORIZED for a cookie that is not ours, or too old. */
+async function sessionOf(c: HttpContext, dependencies: SessionDependencies): Promise<Session | undefined> {
   const cookie = getCookie(c, nameFor(dependencies));
-  if (cookie === undefined) return undefined;
+  return cookie === undefined ? undefined : dependencies.tokens.checkUser('session', cookie);
+}
+
+async function unlessUnauthorized<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await identityOf(context, await tokens.checkUser('session', cookie));
+    return await ask();
   } catch (error) {
     if (error instanceof PoolwrightError && error.code === 'UNAUTHORIZED') return undefined;
     throw error;
   }
 }
 
-export async function signIn(
-  c: HttpContext,
-  deps: SessionDependencies,
-  { id, since }: Identity,
-): Promise<void> {
-  const { token } = await deps.tokens.issueUser('session', { key: id, since });
+/** A new session, whatever cookie the browser came with; the session of that one ends. */
+export async function signIn(c: HttpContext, deps: SessionDependencies, identity: Identity): Promise<void> {
+  const before = await unlessUnauthorized(() => sessionOf(c, deps));
+  const id = await openSession(deps.context, identity, before?.id);
+  const { token } = await deps.tokens.issueUser('session', { key: identity.id, since: identity.since, id });
   setCookie(c, nameFor(deps), token, {
     httpOnly: true,
     sameSite: 'Strict',
@@ -48,7 +60,10 @@ export async function signIn(
   });
 }
 
-export function signOut(c: HttpContext, dependencies: SessionDependencies): void {
+/** Here and for every copy of the cookie. */
+export async function signOut(c: HttpContext, dependencies: SessionDependencies): Promise<void> {
+  const session = await unlessUnauthorized(() => sessionOf(c, dependencies));
+  if (session?.id !== undefined) await endSession(dependencies.context, session.id);
   const secure = dependencies.publicUrl().startsWith('https:');
   deleteCookie(c, nameFor(dependencies), { path: '/', secure });
 }

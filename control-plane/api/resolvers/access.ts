@@ -40,7 +40,7 @@ export const accessResolvers = {
       return listApiKeys(request.context);
     },
     searchAuditEntries: (_: unknown, { input }: { input: SearchInput }, request: ApiRequest) =>
-      searchAudit(request.context, input, rightsOf(request).spaces),
+      searchAudit(request.context, input, rightsOf(request)),
   },
   Mutation: {
     spaceCreate: (_: unknown, { input }: { input: SpaceInput }, request: ApiRequest) => {

@@ -30,6 +30,7 @@ const shape = {
   tlsKey: z.string().optional(),
   keepRuns: z.number().optional(),
   keepLogs: z.number().optional(),
+  keepAudit: z.number().optional(),
   behindProxy: z.boolean().default(false),
   oidc: z.string().optional(),
 };
@@ -56,6 +57,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     .option('--tls-key <file>', 'key of that certificate (PEM)')
     .option('--keep-runs <days>', 'remove runs this long after their end (default: never)', days)
     .option('--keep-logs <days>', 'remove only their logs (default: never)', days)
+    .option('--keep-audit <days>', 'remove entries of the audit log after this time (default: never)', days)
     .option('--oidc <file>', 'let people sign in by OpenID Connect (docs/sign-in.md)')
     .option('--behind-proxy', 'speak plain HTTP at --listen: a proxy in front speaks TLS');
   act(command, terminal, shape, async ({ options, output }) => {
@@ -81,7 +83,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       tls,
       behindProxy: options.behindProxy,
       oidc,
-      retention: { runs: options.keepRuns, logs: options.keepLogs },
+      retention: { runs: options.keepRuns, logs: options.keepLogs, audit: options.keepAudit },
       onProgress: (line) => {
         terminal.note(line);
       },

@@ -27,11 +27,7 @@ export async function AuditPage({ context, rights, filter }: AuditPageProperties
   const equal = (field: string, value: string): Predicate[] =>
     value === '' ? [] : [{ field, constraint: { stringMatches: [value] } }];
   const predicates = [...equal('resourceType', type), ...equal('username', who)];
-  const { edges, pageInfo } = await searchAudit(
-    context,
-    { fullTextSearch: text, predicates, after },
-    rights.spaces,
-  );
+  const { edges, pageInfo } = await searchAudit(context, { fullTextSearch: text, predicates, after }, rights);
   const filtered = text !== '' || type !== '' || who !== '';
   return (
     <>

@@ -80,11 +80,19 @@ it('removes runs and logs that ended longer ago than they are kept, but no open 
   }
   const left = async () =>
     (await db.selectFrom('runs').select('id').orderBy('id').execute()).map(({ id }) => id);
-  expect(await retire(rules.context, { logs }, {})).toEqual({ runs: 0, logs: 0 });
-  expect(await retire(rules.context, { logs }, { runs: 41, logs: 41 })).toEqual({ runs: 0, logs: 0 });
+  expect(await retire(rules.context, { logs }, {})).toEqual({ runs: 0, logs: 0, audit: 0 });
+  expect(await retire(rules.context, { logs }, { runs: 41, logs: 41 })).toEqual({
+    runs: 0,
+    logs: 0,
+    audit: 0,
+  });
   expect(await left()).toEqual(ordered);
   // The oldest is still open; its log stays. The one after it goes with its run, as garbage.
-  expect(await retire(rules.context, { logs }, { runs: 30, logs: 30 })).toEqual({ runs: 4, logs: 1 });
+  expect(await retire(rules.context, { logs }, { runs: 30, logs: 30 })).toEqual({
+    runs: 4,
+    logs: 1,
+    audit: 0,
+  });
   expect(await left()).toEqual([oldest, ...ordered.slice(5)]);
   expect((await readdir(join(folder, 'logs'))).sort()).toEqual([oldest, next].sort());
 });
@@ -153,4 +161,25 @@ it('removes no upload that a run names while others are removed', async () => {
   await collectGarbage(rules.context, { logs: createFileLogStore(join(folder, 'logs')), objects });
   const runs = await db.selectFrom('runs').select('archive_object').execute();
   expect(runs.filter(({ archive_object }) => deleted.includes(archive_object ?? ''))).toEqual([]);
+});
+
+it('removes entries of the audit log that are older than they are kept, and none unless it is told to', async () => {
+  const folder = await temporaryFolder();
+  const logs = createFileLogStore(join(folder, 'logs'));
+  await rules.reset();
+  const { context } = rules;
+  await context.db.deleteFrom('audit_entries').execute();
+  for (const days of [40, 31, 29, 0])
+    await context.db
+      .insertInto('audit_entries')
+      .values({
+        ...{ id: ulid(), at: rules.now - days * day, key_id: 'key', username: 'ada', address: null },
+        ...{ action: 'stack.lock', resource_type: 'stack', resource_id: String(days), space: 'root' },
+        ...{ before: null, after: null },
+      })
+      .execute();
+  expect((await retire(context, { logs }, {})).audit).toBe(0);
+  expect((await retire(context, { logs }, { audit: 30 })).audit).toBe(2);
+  const left = await context.db.selectFrom('audit_entries').select('resource_id').orderBy('at').execute();
+  expect(left.map(({ resource_id }) => resource_id)).toEqual(['29', '0']);
 });
