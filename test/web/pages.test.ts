@@ -1,5 +1,4 @@
 // The pages in a real browser, on a real local pool whose example has run.
-import { AxeBuilder } from '@axe-core/playwright';
 import { chromium as browserType, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,20 +6,11 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromium, hasChromium } from '../support/skips.js';
+import { browserArguments } from './support/browser.js';
 import { startControlPlane, type TestPlane } from '../support/control-plane.js';
 
 /** Milliseconds for what takes many pages, on a machine that does other things as well. */
 const long = 120_000;
-
-const browserArguments = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 /** Another attempt's log of that many lines, as the control plane stores it. */
 function writeLog(file: string, count: number): Promise<void> {
@@ -331,32 +321,6 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     }
     faults = faults.filter((fault) => !fault.includes('404'));
   });
-
-  it.each(['light', 'dark'] as const)(
-    'have no fault that axe finds, %s',
-    { timeout: long },
-    async (colorScheme) => {
-      const { stack, run } = await plane.triggerRun({ planCommands: ['echo to be looked at', 'exit 7'] });
-      await page.emulateMedia({ colorScheme });
-      const paths = [
-        '/pools',
-        `/pools/${plane.pool}`,
-        `/pools/${plane.pool}/queued`,
-        `/pools/${plane.pool}/used-by`,
-        '/pools/public',
-        '/pools/public/used-by',
-        '/stacks',
-        `/stacks/${stack}`,
-        `/stacks/${stack}/runs/${run}`,
-      ];
-      for (const path of paths) {
-        await at(path);
-        if (path.includes('/runs/')) await page.getByText('COMMAND_FAILED').waitFor();
-        const { violations } = await new AxeBuilder({ page }).analyze();
-        expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html ?? ''}`)).toEqual([]);
-      }
-    },
-  );
 
   it('cycle a pool: its idle worker ends', async () => {
     await at(`/pools/${plane.pool}`);

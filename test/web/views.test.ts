@@ -20,7 +20,7 @@ const long = 240_000;
 /** In the page: what can be reached by Tab, in order, and what is focused as one goes. */
 const watchFocus = `
   window.wanted = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
-    .filter((element) => element.checkVisibility() && element.type !== 'hidden');
+    .filter((element) => element.checkVisibility() && element.type !== 'hidden' && element.tabIndex >= 0);
   window.unseen = [];
   window.reached = [];
   document.activeElement?.blur();
