@@ -58,7 +58,7 @@ describe.skipIf(!hasChromium('views'))('every view', () => {
     const { id } = await views.key(role, role);
     const context = await browser.newContext(how);
     const page = await context.newPage();
-    await page.goto(`${views.url}/sign-in?code=${views.signInCode(id)}`);
+    await page.goto(`${views.url}/sign-in?code=${await views.signInCode(id)}`);
     await page.getByRole('button', { name: 'Sign in' }).press('Enter');
     await page.waitForURL(/\/pools$/);
     return page;

@@ -24,7 +24,7 @@ export interface Views {
   readonly url: string;
   readonly context: Context;
   /** A code for `/sign-in?code=`, good once. */
-  signInCode(keyId: string): string;
+  signInCode(keyId: string): Promise<string>;
   key(role: Role, name: string): Promise<{ readonly id: string; readonly secret: string }>;
   /** Addresses by what they show; nothing where nothing is there. */
   readonly pages: Pages;
@@ -41,7 +41,7 @@ export async function openViews({ full }: { readonly full: boolean }): Promise<V
   const context: Context = acting({ ...rules.context, logs }, actor);
   const often = { perSecond: 1000, burst: 1000 };
   const clock = { now: () => Date.now() };
-  const links = createSignInLinks(clock);
+  const links = createSignInLinks({ db: context.db, clock });
   const metrics = createMetrics(context);
   const vault = createVault('a secret of the test');
   const late = { port: 0 };
