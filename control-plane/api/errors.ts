@@ -2,6 +2,7 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import { exhausted } from '../store/exhausted.js';
 import { faultOfInput } from '../store/refused.js';
 
 /** Errors of rules as they are; faults of the document as INVALID_ARGUMENT; all else is logged and hidden. */
@@ -14,6 +15,8 @@ export function presentError(error: unknown, log: Logger): GraphQLError {
   const fault = faultOfInput(original);
   if (fault !== undefined) return graphqlError(error, fault.message, fault.code);
   log.error({ err: original }, 'a query failed');
+  const missing = exhausted(original);
+  if (missing !== undefined) return graphqlError(error, missing.message, missing.code);
   return graphqlError(error, 'The control plane could not answer; its log says why. Try again.', 'INTERNAL');
 }
 

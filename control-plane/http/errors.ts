@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { PoolwrightError, type ErrorCode } from '../../protocol/errors.js';
+import { exhausted } from '../store/exhausted.js';
 import { faultOfInput } from '../store/refused.js';
 import { workerApiStatus } from '../../protocol/worker-api.js';
 
@@ -25,6 +26,9 @@ export function answerError(c: Context, thrown: unknown, log: Logger): Response 
     return c.json({ code: error.code, message: error.message }, statusOf(error.code));
   }
   log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
+  const missing = exhausted(error);
+  if (missing !== undefined)
+    return c.json({ code: missing.code, message: missing.message }, statusOf(missing.code));
   return c.json(
     { code: 'INTERNAL', message: 'The control plane could not answer; its log says why. Try again.' },
     500,
