@@ -6,7 +6,7 @@ import { ulid } from 'ulid';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../launcher/clock.js';
 import { createDockerExecutor } from '../../../launcher/executors/docker.js';
-import type { StepEnd } from '../../../launcher/executors/executor.js';
+import type { RunWorld, StepEnd } from '../../../launcher/executors/executor.js';
 import { startEngineSocket, type EngineSocket } from '../../support/engine-socket.js';
 import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -20,6 +20,8 @@ interface BegunStep {
 
 interface Opened {
   readonly engine: EngineSocket;
+  /** As the next launcher goes on with the run. */
+  readonly adopt: () => Promise<RunWorld>;
   /** Id of the container. */
   readonly container: () => string;
   readonly step: (number: number, script: string) => BegunStep;
@@ -50,7 +52,8 @@ async function open(grace: number): Promise<Opened> {
   });
   const request = { run: ulid(), attempt: 1, workspace, image: runnerImage, readRun: true };
   const signal = new AbortController().signal;
-  const world = await executor.open({ ...request, onNotice: () => undefined, signal });
+  const whole = { ...request, onNotice: () => undefined, signal };
+  const world = await executor.open(whole);
   onTestFinished(async () => {
     await world.close();
     await engine.away();
@@ -58,6 +61,7 @@ async function open(grace: number): Promise<Opened> {
   });
   return {
     engine,
+    adopt: () => executor.adopt(whole),
     container: () => docker('ps', '-aq', '--filter', `label=poolwright.life=${life.id}`),
     step(number, script) {
       const stop = new AbortController();
@@ -109,6 +113,15 @@ describe.skipIf(!hasRunnerImage('an engine that refuses for a moment'))('an engi
     engine.refuse('POST /containers/', 500, 'fork: resource temporarily unavailable');
     stop();
     expect(await end).toMatchObject({ cause: 'killed' });
+  });
+
+  it('to answer at all, while a run is gone on with, is waited for', async () => {
+    const { engine, adopt } = await open(300);
+    await engine.away();
+    const adopted = adopt();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await engine.back();
+    await expect(adopted).resolves.toHaveProperty('projectDirectory');
   });
 
   it('because the container has ended fails the run by that, and not by the engine', async () => {
