@@ -2,9 +2,9 @@
 // those that it looks after.
 import type { KubeConfig } from '@kubernetes/client-node';
 import { labels } from '../../protocol/kubernetes/names.js';
-import type { Clock } from '../clock.js';
+import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import { paths, type KubeApi } from './api.js';
+import { KubeError, paths, type KubeApi } from './api.js';
 import { keptOfWorkers } from './kept-worker.js';
 import { startInformer, watchOf, type Change } from './informer.js';
 import {
@@ -44,7 +44,7 @@ export interface CollectionsOptions {
   /** `namespace/name` of a WorkerPool: it, or a worker of it, has come, gone or changed. */
   readonly onPool: (key: string) => void;
   readonly onPod: (pod: Pod) => void;
-  /** One of them cannot be watched: `fault` says why. */
+  /** `fault` may have changed. */
   readonly onBroken: () => void;
   /** One of them is watched again after it could not be. */
   readonly onResumed: () => void;
@@ -61,6 +61,21 @@ export function startCollections(options: CollectionsOptions): Collections {
   const readies: Promise<void>[] = [];
   /** Path of each that cannot be watched, and why. */
   const broken = new Map<string, string>();
+  let stopped = false;
+
+  /** A watch that cannot be had is a fault only while the API server answers nothing else either. */
+  async function untilAnswered(): Promise<void> {
+    while (broken.size > 0 && !stopped) {
+      const answered = await options.api.get('/version').then(
+        () => true,
+        (error: unknown) => error instanceof KubeError && error.status < 500,
+      );
+      if (answered) {
+        broken.clear();
+        options.onBroken();
+      } else await sleep(options.clock, 1_000);
+    }
+  }
 
   function collect<Item extends KubeObject>(
     path: (namespace?: string) => string,
@@ -77,6 +92,7 @@ export function startCollections(options: CollectionsOptions): Collections {
         onBroken(reason) {
           broken.set(path(namespace), reason);
           options.onBroken();
+          if (broken.size === 1) void untilAnswered();
         },
         onResumed() {
           broken.delete(path(namespace));
@@ -125,6 +141,7 @@ export function startCollections(options: CollectionsOptions): Collections {
     secrets,
     ready: Promise.all(readies).then(() => undefined),
     stop() {
+      stopped = true;
       for (const stop of stops) stop();
     },
   };

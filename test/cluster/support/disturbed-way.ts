@@ -53,6 +53,8 @@ export async function disturbedWay(server: ApiServer): Promise<DisturbedWay> {
       { method: request.method, agent, headers: { ...request.headers, host: new URL(server.url).host } },
       (incoming) => {
         response.writeHead(incoming.statusCode ?? 502, incoming.headers);
+        // A watch is there before anything happens.
+        response.flushHeaders();
         incoming.pipe(response);
       },
     );
