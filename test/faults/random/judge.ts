@@ -138,7 +138,7 @@ function causesOf(
   switch (code) {
     case 'WORKER_LOST':
       // One that is to stop at once has seconds for its last words; without them this is what is known.
-      if (has('stop-launcher') && message.includes('the launcher got SIGTERM')) return true;
+      if (has('stop-launcher') && message.includes('the launcher got SIGTERM twice')) return true;
       return touches.some(mayLose);
     case 'LAUNCHER_STOPPED':
       return has('stop-launcher');
