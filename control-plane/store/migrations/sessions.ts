@@ -1,4 +1,4 @@
-// Step 17: sessions of browsers, the trace that a run belongs to, and audit entries by time, so that old ones can go.
+// Step 17: sessions of browsers, and audit entries by time, so that old ones can go.
 export const sessionsStatements: readonly string[] = [
   // Those that were opened before have no row, and count no more.
   `create table browser_sessions (
@@ -7,5 +7,4 @@ export const sessionsStatements: readonly string[] = [
     until bigint not null
   )`,
   'create index audit_entries_at on audit_entries (at)',
-  'alter table runs add column trace jsonb',
 ];
