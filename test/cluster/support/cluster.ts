@@ -255,6 +255,8 @@ export async function startCluster(
       await until(
         async () => (await cluster.names('secrets', '-l', 'workers.spacelift.io/run-id')).length === 0,
         'the Secrets of runs to be gone',
+        // After an outage the controller may wait 10 s for its next try.
+        20_000,
       ).catch(withWords);
     },
     async close() {
