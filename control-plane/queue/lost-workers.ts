@@ -1,9 +1,11 @@
 // Workers that did not come back in time are removed, and their runs with them. Not so when it would be most of a
 // pool at once: then it is more likely a network, a broker or a certificate than that many machines, and every run
 // that is failed for it is lost for nothing. The control plane raises an alarm and waits.
+import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
 import { openAlarm, raiseAlarm } from '../pools/alarms.js';
 import { endRunOf } from '../pools/loss.js';
+import { lastContact } from '../pools/workers.js';
 import { oneByOne } from './one-by-one.js';
 
 /** Fewer workers than this can be gone for reasons of their own. */
@@ -16,7 +18,7 @@ export async function removeLost(context: Context): Promise<void> {
   const now = context.clock.now();
   const lost = await context.db
     .selectFrom('workers')
-    .select(['id', 'pool_id', 'leaving'])
+    .select(['id', 'pool_id', 'leaving', lastContact.as('last_contact_at')])
     .where('lost_at', '<=', now)
     .orderBy('id')
     .execute();
@@ -32,9 +34,25 @@ export async function removeLost(context: Context): Promise<void> {
   const pools = [...new Set(surprising.map(({ pool_id }) => pool_id))].map((pool) => ({ pool }));
   await oneByOne(context, pools, async ({ pool }) => {
     const workers = surprising.filter(({ pool_id }) => pool_id === pool);
-    if (!(await holds(context, pool, workers.length))) await oneByOne(context, workers, remove);
+    const together = mostTogether(workers.map(({ last_contact_at }) => last_contact_at));
+    if (!(await holds(context, pool, together))) await oneByOne(context, workers, remove);
   });
   await clearAlarms(context);
+}
+
+/**
+ * How many went at once: were heard of for the last time within what it takes to notice that one is silent. Not all whose
+ * time is over did: a control plane that starts gives everybody the same time to come back, whenever they went.
+ */
+function mostTogether(contacts: readonly number[]): number {
+  const sorted = contacts.toSorted((left, right) => left - right);
+  let most = 0;
+  let first = 0;
+  for (const [index, contact] of sorted.entries()) {
+    while (contact - (sorted[first] ?? contact) > rhythm.silence) first += 1;
+    most = Math.max(most, index - first + 1);
+  }
+  return most;
 }
 
 async function holds(context: Context, pool: string, lost: number): Promise<boolean> {

@@ -137,6 +137,33 @@ describe('a worker that is lost', () => {
     expect((await rules.context.db.selectFrom('workers').select('id').execute()).length).toBeLessThan(4);
   });
 
+  it('is believed when most of the pool went one by one, though their time is over at once: the control plane was restarted', async () => {
+    for (let count = 0; count < 3; count += 1) {
+      await makeWorker(rules, pool);
+      rules.now += 40_000;
+    }
+    const there = await makeWorker(rules, pool);
+    await allowReturn(rules.context);
+    await there.register(null);
+    rules.now += 31_000;
+    await there.heartbeat(null);
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').select('id').execute()).toEqual([{ id: there.id }]);
+    expect(await listAlarms(rules.context)).toEqual([]);
+  });
+
+  it('is not believed when most of the pool went at once and the control plane was restarted since', async () => {
+    for (let count = 0; count < 3; count += 1) {
+      await makeWorker(rules, pool);
+      rules.now += 10_000;
+    }
+    await allowReturn(rules.context);
+    rules.now += 31_000;
+    await sweep(rules.context);
+    expect(await rules.context.db.selectFrom('workers').select('id').execute()).toHaveLength(3);
+    expect(await listAlarms(rules.context)).toMatchObject([{ kind: 'MASS_LOSS' }]);
+  });
+
   it('is believed when it was told to leave, however many they are: no alarm for a reset', async () => {
     const workers: SimulatedWorker[] = [];
     for (let count = 0; count < 4; count += 1) workers.push(await makeWorker(rules, pool));
