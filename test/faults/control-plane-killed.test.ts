@@ -56,7 +56,8 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poolwright-fault-'));
-    const api = await nextFreePort('127.0.0.1', 20_000 + Math.floor(Math.random() * 20_000));
+    // Below what the system gives to outgoing connections, so that both are free when it comes back to them.
+    const api = await nextFreePort('127.0.0.1', 20_000 + Math.floor(Math.random() * 12_000));
     ports = { api, broker: await nextFreePort('127.0.0.1', api + 1) };
     await startServer();
     const administrator = JSON.parse(await readFile(join(folder, 'data', 'administrator.json'), 'utf8')) as {
