@@ -76,6 +76,21 @@ describe('the judge of a run', () => {
     witnessed: [begun('a')],
   };
 
+  it('takes a launcher that was stopped at once for a cause of its loss only while nobody could hear of it', () => {
+    const at = (fault: Happened['fault'], from: number, to: number): Happened => ({
+      fault,
+      from,
+      to,
+      workers: new Set([worker]),
+    });
+    const stop = at({ kind: 'stop-launcher', at: 0, launcher: 0, after: 30 }, 2_000, 9_000);
+    const down = (to: number) => at({ kind: 'kill-control-plane', at: 0, down: 500 }, 1_900, to);
+    const loss = { ...finished, ...lost };
+    expect(judge(loss, [stop, down(8_000)])).toEqual([]);
+    for (const happened of [[stop], [down(8_000)], [stop, down(4_000)]])
+      expect(judge(loss, happened).join('\n')).toMatch(/no fault explains/);
+  });
+
   it('takes a long cut as the cause of a loss', () => {
     expect(judge({ ...finished, ...lost }, [cut(9_000)])).toEqual([]);
   });

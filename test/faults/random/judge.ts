@@ -42,6 +42,9 @@ export interface Ended {
 /** Milliseconds that a worker may be away before its run fails for it; less by what it takes to notice. */
 const awayForLoss = 6_500;
 
+/** Milliseconds that a launcher which is to stop at once tries to tell what became of its run; less by what it takes to try. */
+const lastWordsWithin = 4_000;
+
 /** A run fails when that many workers in a row did not get to its first command. */
 const attemptsInVain = 3;
 
@@ -139,7 +142,7 @@ function causesOf(
     case 'WORKER_LOST':
       // One that is to stop at once has seconds for its last words; without them this is what is known.
       if (has('stop-launcher') && message.includes('the launcher got SIGTERM twice')) return true;
-      return touches.some(mayLose);
+      return touches.some(mayLose) || endedUnheard(touches);
     case 'LAUNCHER_STOPPED':
       return has('stop-launcher');
     case 'RUN_INTERRUPTED':
@@ -175,6 +178,17 @@ function mayLose({ fault, from, to }: Happened): boolean {
   if (fault.kind === 'kill-launcher' || fault.kind === 'cut-line') return away >= awayForLoss;
   // The broker notices it later than the launcher does.
   return fault.kind === 'freeze-line' && away >= awayForLoss + 12_000;
+}
+
+/** Whether a launcher was to stop at once while there was no control plane to hear of it, for as long as it tries. */
+function endedUnheard(touches: readonly Happened[]): boolean {
+  const stops = touches.filter(({ fault }) => fault.kind === 'stop-launcher');
+  return touches.some(
+    ({ fault, from, to }) =>
+      fault.kind === 'kill-control-plane' &&
+      to - from >= lastWordsWithin &&
+      stops.some((stop) => stop.from <= to && stop.to >= from),
+  );
 }
 
 function explain(touches: readonly Happened[]): string {
