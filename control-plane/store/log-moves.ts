@@ -61,9 +61,11 @@ export async function moveRecords(
           .execute();
       });
     } catch (error) {
+      // Of any other fault it is not known whether the change was made all the same, as when a connection ends before it is
+      // answered. An object that nothing names goes with the garbage; one that is named must stay.
+      if (!(error instanceof Moved)) throw error;
       await objects.delete(id);
-      if (error instanceof Moved) return;
-      throw error;
+      return;
     }
   }
 }

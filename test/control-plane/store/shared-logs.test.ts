@@ -32,9 +32,9 @@ describe('logs that processes share', () => {
   });
 
   /** As another process has it: nothing but database and objects in common. */
-  const open = (moveAt = 1024 * 1024, now = () => 1000): LogStore =>
+  const open = (moveAt = 1024 * 1024, now = () => 1000, through = db): LogStore =>
     createSharedLogs({
-      db,
+      db: through,
       objects: createFileObjectStore(folder),
       clock: { now },
       ids: { next: () => ulid() },
@@ -83,6 +83,28 @@ describe('logs that processes share', () => {
     expect((await readdir(folder)).length).toBeGreaterThan(0);
     expect(await numbers(a)).toEqual(from(1, 600));
     expect(await numbers(a, { attempt: 1, number: 333 })).toEqual(from(334, 600));
+  });
+
+  it('stay whole when the answer to a move is lost, which was made all the same', async () => {
+    // A connection that ends after COMMIT and before its answer.
+    const unanswered = new Proxy(db, {
+      get(target, name) {
+        if (name !== 'transaction') {
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        }
+        return () => ({
+          execute: async (work: Parameters<ReturnType<typeof db.transaction>['execute']>[0]) => {
+            await target.transaction().execute(work);
+            throw new Error('Connection terminated unexpectedly');
+          },
+        });
+      },
+    });
+    await open().append(run, 1, lines(1, 10));
+    await expect(open(1024, () => 1e9, unanswered).tidy(1e9)).rejects.toThrow('terminated');
+    expect(await readdir(folder)).toHaveLength(1);
+    expect(await numbers(open())).toEqual(from(1, 10));
   });
 
   it('are tidied: what is quiet moves, objects that nothing names go, a deleted log leaves nothing', async () => {
