@@ -140,7 +140,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
       ...stamp(member),
       type: 'register',
       ...member.listener.identity(),
-      ...status,
+      ...told(status),
     });
   }
 

@@ -28,6 +28,7 @@ interface Crew {
   readonly registered: Set<string>;
   readonly orders: { readonly worker: string; readonly order: Order }[];
   may: boolean;
+  unavailable: string | null;
   readonly connections: readonly Connection[];
 }
 
@@ -52,16 +53,17 @@ describe.skipIf(!hasMosquitto('shared lines'))('a line that workers share', { ti
   });
 
   /** All workers on one line, as a controller has them. */
-  function start(): Crew {
+  function start(unavailable: string | null = null): Crew {
     const token = decodeToken(plane.token);
     const privateKey = createPrivateKey(plane.privateKey);
-    const crew: Crew = { registered: new Set(), orders: [], may: true, connections: [] };
+    const crew: Crew = { registered: new Set(), orders: [], may: true, unavailable, connections: [] };
     const line = createSharedLine({
       transports: (client) =>
         createTransports({ token, privateKey, client, proxies: withoutProxies, authorities: () => [] }),
       token,
       privateKey,
       mayRegister: () => crew.may,
+      unavailable: () => crew.unavailable,
       clock: systemClock,
       random: () => 0.1,
       log: recordedLog(),
@@ -83,6 +85,22 @@ describe.skipIf(!hasMosquitto('shared lines'))('a line that workers share', { ti
   const all = (crew: Crew) =>
     until(() => crew.registered.size === count, 'all workers to be registered', 60_000);
   const ids = async () => (await plane.workers()).map(({ id }) => id).sort();
+
+  it('has nobody take a run from the first moment while none can be run, and says why', async () => {
+    const why = 'the API server of its cluster does not answer';
+    const crew = start(why);
+    await all(crew);
+    const { workerPool } = await plane.client.request(
+      'query ($pool: ID!) { workerPool(id: $pool) { workers { unavailable } } }',
+      { pool: plane.pool },
+      z.object({
+        workerPool: z.object({ workers: z.array(z.object({ unavailable: z.string().nullable() })) }),
+      }),
+    );
+    expect(workerPool.workers).toEqual(workers.map(() => ({ unavailable: why })));
+    await Promise.all(crew.connections.map((connection) => connection.end('test')));
+    await until(async () => (await ids()).length === 0, 'all workers to be gone', 30_000);
+  });
 
   it('registers them all, brings them back, yields to the next one, and ends with the certificate', async () => {
     const crew = start();
