@@ -5,19 +5,13 @@ import type Docker from 'dockerode';
 import { sleep, type Clock } from '../clock.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import { statusOf } from './docker-engine.js';
+import { places } from './docker-places.js';
 import type { LauncherLife, WorldRequest } from './executor.js';
 
 /** The user of run containers: images for this kind of pool expect it. */
 export const runUser = 1983;
 
 const label = { life: 'poolwright.life', run: 'poolwright.run', attempt: 'poolwright.attempt' } as const;
-
-/** Folders in the container. */
-export const places = {
-  workspace: '/mnt/workspace/source',
-  home: '/mnt/workspace/home',
-  outputs: '/mnt/workspace/output',
-} as const;
 
 /** Waits, and does not mind SIGTERM, which steps get when a run is ended. */
 const waitScript = `trap '' TERM

@@ -11,7 +11,6 @@ import {
   giveTo,
   homeOf,
   outputsOf,
-  places,
   removeContainer,
   runUser,
   specification,
@@ -20,6 +19,7 @@ import { loadClient, patiently, pingEngine, statusOf } from './docker-engine.js'
 import { containerGone, endedBy, engineFault, interrupted } from './docker-faults.js';
 import { ensureImage } from './docker-image.js';
 import { assertOffered } from './docker-offers.js';
+import { places } from './docker-places.js';
 import { createPulledImages } from './pulled-images.js';
 import { runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';

@@ -2,6 +2,7 @@
 // what is pasted into the wrong variable by mistake may be a secret.
 import { isAbsolute, posix } from 'node:path';
 import { PoolwrightError } from '../../protocol/errors.js';
+import { places } from '../executors/docker-places.js';
 import type { Mount, PassedVariable } from './settings.js';
 
 export function wrongValue(reason: string): PoolwrightError {
@@ -81,10 +82,7 @@ export function firstTwice(texts: readonly string[]): string | undefined {
   return texts.find((text, index) => texts.indexOf(text) !== index);
 }
 
-/** Where every run's container has its own files: executors/docker-container.ts. */
-const ownPlaces: ReadonlySet<string> = new Set(
-  ['source', 'home', 'output'].map((name) => `/mnt/workspace/${name}`),
-);
+const ownPlaces: ReadonlySet<string> = new Set(Object.values(places));
 
 function readMount(item: string): Mount {
   const parts = item.split(':');
