@@ -1,7 +1,8 @@
 // Runs as text for people.
 import { PoolwrightError } from '../../protocol/errors.js';
+import { placeText } from '../queue/place-text.js';
 import type { ApiClient } from './api/client.js';
-import { lastPlace, newestRun, type Run, type RunWithHistory } from './api/runs.js';
+import { newestRun, type Run, type RunWithHistory } from './api/runs.js';
 import type { Output } from './output.js';
 import { ago, localTime } from './times.js';
 
@@ -37,11 +38,6 @@ function changesText({ add, change, destroy, any }: NonNullable<Run['changes']>)
   ] as const;
   const known = parts.flatMap(([name, count]) => (count === null ? [] : [`${String(count)} to ${name}`]));
   return known.length === 0 ? 'some' : known.join(', ');
-}
-
-/** Places are counted up to a bound, which stands for all behind it. */
-export function placeText(position: number): string {
-  return position < lastPlace ? String(position) : `${lastPlace.toLocaleString('en')} or later`;
 }
 
 /** One run as fields; with its history, oldest first, where the run brings it. */

@@ -2,9 +2,7 @@
 import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import type { RunRow } from '../store/schema.js';
-
-/** Places are counted so far: who stands further back is told this one, as counting a million takes too long. */
-export const lastPosition = 10_001;
+import { lastPosition } from './place-text.js';
 
 /** Run → place, 1 for the one that is next, of runs of one pool that wait for a worker. */
 export async function positionsOf(

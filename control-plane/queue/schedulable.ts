@@ -14,7 +14,7 @@ import {
 
 export interface SchedulableRun {
   readonly run: RunRow;
-  /** 0 while a worker has it, then from 1 to `lastPosition` of queue/position.ts. */
+  /** 0 while a worker has it, then from 1 to `lastPosition` of queue/place-text.ts. */
   readonly position: number;
 }
 

@@ -9,9 +9,6 @@ const runFields = `id type state title createdAt finished attempt worker commitS
   failure { code message } changes { add change destroy any }`;
 const historyFields = 'history { state stateVersion timestamp terminal hasLogs note username }';
 
-/** The API counts places so far. */
-export const lastPlace = 10_001;
-
 export const runSchema = z.object({
   id: z.string(),
   type: runTypeSchema,
@@ -26,7 +23,7 @@ export const runSchema = z.object({
   commitSha: z.string().nullable(),
   branch: z.string().nullable(),
   note: z.string().nullable(),
-  /** Place in the pool's queue, from 1; `lastPlace` stands for all from there on. Null when it does not wait there. */
+  /** Place in the pool's queue, from 1; `lastPosition` of queue/place-text.ts stands for all from there on. Null when it does not wait there. */
   position: z.int().nullable(),
   /** Why it waits, in plain words. */
   waitReason: z.string().nullable(),

@@ -6,6 +6,7 @@ import { listPools } from '../../pools/pools.js';
 import { Chart, type Series } from '../chart.js';
 import { Empty } from '../layout.js';
 import { duration } from '../words.js';
+import { Choice } from './parts.js';
 
 const names: Readonly<Record<Span, string>> = {
   '1h': 'last hour',
@@ -31,17 +32,7 @@ export async function ActivityPage(properties: ActivityProperties) {
     <>
       <h1>Activity</h1>
       <form method="get" action="/activity" class="filter">
-        <label>
-          Pool{' '}
-          <select name="pool">
-            <option value="">all</option>
-            {pools.map(({ id, name }) => (
-              <option value={id} selected={id === pool}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice label="Pool" name="pool" options={pools.map(({ id, name }) => [id, name])} chosen={pool} />
         <input type="hidden" name="span" value={properties.span} />
         <button class="quiet">show</button>
       </form>

@@ -6,7 +6,7 @@ import type { AuditRow } from '../../store/schema.js';
 import type { Predicate } from '../../store/search.js';
 import { differences, type Difference } from '../difference.js';
 import { Empty, Time } from '../layout.js';
-import { Filter, Pager } from './parts.js';
+import { Choice, Filter, Pager } from './parts.js';
 
 export interface AuditFilter {
   readonly text: string;
@@ -43,17 +43,13 @@ export async function AuditPage({ context, rights, filter }: AuditPageProperties
         <label>
           Who <input name="who" value={who} autocomplete="off" />
         </label>
-        <label>
-          What{' '}
-          <select name="type">
-            <option value="">everything</option>
-            {resourceTypes.map((name) => (
-              <option value={name} selected={name === type}>
-                {name.replace('-', ' ')}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="What"
+          name="type"
+          options={resourceTypes.map((name) => [name, name.replace('-', ' ')])}
+          chosen={type}
+          none="everything"
+        />
       </Filter>
       {edges.length === 0 ? (
         <Empty>

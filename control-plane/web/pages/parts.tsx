@@ -2,15 +2,7 @@
 // next page. Both are plain addresses.
 import type { Child } from 'hono/jsx';
 import type { Rights } from '../../access/rights.js';
-import { lastPosition } from '../../queue/position.js';
 import type { Page } from '../../store/search.js';
-
-/** Text of a list's place: further back it is not counted, see queue/position.ts. */
-export function placeText(position: number): string {
-  return position < lastPosition
-    ? position.toLocaleString('en')
-    : `${lastPosition.toLocaleString('en')} or later`;
-}
 
 interface OffProperties {
   /** Unique on the page. */
@@ -45,6 +37,40 @@ export function Off({ id, children, why, label }: OffProperties) {
 /** Why somebody may change nothing, as a reason for `Off`; null when they may. */
 export function readOnly({ identity }: Rights): string | null {
   return identity.role === 'reader' ? `${identity.name} may read only` : null;
+}
+
+interface ChoiceProperties {
+  readonly label: string;
+  /** Of the field, and so of the address. */
+  readonly name: string;
+  /** Values with their texts. */
+  readonly options: readonly (readonly [value: string, text: string])[];
+  /** Empty: none of them. */
+  readonly chosen: string;
+  /** What it is when none of them is chosen. Default: `all`. */
+  readonly none?: string;
+}
+
+/** A field of a filter in which one of several is chosen, or none. */
+export function Choice({ label, name, options, chosen, none = 'all' }: ChoiceProperties) {
+  return (
+    <label>
+      {label}{' '}
+      <select name={name}>
+        <option value="">{none}</option>
+        {options.map(([value, text]) => (
+          <option value={value} selected={value === chosen}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** A word of the API as an option. */
+export function inSmall(word: string): readonly [string, string] {
+  return [word, word.toLowerCase()];
 }
 
 interface FilterProperties {

@@ -3,12 +3,13 @@
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
 import { searchHeldRuns, searchSchedulableRuns } from '../../queue/schedulable.js';
+import { placeText } from '../../queue/place-text.js';
 import { whyTheyWait } from '../../queue/waiting.js';
 import { runTypes } from '../../../protocol/runs.js';
 import type { PoolRow, RunRow } from '../../store/schema.js';
 import type { Predicate } from '../../store/search.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
-import { Filter, Pager, placeText } from './parts.js';
+import { Choice, Filter, inSmall, Pager } from './parts.js';
 import { tabAddress } from './pool.js';
 
 export interface QueueFilter {
@@ -50,17 +51,7 @@ export async function PoolQueue({ context, pool, rights, filter }: PoolQueueProp
         <label>
           Run, stack or person <input name="text" type="search" value={text} />
         </label>
-        <label>
-          Type{' '}
-          <select name="type">
-            <option value="">all</option>
-            {runTypes.map((name) => (
-              <option value={name} selected={name === type}>
-                {name.toLowerCase()}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice label="Type" name="type" options={runTypes.map(inSmall)} chosen={type} />
       </Filter>
       <Live id="queue">
         {queue.edges.length === 0 ? (

@@ -1,12 +1,13 @@
 // One run: where it stands and why it waits, what it would change, what may be done with it, its phases and its log.
 import type { Rights } from '../../access/rights.js';
 import type { Context } from '../../context.js';
+import { placeText } from '../../queue/place-text.js';
 import { endOf, queuePosition, whyItWaits } from '../../queue/waiting.js';
 import { isEnd, transitions } from '../../runs/transitions.js';
 import { runVisits } from '../../runs/visits.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { Badge, Live, Time } from '../layout.js';
-import { placeText, readOnly } from './parts.js';
+import { readOnly } from './parts.js';
 import { RunActions } from './run-actions.js';
 import { RunLog } from './run-log.js';
 import { RunPhases } from './run-phases.js';

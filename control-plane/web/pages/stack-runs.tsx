@@ -5,7 +5,7 @@ import { listRuns } from '../../runs/runs.js';
 import { transitions } from '../../runs/transitions.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
-import { Filter, Pager } from './parts.js';
+import { Choice, Filter, inSmall, Pager } from './parts.js';
 import { stackAddress } from './stack.js';
 
 export interface RunsFilter {
@@ -48,8 +48,8 @@ export async function StackRuns({ context, stack, filter }: StackRunsProperties)
     <section aria-labelledby="runs-title">
       <h2 id="runs-title">Runs</h2>
       <Filter address={address} filtered={filtered}>
-        <Choice label="State" name="state" values={states} chosen={state} />
-        <Choice label="Type" name="type" values={runTypes} chosen={type} />
+        <Choice label="State" name="state" options={states.map(inSmall)} chosen={state ?? ''} />
+        <Choice label="Type" name="type" options={runTypes.map(inSmall)} chosen={type ?? ''} />
       </Filter>
       <Live id="runs">
         {runs.length === 0 ? (
@@ -79,29 +79,6 @@ export async function StackRuns({ context, stack, filter }: StackRunsProperties)
         />
       </Live>
     </section>
-  );
-}
-
-interface ChoiceProperties {
-  readonly label: string;
-  readonly name: string;
-  readonly values: readonly string[];
-  readonly chosen: string | undefined;
-}
-
-function Choice({ label, name, values, chosen }: ChoiceProperties) {
-  return (
-    <label>
-      {label}{' '}
-      <select name={name}>
-        <option value="">all</option>
-        {values.map((value) => (
-          <option value={value} selected={value === chosen}>
-            {value.toLowerCase()}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

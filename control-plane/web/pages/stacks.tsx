@@ -7,7 +7,7 @@ import { searchStacks } from '../../stacks/search.js';
 import type { RunRow, StackRow } from '../../store/schema.js';
 import type { Predicate } from '../../store/search.js';
 import { Badge, Empty, Live, Time } from '../layout.js';
-import { Filter, Pager } from './parts.js';
+import { Choice, Filter, Pager } from './parts.js';
 import { Cell, Row, Table } from './table.js';
 
 export interface StacksFilter {
@@ -47,17 +47,7 @@ export async function StacksPage({ context, rights, filter }: StacksPageProperti
         <label>
           Name, label or repository <input name="text" type="search" value={text} />
         </label>
-        <label>
-          Pool{' '}
-          <select name="pool">
-            <option value="">all</option>
-            {pools.map(({ id, name }) => (
-              <option value={id} selected={id === pool}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice label="Pool" name="pool" options={pools.map(({ id, name }) => [id, name])} chosen={pool} />
       </Filter>
       <Live id="stacks">
         {edges.length === 0 ? (

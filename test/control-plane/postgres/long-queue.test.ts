@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../../control-plane/metrics/metrics.js';
 import { poolCounts } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
-import { lastPosition } from '../../../control-plane/queue/position.js';
+import { lastPosition } from '../../../control-plane/queue/place-text.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { searchSchedulableRuns } from '../../../control-plane/queue/schedulable.js';
 import { queuePosition, waitReason } from '../../../control-plane/queue/waiting.js';

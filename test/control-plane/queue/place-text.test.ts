@@ -1,12 +1,9 @@
-// How runs are told to people.
+// How a place in a queue is told to people.
 import { expect, it } from 'vitest';
-import { lastPlace } from '../../control-plane/cli/api/runs.js';
-import { placeText } from '../../control-plane/cli/run-text.js';
-import { lastPosition } from '../../control-plane/queue/position.js';
+import { placeText } from '../../../control-plane/queue/place-text.js';
 
 it('a place in the queue is a number as far as places are counted', () => {
-  expect(lastPlace).toBe(lastPosition);
   expect(placeText(1)).toBe('1');
-  expect(placeText(10_000)).toBe('10000');
+  expect(placeText(10_000)).toBe('10,000');
   expect(placeText(10_001)).toBe('10,001 or later');
 });
