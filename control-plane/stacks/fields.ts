@@ -38,7 +38,7 @@ const noHooks: Hooks = {
   afterPerform: [],
 };
 
-export const defaults: Omit<StackFields, 'name'> = {
+export const defaultFields: Omit<StackFields, 'name'> = {
   description: '',
   labels: [],
   space: 'root',
@@ -56,7 +56,7 @@ export const defaults: Omit<StackFields, 'name'> = {
 };
 
 /** Throws INVALID_ARGUMENT with all faults, NOT_FOUND for pool or space. `before`: undefined for a new one. */
-export async function check(
+export async function checkFields(
   context: Pick<Context, 'db'>,
   id: string,
   fields: StackFields,
@@ -108,7 +108,7 @@ export function nextLook(drift: DriftDetection | null, now: number): number | nu
 }
 
 /** As they are stored. */
-export function columns(fields: StackFields) {
+export function columnsOf(fields: StackFields) {
   return {
     name: fields.name.trim(),
     description: fields.description,

@@ -8,9 +8,9 @@ import { moveTurns } from '../runs/turns.js';
 import { publicPoolId } from '../store/pool-tables.js';
 import type { StackRow } from '../store/schema.js';
 import {
-  check,
-  columns,
-  defaults,
+  checkFields,
+  columnsOf,
+  defaultFields,
   fieldsOf,
   nextLook,
   withoutUndefined,
@@ -26,15 +26,15 @@ export async function createStack(
   request: Partial<StackFields> & { readonly id?: string; readonly name: string },
 ): Promise<StackRow> {
   const id = request.id ?? slugOf(request.name);
-  const fields = { ...defaults, ...withoutUndefined(request) };
-  await check(context, id, fields, undefined);
+  const fields = { ...defaultFields, ...withoutUndefined(request) };
+  await checkFields(context, id, fields, undefined);
   const now = context.clock.now();
   await context.db.transaction().execute(async (tx) => {
     const made = await tx
       .insertInto('stacks')
       .values({
         id,
-        ...columns(fields),
+        ...columnsOf(fields),
         drift_next_at: nextLook(fields.driftDetection, now),
         disabled: false,
         locked_by: null,
@@ -68,12 +68,12 @@ export async function updateStack(
     const before = await lockStack(tx, id);
     if (before === undefined) throw stackNotFound(id);
     const fields = { ...fieldsOf(before), ...withoutUndefined(request) };
-    await check({ db: tx }, id, fields, before);
+    await checkFields({ db: tx }, id, fields, before);
     if (fields.poolId !== before.pool_id) await moveTurns(tx, id, fields.poolId ?? publicPoolId);
     const changed = await tx
       .updateTable('stacks')
       .set({
-        ...columns(fields),
+        ...columnsOf(fields),
         ...(request.driftDetection === undefined
           ? {}
           : { drift_next_at: nextLook(fields.driftDetection, context.clock.now()) }),

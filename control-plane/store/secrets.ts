@@ -19,8 +19,8 @@ export function createFileSecrets(folder: string): SecretStore {
 
 /**
  * In a table, each as the box closes it. Without a key, whoever can read the table can act as the control plane, as is so
- * for the data folder. What was stored before there was a key, or
- * with the key before, is sealed anew as soon as it is read.
+ * for the data folder. What was stored before there was a key, or with the key before, is
+ * sealed anew as soon as it is read.
  */
 export function createDatabaseSecrets(
   db: Kysely<Database>,
