@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askerFor, type Asker } from '../control-plane/api/support/ask.js';
 import { startControlPlane, type TestPlane } from '../support/control-plane.js';
 import { chromium, hasChromium } from '../support/skips.js';
+import { browserArguments } from './support/browser.js';
 import { client, startProvider, type TestProvider } from './support/openid-provider.js';
 
 let folder: string;
@@ -246,15 +247,7 @@ it.skipIf(!hasChromium('sign-in by OpenID Connect'))(
     provider.serve(`${plane.url}/sign-in/oidc/callback`);
     const browser = await browserType.launch({
       executablePath: chromium,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
+      args: browserArguments,
     });
     try {
       const page = await browser.newPage();

@@ -1,16 +1,10 @@
 // An engine that refuses for a moment, as while a container is just ending: no run fails by that, and none hangs.
-import { execFileSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ulid } from 'ulid';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../../launcher/clock.js';
-import { createDockerExecutor } from '../../../launcher/executors/docker.js';
+import { describe, expect, it } from 'vitest';
 import type { RunWorld, StepEnd } from '../../../launcher/executors/executor.js';
-import { startEngineSocket, type EngineSocket } from '../../support/engine-socket.js';
-import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
-import { temporaryFolder } from '../../support/temporary.js';
+import type { EngineSocket } from '../../support/engine-socket.js';
+import { hasRunnerImage } from '../../support/runner-image.js';
 import { until } from '../support/until.js';
+import { machineDocker, openDisturbed } from './support/containers.js';
 
 interface BegunStep {
   readonly end: Promise<StepEnd>;
@@ -29,40 +23,13 @@ interface Opened {
 
 /** A container; `grace` in milliseconds. */
 async function open(grace: number): Promise<Opened> {
-  const folder = await temporaryFolder();
-  const engine = await startEngineSocket(join(folder, 'engine'));
-  process.env['DOCKER_HOST'] = engine.host;
-  const life = { id: ulid(), folder: join(folder, 'life') };
-  const workspace = join(life.folder, 'run.1', 'workspace');
-  await mkdir(workspace, { recursive: true });
-  const executor = createDockerExecutor({
-    life,
-    containers: {
-      defaultImage: runnerImage,
-      network: 'none',
-      runtime: null,
-      mounts: [],
-      dockerConfigDirectory: null,
-    },
-    clock: systemClock,
-    dockerHost: engine.host,
-    environment: process.env,
-    userId: process.getuid?.(),
-    grace,
-  });
-  const request = { run: ulid(), attempt: 1, workspace, image: runnerImage, readRun: true };
-  const signal = new AbortController().signal;
-  const whole = { ...request, onNotice: () => undefined, signal };
-  const world = await executor.open(whole);
-  onTestFinished(async () => {
-    await world.close();
-    await engine.away();
-    delete process.env['DOCKER_HOST'];
-  });
+  const { engine, executor, request, containers, onClose } = await openDisturbed(grace);
+  const world = await executor.open(request);
+  onClose(() => world.close());
   return {
     engine,
-    adopt: () => executor.adopt(whole),
-    container: () => docker('ps', '-aq', '--filter', `label=poolwright.life=${life.id}`),
+    adopt: () => executor.adopt(request),
+    container: containers,
     step(number, script) {
       const stop = new AbortController();
       const parts: Buffer[] = [];
@@ -88,12 +55,6 @@ async function open(grace: number): Promise<Opened> {
       };
     },
   };
-}
-
-/** The machine's engine, whatever the test's socket does. */
-function docker(...words: string[]): string {
-  const options = ['--host', 'unix:///var/run/docker.sock', ...words];
-  return execFileSync('docker', options, { encoding: 'utf8' }).trim();
 }
 
 describe.skipIf(!hasRunnerImage('an engine that refuses for a moment'))('an engine that refuses', () => {
@@ -127,7 +88,7 @@ describe.skipIf(!hasRunnerImage('an engine that refuses for a moment'))('an engi
   it('because the container has ended fails the run by that, and not by the engine', async () => {
     const { engine, container, step } = await open(300);
     await step(1, 'true').end;
-    docker('kill', container());
+    machineDocker('kill', container());
     engine.refuse('POST /containers/', 500, 'container not running');
     await expect(step(2, 'true').end).rejects.toMatchObject({
       code: 'RUN_INTERRUPTED',

@@ -23,14 +23,8 @@ import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
 import { available } from '../../support/skips.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../support/until.js';
+import { containerSettings } from './support/containers.js';
 
-const containers: ContainerSettings = {
-  defaultImage: runnerImage,
-  network: 'none',
-  runtime: null,
-  mounts: [],
-  dockerConfigDirectory: null,
-};
 const path = process.env['PATH'] ?? '/usr/bin:/bin';
 const never = new AbortController().signal;
 
@@ -40,7 +34,7 @@ const host: Make = (life) => createHostExecutor({ life, clock: systemClock, path
 const docker: Make = (life, settings) =>
   createDockerExecutor({
     life,
-    containers: { ...containers, ...settings },
+    containers: { ...containerSettings, ...settings },
     clock: systemClock,
     dockerHost: undefined,
     environment: process.env,
@@ -388,7 +382,7 @@ describe.skipIf(!hasRunnerImage('the docker executor'))('the docker executor', (
   it('says that no engine answers, and what to do', async () => {
     const gone = createDockerExecutor({
       life: { id: ulid(), folder: '/nowhere' },
-      containers,
+      containers: containerSettings,
       clock: systemClock,
       environment: process.env,
       dockerHost: 'unix:///nowhere/docker.sock',
