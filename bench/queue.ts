@@ -13,11 +13,11 @@ import { startCrowd, type Crowd } from './support/crowd-process.js';
 import { startLine, type Assigned, type Line } from './support/line.js';
 import { startPlane, type Plane } from './support/plane.js';
 
-const samples = Number(process.env['BENCH_SAMPLES'] ?? '100');
+const samples = Number(process.env['POOLWRIGHT_BENCH_SAMPLES'] ?? '100');
 const crowd = 1000;
 /** Runs queued and workers connected beside the one; a million runs and ten thousand workers take minutes to make. */
-const queues = numbers('BENCH_QUEUED', [100_000, 1_000_000]);
-const workers = numbers('BENCH_WORKERS', [1000, 10_000]);
+const queues = numbers('POOLWRIGHT_BENCH_QUEUED', [100_000, 1_000_000]);
+const workers = numbers('POOLWRIGHT_BENCH_WORKERS', [1000, 10_000]);
 
 export async function bench(): Promise<Figure[] | string> {
   if (!hasPostgres('the queue')) return 'PostgreSQL is not installed';

@@ -1,11 +1,11 @@
-// The image that container benches run: BENCH_IMAGE, else whatever small one the engine has.
+// The image that container benches run: POOLWRIGHT_BENCH_IMAGE, else whatever small one the engine has.
 import { execFileSync } from 'node:child_process';
 
 const candidates = ['poolwright-test/runner:latest', 'busybox:latest', 'alpine:latest', 'debian:stable-slim'];
 
 /** Undefined when there is no engine or no image. */
 export function runnerImage(): string | undefined {
-  const wanted = process.env['BENCH_IMAGE'];
+  const wanted = process.env['POOLWRIGHT_BENCH_IMAGE'];
   for (const image of wanted === undefined ? candidates : [wanted]) {
     try {
       execFileSync('docker', ['image', 'inspect', image], { stdio: 'ignore' });
@@ -18,4 +18,4 @@ export function runnerImage(): string | undefined {
 }
 
 export const noImage =
-  'no container engine, or none of its images can be used. Give one with BENCH_IMAGE, or run the tests once: they make one';
+  'no container engine, or none of its images can be used. Give one with POOLWRIGHT_BENCH_IMAGE, or run the tests once: they make one';
