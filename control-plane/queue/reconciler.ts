@@ -11,8 +11,10 @@ import { transitions } from '../runs/transitions.js';
 import type { RunRow } from '../store/schema.js';
 import { scheduleDrift } from './drift.js';
 import { removeLost } from './lost-workers.js';
+import { watchGaps } from './gaps.js';
 import { oneByOne } from './one-by-one.js';
 import { sumUpPending } from './pending.js';
+import { allowReturnAfterGap } from './return-time.js';
 
 /** How often to look, in milliseconds. */
 const interval = 1000;
@@ -32,38 +34,6 @@ export async function sweep(context: Context, hears = true): Promise<void> {
   await endOverdue(context);
   await scheduleDrift(context);
   await sumUpPending(context);
-}
-
-/** A control plane that starts has heard of nobody: every worker has some time to come back. */
-export async function allowReturn(context: Context): Promise<void> {
-  const now = context.clock.now();
-  await context.db
-    .updateTable('workers')
-    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
-    .execute();
-}
-
-/**
- * The same when other processes may have been here all the time, and when the line to the broker is back: only
- * workers that were not heard of for so long that nobody can have listened have time to come back.
- */
-export async function allowReturnOfSilent(context: Context): Promise<void> {
-  const now = context.clock.now();
-  const silent = now - 2 * rhythm.heartbeat;
-  await context.db
-    .updateTable('workers')
-    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
-    .where((where) =>
-      where.or([
-        where.and([
-          where('connected', '=', true),
-          where('last_contact_at', '<', silent),
-          onSilentLine(where, silent),
-        ]),
-        where('lost_at', '<', now - 2 * interval),
-      ]),
-    )
-    .execute();
 }
 
 /** The connection stands but nothing comes: treated like a broken one. */
@@ -160,14 +130,19 @@ export interface Reconciler {
 }
 
 /** Looks again and again. A look that fails is logged; the next one finds the same things. */
-export function startReconciler(context: Context, hears: () => boolean = () => true): Reconciler {
+export function startReconciler(
+  context: Context,
+  hears: () => boolean = () => true,
+  uptime: () => number = () => performance.now(),
+): Reconciler {
+  const look = createLook(context, hears, uptime);
   let closed = false;
   let current = Promise.resolve();
   let timer: NodeJS.Timeout;
 
   function plan(): void {
     timer = setTimeout(() => {
-      current = sweep(context, hears())
+      current = look()
         .catch((error: unknown) => {
           context.log.error(
             { err: error },
@@ -187,5 +162,26 @@ export function startReconciler(context: Context, hears: () => boolean = () => t
       clearTimeout(timer);
       await current;
     },
+  };
+}
+
+/**
+ * One look of many, for a caller that waits `interval` between the end of one and the next. After a gap, in which
+ * nobody listened, workers first get time to come back. `uptime`: milliseconds on a clock that nobody sets.
+ */
+export function createLook(
+  context: Context,
+  hears: () => boolean,
+  uptime: () => number,
+): () => Promise<void> {
+  const gaps = watchGaps(context.clock, uptime);
+  return async () => {
+    const gap = gaps.look(interval);
+    if (gap !== undefined) {
+      context.log.warn(gap, 'nothing ran for a while or the clock was set: workers have time to come back');
+      await allowReturnAfterGap(context);
+    }
+    await sweep(context, hears());
+    gaps.looked();
   };
 }

@@ -5,7 +5,8 @@ import { listWorkers, setDrained } from '../../../control-plane/pools/workers.js
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { poolReason } from '../../../control-plane/queue/pool-reason.js';
 import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
-import { allowReturn, sweep } from '../../../control-plane/queue/reconciler.js';
+import { sweep } from '../../../control-plane/queue/reconciler.js';
+import { allowReturn } from '../../../control-plane/queue/return-time.js';
 import type { WorkerRow } from '../../../control-plane/store/schema.js';
 import { rhythm } from '../../../protocol/limits.js';
 import type { HeldRun, UpMessage } from '../../../protocol/messages.js';

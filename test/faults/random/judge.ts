@@ -14,7 +14,15 @@ export interface Happened {
   /** The run that it was about. */
   readonly run?: string;
   /** While its worker, which was idle then, was drained: no run may start there. */
-  readonly idle?: { readonly from: number; readonly to: number };
+  readonly idle?: Span;
+  /** While its worker was being undrained, be it drained by others, too. */
+  readonly undrained?: Span;
+}
+
+/** By the clock of the suite, in Unix milliseconds. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What is known of a run after its end. */
@@ -205,16 +213,29 @@ export function startedWhileDrained(
   const begins = new Map<string, Witnessed>();
   for (const each of witnessed)
     if (each.world !== '' && !begins.has(each.world)) begins.set(each.world, each);
-  return happened.flatMap(({ idle, workers }) =>
-    [...begins.values()]
-      .filter(({ world, at }) => workers.has(world.split('.')[0] ?? '') && isWithin(at, idle))
+  return happened.flatMap((drain) => {
+    const drained = drainedSpan(drain, happened);
+    return [...begins.values()]
+      .filter(({ world, at }) => drain.workers.has(world.split('.')[0] ?? '') && isWithin(at, drained))
       .map(
         ({ marker, world }) =>
           `${marker} started on worker ${world.split('.')[0] ?? ''}, which was drained and idle`,
-      ),
-  );
+      );
+  });
 }
 
-function isWithin(at: number | null, idle: Happened['idle']): boolean {
-  return at !== null && idle !== undefined && at > idle.from && at < idle.to;
+/** Until it is undrained, or the end of another drain of the same worker undrains it. */
+function drainedSpan(drain: Happened, happened: readonly Happened[]): Span | undefined {
+  if (drain.idle === undefined) return undefined;
+  const { from, to } = drain.idle;
+  const others = happened.flatMap(({ undrained, workers }) =>
+    undrained !== undefined && undrained.to > from && [...drain.workers].some((worker) => workers.has(worker))
+      ? [undrained.from]
+      : [],
+  );
+  return { from, to: Math.min(to, ...others) };
+}
+
+function isWithin(at: number | null, span: Span | undefined): boolean {
+  return at !== null && span !== undefined && at > span.from && at < span.to;
 }

@@ -44,7 +44,8 @@ export async function drain(stage: Stage, fault: FaultOf<'drain'>): Promise<Happ
     () => `worker ${worker} to be there again and undrained`,
   );
   const free = answer.busy ? {} : { idle: { from: answered, to: asked } };
-  return { fault, from, to: Date.now(), workers: new Set([worker]), ...free };
+  const to = Date.now();
+  return { fault, from, to, workers: new Set([worker]), undrained: { from: asked, to }, ...free };
 }
 
 /** Undefined for the error that is expected. */
