@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { triggerRun } from '../control-plane/cli/api/runs.js';
 import { figure, type Figure } from './figure.js';
-import { ended, startPlane, type Plane } from './support/plane.js';
+import { startPlane, type Plane } from './support/plane.js';
+import { ended } from './support/server.js';
 
 const rounds = 5;
 const reads = 300;

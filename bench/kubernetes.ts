@@ -11,7 +11,8 @@ import { hasApiServer, startApiServer, type ApiServer } from '../test/cluster/su
 import { createClient, type Client } from '../test/cluster/support/client.js';
 import { installDefinitions, json } from '../test/cluster/support/manifests.js';
 import { figure, quantile, type Figure } from './figure.js';
-import { ended, memoryOf, poll, startPlane, type Plane } from './support/plane.js';
+import { startPlane, type Plane } from './support/plane.js';
+import { ended, memoryOf, poll } from './support/server.js';
 
 const countSchema = z.object({ workerPool: z.object({ workersCount: z.number() }) });
 

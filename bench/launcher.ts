@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
 import { elapsed } from './clock.js';
 import { figure, type Figure } from './figure.js';
-import { ended, memoryOf, startPlane } from './support/plane.js';
+import { startPlane } from './support/plane.js';
+import { ended, memoryOf } from './support/server.js';
 
 const rounds = 9;
 

@@ -7,7 +7,8 @@ import { setVariable } from '../control-plane/cli/api/variables.js';
 import type { Bench } from './main.js';
 import { elapsed, inTurn } from './clock.js';
 import { figure } from './figure.js';
-import { poll, startPlane } from './support/plane.js';
+import { startPlane } from './support/plane.js';
+import { poll } from './support/server.js';
 import { noImage, runnerImage } from './support/runner-image.js';
 
 const megabytes = 200;

@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   api: () => import('./api.js'),
   'first-line': () => import('./first-line.js'),
   throughput: () => import('./throughput.js'),
+  processes: () => import('./processes.js'),
   launcher: () => import('./launcher.js'),
   start: () => import('./start.js'),
   sigterm: () => import('./sigterm.js'),

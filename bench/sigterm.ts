@@ -1,7 +1,8 @@
 // How soon an idle launcher is gone after SIGTERM: it says goodbye, closes its line and leaves nothing behind.
 import { elapsed } from './clock.js';
 import { figure, type Figure } from './figure.js';
-import { ended, startPlane } from './support/plane.js';
+import { startPlane } from './support/plane.js';
+import { ended } from './support/server.js';
 
 const rounds = 9;
 

@@ -1,11 +1,11 @@
 // Runs per second through queue, assignment, start and finish, beside bare claim transactions on the same database.
 import { PGlite } from '@electric-sql/pglite';
 import { join } from 'node:path';
-import { triggerRun } from '../control-plane/cli/api/runs.js';
 import { elapsed } from './clock.js';
 import { figure, type Figure } from './figure.js';
 import { startCrowd } from './support/crowd-process.js';
 import { startPlane, type Plane } from './support/plane.js';
+import { createVolleys } from './support/volley.js';
 
 const runs = 400;
 const workers = 16;
@@ -14,31 +14,13 @@ const rounds = 3;
 export async function bench(): Promise<Figure[]> {
   const plane = await startPlane();
   try {
-    let finished = 0;
-    let whenAll: () => void = () => undefined;
-    const crowd = await startCrowd(plane, workers, () => {
-      finished += 1;
-      if (finished % runs === 0) whenAll();
-    });
+    const volleys = createVolleys();
+    const crowd = await startCrowd(plane, workers, volleys.onFinished);
     const stack = await plane.stack({});
     const ours: number[] = [];
     const reference: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      const time = await elapsed(async () => {
-        const all = new Promise<void>((resolve) => {
-          whenAll = resolve;
-        });
-        let left = runs;
-        const trigger = async () => {
-          while (left > 0) {
-            left -= 1;
-            await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
-          }
-        };
-        await Promise.all([trigger(), trigger(), trigger(), trigger()]);
-        await all;
-      });
-      ours.push(runs / (time / 1000));
+      ours.push(await volleys.fire([plane.client], stack, runs));
       reference.push(await bareClaims(plane, round));
     }
     await crowd.close();

@@ -6,7 +6,8 @@ import { generateRequestFor } from './support/certificates.js';
 import { figure, type Figure } from './figure.js';
 import { startBareSessions } from './support/bare-sessions.js';
 import { startCrowd } from './support/crowd-process.js';
-import { ended, memoryOf, startPlane } from './support/plane.js';
+import { startPlane } from './support/plane.js';
+import { ended, memoryOf } from './support/server.js';
 
 /** Those that are there first take what the process has to spare; the memory of those that follow is counted. */
 const first = 400;

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Plane } from './plane.js';
-import { ended } from './plane.js';
+import { ended } from './server.js';
 
 export interface Crowd {
   readonly process: ChildProcess;

@@ -9,8 +9,8 @@ import { createHttpClient } from '../../control-plane/cli/api/http.js';
 import { createPool } from '../../control-plane/cli/api/pools.js';
 import { createStack, type StackInput } from '../../control-plane/cli/api/stacks.js';
 import { listWorkers } from '../../control-plane/cli/api/workers.js';
-import { nextFreePort } from '../../control-plane/local/ports.js';
 import { generateKeyAndRequest } from '../../protocol/requests.js';
+import { ended, poll, startServer } from './server.js';
 
 export interface Plane {
   readonly url: string;
@@ -24,6 +24,8 @@ export interface Plane {
   readonly folder: string;
   /** Bytes of memory that the control plane holds. */
   memory(): Promise<number>;
+  /** Seconds of processor time that it has used. */
+  processorTime(): Promise<number>;
   /** A stack of plain commands in the pool. */
   stack(input: StackInput): Promise<string>;
   /** Starts the built launcher. */
@@ -36,39 +38,23 @@ export interface Plane {
 export interface PlaneOptions {
   /** PostgreSQL; not given: embedded. */
   readonly databaseUrl?: string;
+  /** Of parts that are elsewhere, as `serve` takes them: BROKER_URL, OBJECT_STORE_URL. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Writes into the data folder before the control plane is started on it. */
   readonly prepare?: (dataFolder: string) => Promise<void>;
 }
 
-export async function startPlane({ databaseUrl, prepare }: PlaneOptions = {}): Promise<Plane> {
+export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
+  const { databaseUrl, environment = {}, prepare } = options;
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-bench-'));
   const data = join(folder, 'data');
   // Takes a while, in which a port that was free may be taken.
   await prepare?.(data);
-  const api = await nextFreePort('127.0.0.1', 14_280);
-  const broker = await nextFreePort('127.0.0.1', api + 1);
-  const server = spawn(
-    process.execPath,
-    [
-      resolve('dist/control-plane/main.js'),
-      'serve',
-      '--data-dir',
-      data,
-      '--listen',
-      `127.0.0.1:${String(api)}`,
-      '--broker-listen',
-      `127.0.0.1:${String(broker)}`,
-    ],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }) },
-    },
-  );
-  const url = `http://127.0.0.1:${String(api)}`;
-  await poll(
-    async () => (await fetch(`${url}/healthz`).catch(() => undefined))?.ok === true,
-    'the control plane',
-  );
+  const server = await startServer(data, {
+    ...environment,
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+  });
+  const { url } = server;
   const name = 'administrator.json';
   const secret =
     databaseUrl === undefined ? readFile(join(data, name), 'utf8') : storedSecret(databaseUrl, name);
@@ -87,7 +73,8 @@ export async function startPlane({ databaseUrl, prepare }: PlaneOptions = {}): P
     privateKey,
     key,
     folder,
-    memory: () => memoryOf(server.pid),
+    memory: () => server.memory(),
+    processorTime: () => server.processorTime(),
     stack: async (input) => {
       stacks += 1;
       const fixed = { name: `bench ${String(stacks)}`, tool: 'commands', workerPool: pool.id } as const;
@@ -122,7 +109,7 @@ export async function startPlane({ databaseUrl, prepare }: PlaneOptions = {}): P
     close: async () => {
       for (const launcher of launchers) await ended(launcher, 'SIGKILL');
       http.close();
-      await ended(server, 'SIGINT');
+      await server.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -140,28 +127,5 @@ async function storedSecret(databaseUrl: string, name: string): Promise<string> 
     return rows[0]?.value ?? '';
   } finally {
     await client.end();
-  }
-}
-
-/** Resident memory of a process in bytes (proc(5), VmRSS). */
-export async function memoryOf(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
-  const kilobytes = /VmRSS:\s+(\d+) kB/.exec(status)?.[1];
-  if (kilobytes === undefined) throw new Error(`process ${String(pid)} has no memory to read`);
-  return Number(kilobytes) * 1024;
-}
-
-export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((done) => child.once('exit', done));
-  child.kill(signal);
-  await gone;
-}
-
-export async function poll(look: () => Promise<boolean>, what: string, timeout = 60_000): Promise<void> {
-  const end = performance.now() + timeout;
-  while (!(await look())) {
-    if (performance.now() > end) throw new Error(`waited ${String(timeout / 1000)} s for ${what}`);
-    await new Promise((done) => setTimeout(done, 50));
   }
 }
