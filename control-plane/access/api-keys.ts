@@ -1,10 +1,8 @@
 // API keys: who may use the API.
-import { z } from 'zod';
 import { faultsError, PoolwrightError, type Fault } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import type { Context, Tx } from '../context.js';
 import type { ApiKeyRow } from '../store/schema.js';
-import type { SecretStore } from '../store/secrets.js';
 import { audit } from './audit.js';
 import { getSpace } from './spaces.js';
 import type { Session } from './tokens.js';
@@ -30,6 +28,8 @@ export interface ApiKey {
 }
 
 export interface KeyFields {
+  /** ULID, for whoever may ask twice for the same key. Default: a new one. */
+  readonly id?: string;
   readonly name: string;
   readonly role: Role;
   readonly spaces: readonly string[];
@@ -37,34 +37,48 @@ export interface KeyFields {
   readonly expiresAt: number | null;
 }
 
-type Store = Pick<Context, 'db' | 'clock' | 'ids' | 'actor'>;
+export type Store = Pick<Context, 'db' | 'clock' | 'ids' | 'actor'>;
 
-/** Makes a key. Its secret is stored as a hash. Throws INVALID_ARGUMENT, NOT_FOUND for a space. */
+/**
+ * Makes a key. Its secret is stored as a hash. Throws INVALID_ARGUMENT, NOT_FOUND for a space, CONFLICT for an `id` that a
+ * key has.
+ */
 export async function createApiKey(
   context: Store,
   fields: KeyFields,
 ): Promise<{ readonly row: ApiKeyRow; readonly secret: string }> {
   await check(context, fields);
-  const key = { id: context.ids.next(), secret: randomSecret() };
+  const key = { id: fields.id ?? context.ids.next(), secret: randomSecret() };
   const row = await context.db.transaction().execute(async (tx) => {
     const made = await tx
       .insertInto('api_keys')
       .values({
-        ...rowOf(context, { ...fields, ...key }),
+        ...newKeyRow(context, { ...fields, ...key }),
         spaces: JSON.stringify(fields.spaces),
         created_by: context.actor?.name ?? null,
         expires_at: fields.expiresAt,
       })
+      .onConflict((conflict) => conflict.column('id').doNothing())
       .returningAll()
-      .executeTakeFirstOrThrow();
+      .executeTakeFirst();
+    if (made === undefined) throw isMade(key.id);
     await audit(tx, context, { ...about(made), action: 'api-key.create', before: null, after: told(made) });
     return made;
   });
   return { row, secret: key.secret };
 }
 
-async function check(context: Store, { name, spaces, expiresAt }: KeyFields): Promise<void> {
+function isMade(id: string): PoolwrightError {
+  return new PoolwrightError(
+    'CONFLICT',
+    `The API key ${id} is made already, and its secret was shown then. If nobody kept that, revoke the key and make another one.`,
+  );
+}
+
+async function check(context: Store, { id, name, spaces, expiresAt }: KeyFields): Promise<void> {
   const faults: Fault[] = [];
+  if (id !== undefined && !ulidSchema.safeParse(id).success)
+    faults.push({ path: 'id', reason: 'expected a ULID' });
   if (name.trim() === '' || name.length > 255)
     faults.push({ path: 'name', reason: 'expected 1 to 255 characters' });
   if (spaces.length === 0) faults.push({ path: 'spaces', reason: 'expected at least one' });
@@ -74,7 +88,8 @@ async function check(context: Store, { name, spaces, expiresAt }: KeyFields): Pr
   for (const space of spaces) await getSpace(context, space);
 }
 
-function rowOf(context: Pick<Context, 'clock'>, key: Pick<Identity, 'name' | 'role'> & ApiKey) {
+/** What a new key stands in the database with. */
+export function newKeyRow(context: Pick<Context, 'clock'>, key: Pick<Identity, 'name' | 'role'> & ApiKey) {
   return {
     id: key.id,
     name: key.name,
@@ -103,8 +118,7 @@ export function listApiKeys(context: Pick<Context, 'db'>): Promise<ApiKeyRow[]> 
 export function revokeApiKey(context: Store, id: string): Promise<ApiKeyRow> {
   return changeKey(context, id, 'api-key.revoke', async (tx, before) => {
     if (before.revoked_at !== null) return {};
-    if (before.role === 'administrator' && before.subject === null)
-      await assertAnotherAdministrator(tx, context, id);
+    await assertAnotherAdministrator(tx, context, before);
     return { revoked_at: context.clock.now() };
   });
 }
@@ -143,23 +157,28 @@ async function changeKey(
   });
 }
 
-async function assertAnotherAdministrator(tx: Tx, { clock }: Store, id: string): Promise<void> {
-  const others = await tx
+async function assertAnotherAdministrator(tx: Tx, { clock }: Store, row: ApiKeyRow): Promise<void> {
+  const all = await tx
     .selectFrom('api_keys')
-    .select('id')
+    .selectAll()
     .where('role', '=', 'administrator')
-    .where('revoked_at', 'is', null)
-    .where('id', '<>', id)
-    // Who signs in elsewhere is an administrator for as long as that other place says so.
-    .where('subject', 'is', null)
-    .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', clock.now())]))
+    .orderBy('id')
     .forUpdate()
     .execute();
-  if (others.length > 0) return;
+  if (!isLastAdministrator(row, all, clock.now())) return;
   throw new PoolwrightError(
     'CONFLICT',
-    `The API key ${id} is the last of an administrator. Make another one before you revoke it.`,
+    `The API key ${row.id} is the last of an administrator. Make another one before you revoke it.`,
   );
+}
+
+/** Whether nobody could administer any more without this key. `all`: keys of administrators, others may be among them. */
+export function isLastAdministrator(row: ApiKeyRow, all: readonly ApiKeyRow[], now: number): boolean {
+  // Who signs in elsewhere is an administrator for as long as that other place says so.
+  const administers = ({ role, subject }: ApiKeyRow) => role === 'administrator' && subject === null;
+  const counts = ({ revoked_at, expires_at }: ApiKeyRow) =>
+    revoked_at === null && (expires_at ?? Infinity) > now;
+  return administers(row) && !all.some((other) => other.id !== row.id && administers(other) && counts(other));
 }
 
 /** Throws UNAUTHORIZED for an unknown id, a wrong secret, and a key that is revoked or has expired alike. */
@@ -205,38 +224,4 @@ function identityIfValid({ clock }: Pick<Context, 'clock'>, row: ApiKeyRow): Ide
 /** The message that existing clients look for. */
 export function unauthorized(): PoolwrightError {
   return new PoolwrightError('UNAUTHORIZED', 'unauthorized');
-}
-
-const administratorSchema = z.object({ id: ulidSchema, secret: z.string().min(32) });
-
-/**
- * The first key, made at the first start and kept among the secrets. `created` tells whether it was made just now.
- * A start that was killed half-way is completed by the next.
- */
-export async function ensureAdministrator(
-  context: Store,
-  secrets: SecretStore,
-): Promise<ApiKey & { readonly created: boolean }> {
-  const made = { id: context.ids.next(), secret: randomSecret() };
-  const key = parseAdministrator(
-    await secrets.secret('administrator.json', () => `${JSON.stringify(made, null, 2)}\n`),
-  );
-  await context.db
-    .insertInto('api_keys')
-    .values(rowOf(context, { name: 'administrator', role: 'administrator', ...key }))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  return { ...key, created: key.id === made.id };
-}
-
-function parseAdministrator(text: string): ApiKey {
-  try {
-    return administratorSchema.parse(JSON.parse(text));
-  } catch {
-    // The parser's message may quote the text, and with it the secret.
-    throw new PoolwrightError(
-      'DATA_DIR_UNUSABLE',
-      "The secret administrator.json does not hold the administrator's key any more. Restore it, or remove it to have a new key made.",
-    );
-  }
 }

@@ -97,6 +97,33 @@ describe('a session', () => {
   });
 });
 
+describe('the page of keys', () => {
+  const idIn = (page: string) => /name="id" value="([^"]*)"/.exec(page)?.[1] ?? '';
+
+  it('makes one key of a form that is sent again, and another one of the form after it', async () => {
+    const cookie = await signIn(await views.key('administrator', 'who makes keys'));
+    const first = idIn(await (await fetch(`${views.url}/access`, { headers: { cookie } })).text());
+    const form = { name: 'made by a form', role: 'reader', space: 'root', days: '' };
+    const answer = await post('/access', { cookie }, { ...form, id: first });
+    expect(answer.status).toBe(200);
+    const page = await answer.text();
+    expect(page).toContain('is made.');
+    const again = await post('/access', { cookie }, { ...form, id: first });
+    expect(again.status).toBe(409);
+    expect(await again.text()).toContain('is made already');
+    const without = await post('/access', { cookie }, form);
+    expect(without.status).toBe(400);
+    expect((await post('/access', { cookie }, { ...form, id: idIn(page) })).status).toBe(200);
+    const keys = await views.context.db
+      .selectFrom('api_keys')
+      .select('id')
+      .where('name', '=', form.name)
+      .orderBy('id')
+      .execute();
+    expect(keys.map(({ id }) => id).toSorted()).toEqual([first, idIn(page)].toSorted());
+  });
+});
+
 async function changes(): Promise<number> {
   const rows = await views.context.db.selectFrom('audit_entries').select('id').execute();
   return rows.length;

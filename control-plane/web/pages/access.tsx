@@ -1,5 +1,5 @@
 // Who may use this control plane: API keys, and people who sign in by OpenID Connect. For administrators.
-import { listApiKeys, type Role } from '../../access/api-keys.js';
+import { isLastAdministrator, listApiKeys, type Role } from '../../access/api-keys.js';
 import type { Context } from '../../context.js';
 import { listSpaces } from '../../access/spaces.js';
 import type { ApiKeyRow } from '../../store/schema.js';
@@ -62,6 +62,8 @@ export async function AccessPage({ context, self, made }: AccessPageProperties) 
         <details class="make">
           <summary class="button">Make a key …</summary>
           <form method="post" action="/access" class="fields">
+            {/* A form that is sent again, as by reloading its answer, makes no second key. */}
+            <input type="hidden" name="id" value={context.ids.next()} />
             <label>
               Name <input name="name" required maxlength={255} autocomplete="off" />
             </label>
@@ -116,19 +118,9 @@ export async function AccessPage({ context, self, made }: AccessPageProperties) 
   );
 }
 
-/** As the rule says it, see access/api-keys.ts: somebody must be able to administer. */
 function whyNoRevoke(row: ApiKeyRow, all: readonly ApiKeyRow[], now: number): string | null {
   if (row.revoked_at !== null) return 'it is revoked already';
-  if (row.role !== 'administrator' || row.subject !== null) return null;
-  const others = all.filter(
-    (other) =>
-      other.id !== row.id &&
-      other.role === 'administrator' &&
-      other.subject === null &&
-      other.revoked_at === null &&
-      (other.expires_at ?? Infinity) > now,
-  );
-  return others.length > 0 ? null : 'it is the last key of an administrator';
+  return isLastAdministrator(row, all, now) ? 'it is the last key of an administrator' : null;
 }
 
 interface HolderProperties {

@@ -23,6 +23,7 @@ export function accessViews({ context, show }: ViewParts): Hono<WebEnvironment> 
     const form = new URLSearchParams((await readBody(c, largestForm)).toString());
     const text = (name: string) => form.get(name)?.trim() ?? '';
     const { row, secret } = await createApiKey(c.get('own'), {
+      id: text('id'),
       name: text('name'),
       role: roleOf(text('role')),
       spaces: [text('space')],
