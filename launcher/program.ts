@@ -70,7 +70,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   let fitness: Fitness | undefined;
   let routes: RouteMemory | undefined;
   try {
-    const executor = await chooseExecutor(settings, { life, clock, log });
+    const executor = await chooseExecutor(settings, { life, resumes: left !== undefined, clock, log });
     started = executor;
     if (again && left === undefined) {
       await executor.sweep([life]);

@@ -12,12 +12,18 @@ const noIsolation =
   "Runs are processes of this machine, with the launcher's rights and no container around them.";
 
 /**
- * As the settings say; `auto` takes containers when an engine answers, and waits for it where this life has had
- * containers before. Throws ENGINE_UNAVAILABLE, INVALID_SETTINGS.
+ * As the settings say; `auto` takes containers when an engine answers, and where this life has had containers before. While
+ * the engine is away, only a launcher that goes on with a run (`resumes`) starts: it says that it has the run, which may go
+ * on in its container, and waits for the engine. Throws ENGINE_UNAVAILABLE, INVALID_SETTINGS.
  */
 export async function chooseExecutor(
   settings: Pick<Settings, 'executor' | 'containers'>,
-  { life, clock, log }: { readonly life: LauncherLife; readonly clock: Clock; readonly log: Log },
+  {
+    life,
+    resumes,
+    clock,
+    log,
+  }: { readonly life: LauncherLife; readonly resumes: boolean; readonly clock: Clock; readonly log: Log },
 ): Promise<Executor> {
   const docker = createDockerExecutor({
     life,
@@ -42,8 +48,6 @@ export async function chooseExecutor(
         log.warn(noIsolation);
         return host;
       case 'docker':
-        await docker.check();
-        return docker;
       case 'auto':
         try {
           await docker.check();
@@ -51,10 +55,17 @@ export async function chooseExecutor(
         } catch (error) {
           // An engine that answers is taken, and what the settings ask of it has to be there.
           if (!(error instanceof PoolwrightError) || error.code !== 'ENGINE_UNAVAILABLE') throw error;
-          if (await hadExecutor(life, 'docker')) throw error;
+          if (await hadExecutor(life, 'docker')) return waitFor(error);
+          if (settings.executor === 'docker') throw error;
           log.warn(`${messageOf(error)} ${noIsolation}`);
           return host;
         }
     }
+  }
+
+  function waitFor(fault: PoolwrightError): Executor {
+    if (!resumes) throw fault;
+    log.warn(`${fault.message} The run that this launcher found is gone on with when the engine answers.`);
+    return docker;
   }
 }

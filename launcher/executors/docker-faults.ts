@@ -3,7 +3,7 @@
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { sleep, type Clock } from '../clock.js';
-import { statusOf, unavailable } from './docker-engine.js';
+import { patiently, statusOf, unavailable } from './docker-engine.js';
 import { createFrameReader } from './docker-frames.js';
 
 export function interrupted(what: string): PoolwrightError {
@@ -49,11 +49,17 @@ export async function endedBy(error: unknown, container: Docker.Container, clock
   return false;
 }
 
-/** For a step that cannot go on because its container is not there, or nothing of the step is in it. */
-export async function containerGone(container: Docker.Container, image: string): Promise<PoolwrightError> {
+/**
+ * For a step that cannot go on because its container is not there, or nothing of the step is in it. An engine that ends
+ * takes its containers along: what became of this one it says when it is back, for which `outage` milliseconds are left.
+ */
+export async function containerGone(
+  container: Docker.Container,
+  { image, clock, outage }: { readonly image: string; readonly clock: Clock; readonly outage: number },
+): Promise<PoolwrightError> {
   let state: Docker.ContainerInspectInfo['State'];
   try {
-    state = (await container.inspect()).State;
+    ({ State: state } = await patiently(clock, outage, () => container.inspect()));
   } catch (error) {
     if (statusOf(error) === 404) return interrupted('somebody removed its container');
     throw error;
@@ -65,7 +71,7 @@ export async function containerGone(container: Docker.Container, image: string):
       `its container was ended from outside (exit code ${code}), by somebody or by a start of the engine`,
     );
   }
-  const words = await lastWords(container);
+  const words = await patiently(clock, outage, () => lastWords(container));
   return (
     imageFault(image, words) ??
     new PoolwrightError(

@@ -131,6 +131,9 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     /** A step that has waited for an engine in vain has waited for the rest, too. */
     let patience = outage;
     const outputs = { here: outputsOf(request), there: places.outputs };
+    const gone = () => containerGone(container, { image: request.image, clock, outage });
+    const causeOf = async (error: unknown) =>
+      (await endedBy(error, container, clock)) ? await gone() : error;
     return {
       projectDirectory: places.workspace,
       async run(step, sink, stop) {
@@ -152,13 +155,11 @@ export function createDockerExecutor(options: DockerOptions): Executor {
             grace,
             outage,
           });
-          if (end.cause === 'vanished') throw await containerGone(container, request.image);
+          if (end.cause === 'vanished') throw await gone();
           return end;
         } catch (error) {
-          if (!(error instanceof PoolwrightError) && statusOf(error) === undefined) patience = 0;
-          const fault = (await endedBy(error, container, clock))
-            ? await containerGone(container, request.image)
-            : error;
+          const fault = await causeOf(error).catch((unknown: unknown) => unknown);
+          if (!(fault instanceof PoolwrightError) && statusOf(fault) === undefined) patience = 0;
           throw engineFault(fault, request.image, dockerHost);
         }
       },

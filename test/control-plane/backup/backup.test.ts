@@ -38,7 +38,7 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
   let data: string;
   let plane: TestPlane;
   /** Its broker's port is in the token, so every control plane of this suite has the same. */
-  let places: Pick<ServeOptions, 'listen' | 'brokerListen'>;
+  let ports: Pick<ServeOptions, 'listen' | 'brokerListen'>;
   let waiting: { stack: string; run: string };
   let finished: { stack: string; run: string };
 
@@ -47,7 +47,7 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
     data = join(folder, 'data');
     plane = await startControlPlane(folder, { launchers: 1 });
     const portOf = (address: string) => Number(new URL(`tcp://${address}`).port);
-    places = {
+    ports = {
       listen: { host: '127.0.0.1', port: Number(new URL(plane.url).port) },
       brokerListen: { host: '127.0.0.1', port: portOf(plane.controlPlane.brokerAddress) },
     };
@@ -65,7 +65,7 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
 
   /** The same control plane, by its key, its logs, and the run that goes on with what was kept. */
   async function goesOn(options: Partial<ServeOptions> & { readonly dataDirectory: string }): Promise<void> {
-    const controlPlane = await serve({ ...places, ...options });
+    const controlPlane = await serve({ ...ports, ...options });
     const http = await createHttpClient();
     const key = plane.key;
     const client = createApiClient(
@@ -133,10 +133,12 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
     afterAll(() => server.close());
 
     it('moves there, also when it is killed on the way; until it is done neither side starts', async () => {
-      const variables = {
+      const secretsKey = 'a key of the test that nobody else can guess';
+      const places = {
         DATABASE_URL: await server.database(),
         OBJECT_STORE_URL: pathToFileURL(join(folder, 'store')).href,
       };
+      const variables = { ...places, SECRETS_KEY: secretsKey };
       // The tables are there already, and one of them is not to be had: the move stops half-way.
       await openPostgres({ url: variables.DATABASE_URL, now: 0, log: pino({ level: 'silent' }) }).then((db) =>
         db.destroy(),
@@ -159,34 +161,45 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
       await ended;
       await observer.query('rollback');
       expect(await readdir(data)).toContain('moving');
-      await expect(serve({ ...places, dataDirectory: data })).rejects.toMatchObject({
+      await expect(serve({ ...ports, dataDirectory: data })).rejects.toMatchObject({
         code: 'DATA_DIR_UNUSABLE',
       });
       await expect(
-        serve({ ...places, dataDirectory: data, databaseUrl: variables.DATABASE_URL }),
+        serve({ ...ports, dataDirectory: data, databaseUrl: variables.DATABASE_URL }),
       ).rejects.toMatchObject({ code: 'DATA_DIR_UNUSABLE' });
 
       const moved = await poolwright(variables, 'migrate', '--data-dir', data);
       expect(moved.error).toBe('');
       const { rows } = await observer.query<{ count: number }>('select count(*)::int as count from runs');
       expect(rows[0]?.count).toBe(2);
+      // Secrets went there sealed; the mark of the move is none.
+      const secrets = await observer.query<{ value: string }>(
+        "select value from secrets where name <> 'moved-from-data-folder'",
+      );
+      expect(secrets.rows.length).toBeGreaterThan(3);
+      for (const { value } of secrets.rows) expect(value).toMatch(/^sealed:/);
       await observer.end();
-      await expect(serve({ ...places, dataDirectory: data })).rejects.toMatchObject({
+      await expect(serve({ ...ports, dataDirectory: data })).rejects.toMatchObject({
         code: 'DATA_DIR_UNUSABLE',
       });
       expect((await poolwright(variables, 'migrate', '--data-dir', data)).error).toContain('CONFLICT');
-      await goesOn({
+      const there = {
         dataDirectory: data,
         databaseUrl: variables.DATABASE_URL,
         objectStoreUrl: variables.OBJECT_STORE_URL,
-      });
+      };
+      await expect(serve({ ...ports, ...there })).rejects.toMatchObject({ code: 'DATABASE_UNUSABLE' });
+      await goesOn({ ...there, secretsKey });
 
-      // And back again: a backup of there, while it could be at work, into a folder.
+      // And back again: a backup of there, while it could be at work, into a folder. The key is needed for that, once.
       const file = join(folder, 'from-postgres.tar.gz');
-      expect((await poolwright(variables, 'backup', '--data-dir', data, '--out', file)).error).toBe('');
-      const back = await poolwright({}, 'restore', '--data-dir', join(folder, 'back'), '--from', file);
+      const target = ['--data-dir', join(folder, 'back'), '--from', file];
+      expect((await poolwright(places, 'backup', '--data-dir', data, '--out', file)).error).toBe('');
+      expect((await poolwright({}, 'restore', ...target)).error).toContain('SECRETS_KEY_FILE');
+      expect(existsSync(join(folder, 'back'))).toBe(false);
+      const back = await poolwright({ SECRETS_KEY: secretsKey }, 'restore', ...target);
       expect(back.error).toBe('');
-      const again = await serve({ ...places, dataDirectory: join(folder, 'back') });
+      const again = await serve({ ...ports, dataDirectory: join(folder, 'back') });
       expect(again.administrator).toEqual({ ...plane.key, created: false });
       await again.close();
     });

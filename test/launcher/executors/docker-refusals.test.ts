@@ -95,4 +95,19 @@ describe.skipIf(!hasRunnerImage('an engine that refuses for a moment'))('an engi
       message: expect.stringContaining('exit code 137') as string,
     });
   });
+
+  it('and ends itself is asked again when it is back, what became of the container', async () => {
+    const { engine, container, step } = await open(300);
+    await step(1, 'true').end;
+    const id = container();
+    machineDocker('kill', id);
+    engine.loseAnswerTo('GET /containers/');
+    const { end } = step(2, 'true');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await engine.back();
+    await expect(end).rejects.toMatchObject({
+      code: 'RUN_INTERRUPTED',
+      message: expect.stringContaining('exit code 137') as string,
+    });
+  });
 });
