@@ -91,6 +91,34 @@ describe('the judge of a run', () => {
       expect(judge(loss, happened).join('\n')).toMatch(/no fault explains/);
   });
 
+  it('takes the end of an engine that leaves containers for a cause only where one was just being started', () => {
+    const at = { from: 2_000, to: 3_000, workers: new Set([worker]) };
+    const end: Happened = { fault: { kind: 'end-engine', at: 0, keeps: true, down: 1_000 }, ...at };
+    const apply = { ...step('c'), state: 'APPLYING' as const };
+    const message = 'The run was cut off: its container was ended from outside (exit code 137), by somebody.';
+    const cutOff = (witnessed: Ended['witnessed'], text = message): Ended => ({
+      ...{
+        ...finished,
+        state: 'FAILED',
+        steps: [step('a'), step('b'), apply],
+        witnessed,
+        logs: {},
+        earlier: [],
+      },
+      failure: { code: 'RUN_INTERRUPTED', message: text },
+    });
+    expect(judge(cutOff([]), [end])).toEqual([]);
+    expect(judge(cutOff([begun('a'), begun('b')]), [end])).toEqual([]);
+    for (const [run, happened] of [
+      [cutOff([]), []],
+      [cutOff([], 'The run was cut off: somebody removed its container.'), [end]],
+      [cutOff([begun('a')]), [end]],
+      [cutOff([begun('a'), begun('b'), begun('c')]), [end]],
+      [cutOff([]), [{ fault: { kind: 'kill-engine', at: 0, keeps: true, down: 1_000 }, ...at } as Happened]],
+    ] as const)
+      expect(judge(run, happened).join('\n')).toMatch(/no fault explains/);
+  });
+
   it('takes a long cut as the cause of a loss', () => {
     expect(judge({ ...finished, ...lost }, [cut(9_000)])).toEqual([]);
   });

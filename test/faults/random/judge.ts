@@ -142,9 +142,10 @@ function ofCause(run: Ended, touches: readonly Happened[]): string[] {
 
 function causesOf(
   { code, message }: NonNullable<Ended['failure']>,
-  { workers: own }: Ended,
+  run: Ended,
   touches: readonly Happened[],
 ): boolean {
+  const { workers: own } = run;
   const has = (...kinds: readonly Fault['kind'][]) => touches.some(({ fault }) => kinds.includes(fault.kind));
   switch (code) {
     case 'WORKER_LOST':
@@ -154,7 +155,13 @@ function causesOf(
     case 'LAUNCHER_STOPPED':
       return has('stop-launcher');
     case 'RUN_INTERRUPTED':
-      return has('kill-run') || touches.some(endsContainers);
+      if (has('kill-run') || touches.some(endsContainers)) return true;
+      // With live-restore an engine that ends leaves containers that run; one that is being started it takes along.
+      return (
+        has('end-engine') &&
+        message.includes('ended from outside (exit code 137)') &&
+        isBetweenContainers(run)
+      );
     case 'DISK_FULL':
       return has('fill-disk');
     case 'ENGINE_UNAVAILABLE':
@@ -172,6 +179,14 @@ function causesOf(
     default:
       return false;
   }
+}
+
+/** Whether no step had begun in the container that it was to go on in: the apply has one of its own. */
+function isBetweenContainers({ steps, witnessed }: Ended): boolean {
+  const next = steps[witnessed.length];
+  if (next === undefined) return false;
+  const isApply = ({ state }: ExpectedStep) => state === 'APPLYING';
+  return isApply(next) ? !steps.slice(0, witnessed.length).some(isApply) : witnessed.length === 0;
 }
 
 /** Whether containers ended with the engine. */

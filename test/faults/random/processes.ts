@@ -173,10 +173,19 @@ export function createLauncher(
     registered: (before) =>
       eventually(
         () => {
-          if (!program.running) throw new Error(`The launcher ${name} ended by itself: ${program.said()}`);
+          if (!program.running) {
+            if (!endedForEngine(program.said()))
+              throw new Error(`The launcher ${name} ended by itself: ${program.said()}`);
+            program.start();
+          }
           return registrations > before;
         },
         () => `the launcher ${name} to register; it said ${program.said()}`,
       ),
   };
+}
+
+/** One that has no run does not start without an engine: whoever looks after the service starts it again, as systemd does. */
+function endedForEngine(said: string): boolean {
+  return said.slice(said.lastIndexOf('--- started at')).includes('launcher (ENGINE_UNAVAILABLE)');
 }
