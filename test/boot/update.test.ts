@@ -36,7 +36,8 @@ describe.runIf(possible)('a machine', () => {
         `an idle worker in version ${version}`,
         60_000,
       );
-    const service = (property: string) => machine.exec(`systemctl show --value -p ${property} ${unit}`);
+    const service = async (property: string) =>
+      (await machine.exec(`systemctl show --value -p ${property} ${unit}`)).trim();
 
     const { stack, run } = await plane.triggerRun(
       { planCommands: ['echo begun; sleep 5; echo ended'] },
@@ -57,6 +58,7 @@ describe.runIf(possible)('a machine', () => {
 
     await machine.exec(`systemctl kill --signal=SIGKILL ${unit}`);
     const again = await idleIn('version-of-may', may.id);
+    expect(await service('NRestarts')).toBe('1');
 
     const crashing = Buffer.from("process.stderr.write('of no use\\n'); process.exit(1);\n");
     await release(plane, operator, crashing, { version: 'version-of-june', bases });
