@@ -1,7 +1,5 @@
 // The command line as a whole: all commands below one program, and how they end.
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { z } from 'zod';
 import { addBackupCommands } from './commands/backup.js';
 import { addKeysCommands } from './commands/keys.js';
 import { addLauncherCommands } from './commands/launcher.js';
@@ -14,7 +12,7 @@ import { addServeCommand } from './commands/serve.js';
 import { addStackCommands } from './commands/stack.js';
 import { addWorkerCommands } from './commands/worker.js';
 import { exitCodes, reportFailure } from './exit.js';
-import { packageFile } from './package-file.js';
+import { packageVersion } from './package-file.js';
 import type { Terminal } from './terminal.js';
 
 const epilogue = `
@@ -23,13 +21,6 @@ Commands that ask a control plane take its address and an API key from flags, el
 SPACELIFT_API_KEY_ID, SPACELIFT_API_KEY_SECRET), else from the profile that \`poolwright login\` keeps.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage. NO_COLOR turns colours off; POOLWRIGHT_DEBUG=true shows causes.`;
-
-/** The version in package.json, which stands above both the sources and the built program. */
-export function packageVersion(): string {
-  return z
-    .object({ version: z.string() })
-    .parse(JSON.parse(readFileSync(packageFile('package.json'), 'utf8'))).version;
-}
 
 /** The whole command line. Parsing throws CommanderError instead of ending the process. */
 export function createProgram(terminal: Terminal): Command {

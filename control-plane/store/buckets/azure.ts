@@ -1,7 +1,8 @@
 // Objects as blobs of an Azure storage account. Credentials: AZURE_STORAGE_CONNECTION_STRING, or whatever the Azure
 // tools find: variables, a workload's or a machine's identity.
 import type { Readable } from 'node:stream';
-import { library, upload, type Bucket } from './bucket.js';
+import { library } from '../../library.js';
+import { needs, upload, type Bucket } from './bucket.js';
 
 export interface AzurePlace {
   /** Name of the storage account. */
@@ -12,7 +13,7 @@ export interface AzurePlace {
 }
 
 export async function openAzure(place: AzurePlace): Promise<Bucket> {
-  const blobs = await library('@azure/storage-blob', () => import('@azure/storage-blob'));
+  const blobs = await library('@azure/storage-blob', needs, () => import('@azure/storage-blob'));
   const service =
     place.connectionString === undefined
       ? new blobs.BlobServiceClient(`https://${place.account}.blob.core.windows.net`, await identity())
@@ -45,6 +46,6 @@ export async function openAzure(place: AzurePlace): Promise<Bucket> {
 }
 
 async function identity() {
-  const { DefaultAzureCredential } = await library('@azure/identity', () => import('@azure/identity'));
+  const { DefaultAzureCredential } = await library('@azure/identity', needs, () => import('@azure/identity'));
   return new DefaultAzureCredential();
 }

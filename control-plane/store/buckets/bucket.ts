@@ -35,25 +35,8 @@ export function bound(maximum: number): { readonly stream: Transform; size(): nu
   return { stream, size: () => size };
 }
 
-/** For a library that is only there when it was installed for this. */
-export function missingLibrary(name: string, cause: unknown): PoolwrightError {
-  return new PoolwrightError(
-    'ARTEFACT_MISSING',
-    `OBJECT_STORE_URL needs the package ${name}, which is not installed. Install it beside this one: npm install ${name}`,
-    { cause },
-  );
-}
-
-/** Loads a library that need not be installed. Throws ARTEFACT_MISSING that names it. */
-export async function library<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
-  try {
-    return await load();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')
-      throw missingLibrary(name, error);
-    throw error;
-  }
-}
+/** Who needs the clouds' libraries. */
+export const needs = 'OBJECT_STORE_URL';
 
 /** `a/b` → `a/b/`, nothing → nothing: what stands before every key. */
 export function prefixOf(path: string): string {

@@ -1,6 +1,7 @@
 // Objects in Google Cloud Storage. Credentials come as Google's tools find them: variables, files, the instance.
 import { pipeline } from 'node:stream/promises';
-import { library, upload, type Bucket } from './bucket.js';
+import { library } from '../../library.js';
+import { needs, upload, type Bucket } from './bucket.js';
 
 export interface GooglePlace {
   readonly bucket: string;
@@ -9,7 +10,11 @@ export interface GooglePlace {
 }
 
 export async function openGoogle(place: GooglePlace): Promise<Bucket> {
-  const { Storage, ApiError } = await library('@google-cloud/storage', () => import('@google-cloud/storage'));
+  const { Storage, ApiError } = await library(
+    '@google-cloud/storage',
+    needs,
+    () => import('@google-cloud/storage'),
+  );
   const storage = new Storage(
     place.endpoint === undefined
       ? {}

@@ -1,6 +1,7 @@
 // Objects in S3 or in what speaks like it. Credentials come as the AWS tools find them: variables, files, the instance.
 import type { Readable } from 'node:stream';
-import { library, upload, type Bucket } from './bucket.js';
+import { library } from '../../library.js';
+import { needs, upload, type Bucket } from './bucket.js';
 
 export interface S3Place {
   readonly bucket: string;
@@ -10,8 +11,8 @@ export interface S3Place {
 }
 
 export async function openS3(place: S3Place): Promise<Bucket> {
-  const s3 = await library('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'));
-  const { Upload } = await library('@aws-sdk/lib-storage', () => import('@aws-sdk/lib-storage'));
+  const s3 = await library('@aws-sdk/client-s3', needs, () => import('@aws-sdk/client-s3'));
+  const { Upload } = await library('@aws-sdk/lib-storage', needs, () => import('@aws-sdk/lib-storage'));
   const client = new s3.S3Client({
     ...(place.region === undefined ? {} : { region: place.region }),
     ...(place.endpoint === undefined ? {} : { endpoint: place.endpoint, forcePathStyle: true }),
