@@ -7,6 +7,7 @@ import type { Clock, Ids } from './clock.js';
 import type { Actor } from './access/audit.js';
 import type { Events } from './events.js';
 import type { Database } from './store/schema.js';
+import type { Traces } from './traces/traces.js';
 
 /** A message as a rule thinks of it; the outbox adds version, id, addressee and times. */
 export type DownBody = DownMessage extends infer Message
@@ -77,6 +78,8 @@ export interface Context {
   readonly bulk: BulkAccess;
   readonly seal: Seal;
   readonly log: Logger;
+  /** What is told of the work, to those who follow it. */
+  readonly traces: Traces;
   /** In whose name things are changed; not given: the control plane's own. See access/audit.ts. */
   readonly actor?: Actor;
 }

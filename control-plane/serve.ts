@@ -36,6 +36,8 @@ import { startScheduler } from './queue/scheduler.js';
 import { startGarbageCollector, type Retention } from './store/garbage.js';
 import { lockFolder } from './store/lock.js';
 import { assertNotMoved } from './store/moved.js';
+import type { TraceSettings } from './traces/settings.js';
+import { noTraces, type Traces } from './traces/traces.js';
 
 export interface ServeOptions extends Places {
   /** Folder for everything that is kept; made when it is not there. */
@@ -57,6 +59,8 @@ export interface ServeOptions extends Places {
   readonly retention?: Retention;
   /** How people sign in by OpenID Connect. Default: they do not. */
   readonly oidc?: OidcSettings | undefined;
+  /** Where traces are sent. Default: nowhere. */
+  readonly traces?: TraceSettings | undefined;
   /** JSON lines. Default: the file `control-plane.log` in the data folder. */
   readonly log?: Logger;
   /** Told what takes longer than a moment. */
@@ -78,7 +82,7 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
-/** Starts everything. Throws DATA_DIR_UNUSABLE, PORT_IN_USE, INVALID_ARGUMENT; then nothing is left running. */
+/** Starts everything. Throws DATA_DIR_UNUSABLE, PORT_IN_USE, INVALID_ARGUMENT, ARTEFACT_MISSING; then nothing is left running. */
 export async function serve(options: ServeOptions): Promise<ControlPlane> {
   const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
@@ -102,6 +106,7 @@ async function start(
   onClose(() => lock.release());
   const log = options.log ?? fileLog(folder, onClose);
   const clock = systemClock;
+  const { traces } = await tracesOf(options, log, onClose);
   const now = clock.now();
   const foundation = await openFoundation({ ...options, folder, log, onClose });
   const { db, secrets, events, logs, objects } = foundation;
@@ -129,6 +134,7 @@ async function start(
     ids: randomIds,
     events,
     log,
+    traces,
     logs,
     outbox: createOutbox({
       broker: { publish: (topic, payload) => started().publish(topic, payload) },
@@ -237,6 +243,19 @@ async function start(
     lost: foundation.lost,
     caFile: own ? files.certificateFile : undefined,
   };
+}
+
+async function tracesOf(
+  { traces: settings }: ServeOptions,
+  log: Logger,
+  onClose: (step: () => Promise<void>) => void,
+): Promise<{ readonly traces: Traces }> {
+  if (settings === undefined) return { traces: noTraces };
+  // With everything that it needs, and only then.
+  const { openTraces } = await import('./traces/open.js');
+  const opened = await openTraces(settings, { log, instance: randomIds.next() });
+  onClose(() => opened.close());
+  return opened;
 }
 
 function fileLog(folder: string, onClose: (step: () => void) => void): Logger {

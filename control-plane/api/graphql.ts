@@ -1,12 +1,14 @@
 // POST /graphql: the public API over HTTP.
 import { readFileSync } from 'node:fs';
 import { createHandler } from 'graphql-http/lib/use/fetch';
+import { getOperationAST, type OperationDefinitionNode } from 'graphql';
 import { Hono, type Context as HttpContext } from 'hono';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { identityOf } from '../access/api-keys.js';
 import { acting, actorOf } from '../access/audit.js';
 import type { RateLimits } from '../access/rate-limits.js';
 import { rightsOf, type Rights } from '../access/rights.js';
+import type { Context } from '../context.js';
 import { readBody, type ServerEnvironment } from '../http/body.js';
 import { statusOf } from '../http/errors.js';
 import { checkRequest, parseDocument } from './document.js';
@@ -50,7 +52,14 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
     context: ({ raw }) => ({ ...(asked.get(raw) ?? { ...dependencies, rights: undefined }) }),
     parse: parseDocument,
     validationRules: (_request, args) => validationRules(args.variableValues ?? {}),
-    formatError: (error) => presentError(error, context.log),
+    formatError: (error) => {
+      const shown = presentError(error, context.log);
+      tellCode(context, shown.extensions['code']);
+      return shown;
+    },
+    onOperation: (_request, { document, operationName }) => {
+      tellOperation(context, getOperationAST(document, operationName));
+    },
   });
   const app = new Hono<ServerEnvironment>();
   // Clients put a slash at the end of the endpoint or not.
@@ -66,6 +75,7 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
     } catch (error) {
       if (!(error instanceof PoolwrightError)) throw error;
       const { code, message } = error;
+      tellCode(context, code);
       const again = code === 'RATE_LIMITED' ? { 'retry-after': '1' } : {};
       return c.json({ errors: [{ message, extensions: { code } }] }, statusOf(code), again);
     }
@@ -85,6 +95,27 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
     });
   });
   return app;
+}
+
+/** Characters of an operation's name that are told: clients choose it. */
+const longestName = 100;
+
+/** The request's span is called after the operation. Its document and variables stay out: they may hold secrets. */
+function tellOperation(
+  { traces }: Pick<Context, 'traces'>,
+  operation: OperationDefinitionNode | null | undefined,
+): void {
+  if (!traces.on || operation == null) return;
+  const name = operation.name?.value.slice(0, longestName);
+  const span = traces.current();
+  span.rename(name === undefined ? operation.operation : `${operation.operation} ${name}`);
+  span.set({ 'graphql.operation.type': operation.operation, 'graphql.operation.name': name });
+}
+
+function tellCode({ traces }: Pick<Context, 'traces'>, code: unknown): void {
+  if (typeof code !== 'string') return;
+  if (code === 'INTERNAL' || code === 'UNAVAILABLE') traces.current().fail(code);
+  else traces.current().set({ 'error.type': code });
 }
 
 /** A credential that is not valid counts as none; the first field that needs one answers `unauthorized`. */

@@ -28,6 +28,11 @@ function isRefusal(error: unknown): error is PoolwrightError {
   return error instanceof PoolwrightError && (error.code === 'UNAUTHORIZED' || error.code === 'NOT_FOUND');
 }
 
+/** What thousands of workers send every few seconds, and which mostly changes nothing. */
+function isFrequent(type: UpwardMessage['type']): boolean {
+  return type === 'heartbeat' || type === 'present' || type === 'carried';
+}
+
 export function createInbox(context: Context): Inbox {
   /** By worker, and by line. */
   const queues = new Map<string, Promise<void>>();
@@ -56,7 +61,20 @@ export function createInbox(context: Context): Inbox {
     return done.then(() => dealt);
   }
 
-  async function handle(sender: Sender, message: UpwardMessage): Promise<void> {
+  function handle(sender: Sender, message: UpwardMessage): Promise<void> {
+    const { type } = message;
+    const attributes = {
+      'messaging.system': 'mqtt',
+      'messaging.operation.type': 'process',
+      'poolwright.message.type': type,
+      'poolwright.pool.id': sender.pool,
+      'poolwright.worker.id': sender.worker,
+    };
+    const start = { name: `process ${type}`, kind: 'consumer' as const, quiet: isFrequent(type), attributes };
+    return context.traces.span(start, () => dealWith(sender, message));
+  }
+
+  async function dealWith(sender: Sender, message: UpwardMessage): Promise<void> {
     switch (message.type) {
       case 'register':
         return registerWorker(context, sender, message).catch((error: unknown) => {

@@ -52,3 +52,9 @@ export function aborted(signal: AbortSignal): Promise<void> {
     );
   });
 }
+
+/** Everything is closed. What a library still waits for, such as an answer of a collector of traces, waits no longer. */
+export function leaveSoon(): void {
+  // Does not keep the process itself: without such a library it is gone by then.
+  setTimeout(() => process.exit(), 500).unref();
+}

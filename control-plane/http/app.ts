@@ -15,6 +15,7 @@ import { openAssets } from '../web/assets.js';
 import { webRoutes } from '../web/routes.js';
 import { healthRoutes, type HealthDependencies } from './health.js';
 import { launcherReleaseRoutes } from './launcher-releases.js';
+import { tracedRequests } from './traced-requests.js';
 import { uploadRoutes } from './uploads.js';
 import { webhookRoutes } from './webhooks.js';
 import { workerApiRoutes } from './worker-api.js';
@@ -42,6 +43,7 @@ export async function createApp(dependencies: AppDependencies): Promise<Hono<Ser
     c.env.incoming.socket.remoteAddress ??
     'unknown';
   const app = new Hono<ServerEnvironment>();
+  if (context.traces.on) app.use(tracedRequests(context.traces));
   app.onError((error, c) => answerError(c, error, context.log));
   app.notFound((c) => c.json({ code: 'NOT_FOUND', message: `There is nothing at ${c.req.path}.` }, 404));
   app.use(async (c, next) => {

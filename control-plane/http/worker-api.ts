@@ -44,6 +44,11 @@ export function workerApiRoutes({
       throw new PoolwrightError('FORBIDDEN', 'The token is for another run or attempt.');
     }
     c.set('grant', grant);
+    context.traces.current().set({
+      'poolwright.run.id': grant.run,
+      'poolwright.run.attempt': grant.attempt,
+      'poolwright.worker.id': grant.worker,
+    });
     await next();
   });
 

@@ -6,6 +6,7 @@ import type { Output } from '../cli/output.js';
 import { writeProfile } from '../cli/profile.js';
 import { aborted, takeStopSignals } from '../cli/stop-signals.js';
 import { serve, type ControlPlane } from '../serve.js';
+import { traceSettings } from '../traces/settings.js';
 import { dockerEngine } from './docker-engine.js';
 import { chooseExecutor, type ExecutorKind } from './engine.js';
 import { hasGit, openExample, readExample, startExampleRun, watchExampleRun } from './example.js';
@@ -56,10 +57,12 @@ async function startControlPlane(
   narrator: Narrator,
 ): Promise<ControlPlane> {
   const ports = await portsOf(options, narrator);
+  const traces = traceSettings(process.env);
   return serve({
     dataDirectory: folder.path,
     listen: { host, port: ports.api },
     brokerListen: { host, port: ports.broker },
+    traces,
     onProgress: (line) => {
       narrator.say(line);
     },

@@ -22,8 +22,13 @@ export async function removeLost(context: Context): Promise<void> {
     .where('lost_at', '<=', now)
     .orderBy('id')
     .execute();
-  const remove = ({ id }: { readonly id: string }) =>
-    endRunOf(context, id, 'its connection broke and it did not come back in time');
+  const span = context.traces.current();
+  let removed = 0;
+  const remove = async ({ id }: { readonly id: string }) => {
+    if (!(await endRunOf(context, id, 'its connection broke and it did not come back in time'))) return;
+    removed += 1;
+    span.did({ 'poolwright.workers.lost': removed });
+  };
   // Whoever was told to leave is expected to go, and a whole pool is told so when it is reset or deleted.
   await oneByOne(
     context,
@@ -75,7 +80,10 @@ async function holds(context: Context, pool: string, lost: number): Promise<bool
         `for ${String(massLossPatience / 60_000)} minutes; look at the network, the broker and the certificates in between.`,
     });
   });
-  if (alarm?.raised_at === context.clock.now()) context.events.emit({ kind: 'pool', pool });
+  if (alarm?.raised_at === context.clock.now()) {
+    context.traces.current().did({ 'poolwright.alarm.kind': 'MASS_LOSS' });
+    context.events.emit({ kind: 'pool', pool });
+  }
   return alarm !== undefined && context.clock.now() < alarm.raised_at + massLossPatience;
 }
 

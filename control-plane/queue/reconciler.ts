@@ -49,6 +49,7 @@ async function noticeSilence(context: Context): Promise<void> {
     .returning(['id', 'pool_id'])
     .execute();
   await context.db.deleteFrom('worker_lines').where('last_contact_at', '<', since).execute();
+  if (silent.length > 0) context.traces.current().did({ 'poolwright.workers.silent': silent.length });
   for (const { id, pool_id } of silent) {
     context.events.emit({ kind: 'worker', pool: pool_id, worker: id, free: false });
   }
@@ -142,7 +143,9 @@ export function startReconciler(
 
   function plan(): void {
     timer = setTimeout(() => {
-      current = look()
+      const start = { name: 'reconcile', quiet: true, root: true };
+      current = context.traces
+        .span(start, look)
         .catch((error: unknown) => {
           context.log.error(
             { err: error },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Context } from '../context.js';
 import type { ControlPlaneEvent } from '../events.js';
+import { traceAssigned } from '../runs/traced.js';
 import { isEnd } from '../runs/transitions.js';
 import { publicPoolId } from '../store/pool-tables.js';
 import { assignNext } from './assign.js';
@@ -74,11 +75,7 @@ export function startScheduler(
     try {
       for (let first = true; first || pass.again; first = false) {
         pass.again = false;
-        let match = await assignNext(context, pool);
-        while (match !== undefined) {
-          await sendAssignment(context, match);
-          match = await assignNext(context, pool);
-        }
+        await assignAll(context, pool);
         if (!concurrent || isWanted(pass)) continue;
         if (pass.missed < passedOver.times && (await mayHavePassedOver(context, pool))) {
           pass.missed += 1;
@@ -137,6 +134,22 @@ export function startScheduler(
       await Promise.all([...passes.values()].map(({ done }) => done));
     },
   };
+}
+
+/** Hands out runs as long as there is one, and a worker for it. */
+function assignAll(context: Context, pool: string): Promise<void> {
+  const start = { name: 'assign', quiet: true, root: true, attributes: { 'poolwright.pool.id': pool } };
+  return context.traces.span(start, async (span) => {
+    let count = 0;
+    for (;;) {
+      const match = await assignNext(context, pool);
+      if (match === undefined) return;
+      count += 1;
+      span.did({ 'poolwright.runs.assigned': count });
+      await sendAssignment(context, match);
+      await traceAssigned(context, match.run);
+    }
+  });
 }
 
 /** Whether a run may start now that could not before: there is a worker more, a run more, or one less to wait for. */

@@ -7,6 +7,7 @@ import type { Context, Tx } from '../context.js';
 import type { RunsTable } from '../store/run-tables.js';
 import type { RunRow } from '../store/schema.js';
 import { holdReads, refreshDependents, refreshHolds } from './holds.js';
+import { traceEntered } from './traced.js';
 import { deadlineOf, isEnd, isHeld, isWrite, mayFollow } from './transitions.js';
 
 export interface RunChange {
@@ -52,7 +53,7 @@ export function runNotFound(run: string): PoolwrightError {
 /** Changes a run that the caller has locked. Throws INTERNAL for a transition that the table does not have. */
 export async function changeRun(
   tx: Tx,
-  context: Pick<Context, 'clock'>,
+  context: Pick<Context, 'clock' | 'traces'>,
   row: RunRow,
   change: RunChange,
 ): Promise<RunRow> {
@@ -79,6 +80,7 @@ export async function changeRun(
   if (state !== undefined && state !== row.state) {
     const worker = change.worker === undefined ? row.worker_id : change.worker;
     await record(tx, changed, change, worker, row.state);
+    await traceEntered(tx, context, changed);
     await passOn(tx, changed);
   }
   return changed;

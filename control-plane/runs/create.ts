@@ -9,6 +9,7 @@ import type { RunRow, StackRow } from '../store/schema.js';
 import { record } from './change.js';
 import { refreshHolds } from './holds.js';
 import { assertSendable } from './sendable.js';
+import { traceMade } from './traced.js';
 import { takeTurn } from './turns.js';
 import { deadlineOf, firstStage, isWrite } from './transitions.js';
 
@@ -93,6 +94,7 @@ export async function createRun(
     .returningAll()
     .executeTakeFirstOrThrow();
   await record(tx, made, { username: request.requestedBy }, null);
+  traceMade(tx, context, made);
   await audit(tx, context, {
     action: 'run.trigger',
     type: 'run',

@@ -2,6 +2,7 @@
 // connections that is part of normal life; the rules are written as if each transaction were alone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, type TransactionBuilder } from 'kysely';
+import { PoolwrightError } from '../../protocol/errors.js';
 
 /** SQLSTATE of a transaction that did nothing wrong: serialisation failure and deadlock. */
 const givenUp: readonly unknown[] = ['40001', '40P01'];
@@ -26,15 +27,40 @@ export function isRace(error: unknown): boolean {
   return givenUp.includes(fault.code) || (fault.code === '23505' && raced.includes(fault.constraint));
 }
 
+/** Transaction under way → what is done once it is committed. */
+const after = new WeakMap<object, (() => void)[]>();
+
+/**
+ * Does something that must not fail once the transaction is committed, before its `execute` resolves; never when it is rolled
+ * back, and once however often the work was done. Throws INTERNAL for a transaction of another kind of database.
+ */
+export function afterCommit(tx: object, step: () => void): void {
+  const steps = after.get(tx);
+  if (steps === undefined)
+    throw new PoolwrightError('INTERNAL', 'Expected a transaction that tells of its commit.');
+  steps.push(step);
+}
+
 /**
  * Work given to `transaction().execute` may be done several times; only its last time counts. So it must have no
- * effect but through its transaction.
+ * effect but through its transaction, and by `afterCommit`.
  */
 export class RetryingDatabase<Tables> extends Kysely<Tables> {
   override transaction(): TransactionBuilder<Tables> {
     const builder = super.transaction();
     const once = builder.execute.bind(builder);
-    builder.execute = (work) => retried(() => once(work));
+    builder.execute = async (work) => {
+      let steps: (() => void)[] = [];
+      const result = await retried(() => {
+        steps = [];
+        return once((tx) => {
+          after.set(tx, steps);
+          return work(tx);
+        });
+      });
+      for (const step of steps) step();
+      return result;
+    };
     return builder;
   }
 }

@@ -30,6 +30,10 @@ export async function deliver(
   const speaker = speakers[webhook.provider];
   const name = `${speaker.name} webhook`;
   const own = acting(context, { key: webhook.id, name, address });
+  context.traces.current().set({
+    'poolwright.webhook.provider': webhook.provider,
+    'poolwright.stack.id': webhook.stack_id,
+  });
   try {
     const told = speaker.read(delivery);
     const ids = speaker.ids(delivery);
@@ -37,6 +41,10 @@ export async function deliver(
       .transaction()
       .execute((tx) => take(tx, own, { webhook, told, ids, requestedBy: name }));
     for (const run of runs) tell(context, run);
+    context.traces.current().set({
+      'poolwright.webhook.repeated': result.repeated,
+      'poolwright.webhook.runs': runs.length,
+    });
     await note(context, webhook, wordsOf(result));
     return result;
   } catch (error) {

@@ -2,11 +2,12 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { z } from 'zod';
 import { readOidcSettings } from '../../access/oidc/settings.js';
+import { traceSettings, tracesHelp } from '../../traces/settings.js';
 import { UsageError } from '../exit.js';
 import { act, withExample } from '../invocation.js';
 import { address, wholeNumber } from '../parse.js';
 import { placesHelp, placesOf } from '../places.js';
-import { aborted, takeStopSignals } from '../stop-signals.js';
+import { aborted, leaveSoon, takeStopSignals } from '../stop-signals.js';
 import type { Terminal } from '../terminal.js';
 
 const days = wholeNumber(1, 36_500);
@@ -65,6 +66,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     const { serve } = await import('../../serve.js');
     const oidc = options.oidc === undefined ? undefined : await readOidcSettings(options.oidc);
     const places = placesOf(process.env);
+    const traces = traceSettings(process.env);
     if (places.secretsKey !== undefined && places.databaseUrl === undefined) {
       throw new UsageError(
         'SECRETS_KEY is for the database of DATABASE_URL, which is not set: a data folder keeps secrets in files.',
@@ -83,6 +85,7 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
       tls,
       behindProxy: options.behindProxy,
       oidc,
+      traces,
       retention: { runs: options.keepRuns, logs: options.keepLogs, audit: options.keepAudit },
       onProgress: (line) => {
         terminal.note(line);
@@ -112,8 +115,9 @@ export function addServeCommand(program: Command, terminal: Terminal): void {
     } finally {
       await controlPlane.close();
       stop.release();
+      if (traces !== undefined) leaveSoon();
     }
   });
-  command.addHelpText('after', placesHelp);
+  command.addHelpText('after', `${placesHelp}\n${tracesHelp}`);
   withExample(command, 'poolwright serve --data-dir /var/lib/poolwright');
 }

@@ -10,6 +10,7 @@ import { triggerRun, type Trigger } from '../../../control-plane/runs/runs.js';
 import { createStack } from '../../../control-plane/stacks/stacks.js';
 import type { StackFields } from '../../../control-plane/stacks/fields.js';
 import type { RunRow } from '../../../control-plane/store/schema.js';
+import { noTraces, type Traces } from '../../../control-plane/traces/traces.js';
 import type { HeldRun } from '../../../protocol/messages.js';
 import type { RunState } from '../../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../../protocol/worker-api.js';
@@ -22,6 +23,8 @@ export interface Rules {
   readonly sent: { readonly to: Addressee; readonly body: DownBody }[];
   /** Unix milliseconds. */
   now: number;
+  /** Who follows; default: nobody. */
+  traces: Traces;
   /** Empties everything. */
   reset(): Promise<void>;
   close(): Promise<void>;
@@ -31,7 +34,9 @@ export async function openRules(connections?: number): Promise<Rules> {
   const database = await openRulesDatabase(connections);
   const { db } = database;
   const sent: Rules['sent'] = [];
-  const rules = { now: Date.UTC(2026, 0, 1), sent } as unknown as Rules & { context: Context };
+  const rules = { now: Date.UTC(2026, 0, 1), sent, traces: noTraces } as unknown as Rules & {
+    context: Context;
+  };
   const context: Context = {
     db,
     clock: { now: () => rules.now },
@@ -59,11 +64,15 @@ export async function openRules(connections?: number): Promise<Rules> {
     },
     seal: (_key, _context, text) => `sealed ${text}`,
     log: pino({ level: 'silent' }),
+    get traces() {
+      return rules.traces;
+    },
   };
   return Object.assign(rules, {
     context,
     async reset() {
       sent.length = 0;
+      rules.traces = noTraces;
       for (const table of ['alarms', 'runs', 'workers', 'worker_lines', 'lost_workers', 'stacks'] as const)
         await db.deleteFrom(table).execute();
       await db.deleteFrom('worker_pools').where('public', '=', false).execute();

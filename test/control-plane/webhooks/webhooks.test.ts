@@ -16,6 +16,7 @@ import type { StackFields } from '../../../control-plane/stacks/fields.js';
 import type { DeliveryResult } from '../../../control-plane/store/webhook-tables.js';
 import type { GitProvider } from '../../../control-plane/webhooks/told.js';
 import { createWebhook, deleteWebhook, listWebhooks } from '../../../control-plane/webhooks/webhooks.js';
+import { keptTraces } from '../support/kept-traces.js';
 import { eachWithRules, makePool, makeRun, makeStack, type Rules } from '../support/rules.js';
 import { delivery, payload, type Sent } from './support/deliveries.js';
 
@@ -66,6 +67,29 @@ const runsOf = async ({ stack }: Hook) =>
   }));
 
 const gateway = { commit: 'f'.repeat(40), branch: 'gateway' };
+
+describe('a delivery', () => {
+  it('is told in the trace of its request: by whom, for which stack, and the runs that it started', async () => {
+    const kept = keptTraces();
+    const made = await hook('github');
+    rules.traces = kept;
+    const sent = delivery('github', made.secret, { event: 'push', body: payload('github-push') });
+    const deliver = () => kept.span({ name: 'request' }, () => post(made.id, sent));
+    const { runs } = await deliver();
+    await deliver();
+    const common = { 'poolwright.webhook.provider': 'github', 'poolwright.stack.id': made.stack };
+    expect(kept.spans.map(({ attributes, runs: linked }) => ({ attributes, linked }))).toEqual([
+      {
+        attributes: { ...common, 'poolwright.webhook.repeated': false, 'poolwright.webhook.runs': 1 },
+        linked: runs.map(({ id }) => id),
+      },
+      {
+        attributes: { ...common, 'poolwright.webhook.repeated': true, 'poolwright.webhook.runs': 0 },
+        linked: [],
+      },
+    ]);
+  });
+});
 
 describe('a push to the branch of the stack', () => {
   it.each([
