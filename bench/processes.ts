@@ -18,9 +18,9 @@ import { startPlane } from './support/plane.js';
 import { startServer } from './support/server.js';
 import { createVolleys } from './support/volley.js';
 
-const runs = 400;
+const runs = 200;
 const workers = 32;
-const rounds = 5;
+const rounds = 3;
 
 export async function bench(): Promise<Figure[] | string> {
   if (!hasPostgres('two processes')) return 'PostgreSQL is not installed';

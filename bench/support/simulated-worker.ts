@@ -1,6 +1,6 @@
 // A worker that speaks the protocol for real (TLS, MQTT, signatures left unchecked) and executes nothing.
 // A thousand of these stand for a large pool on a small machine.
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import mqtt, { type MqttClient } from 'mqtt';
 import { ulid } from 'ulid';
 import { parseBrokerEndpoint } from '../../protocol/endpoint.js';
@@ -11,6 +11,7 @@ import {
   signedSchema,
   type Assignment,
 } from '../../protocol/messages.js';
+import { proveRegistration } from '../../protocol/proof.js';
 import type { PoolToken } from '../../protocol/token.js';
 import { downTopic, upTopic } from '../../protocol/topics.js';
 import { encodeUp } from '../../protocol/wire.js';
@@ -76,9 +77,12 @@ export async function startSimulatedWorker(options: SimulatedWorkerOptions): Pro
     });
   });
   await client.subscribeAsync(downTopic(token.pool, id), { qos: 1 });
+  const stamped = stamp();
+  const registrant = { pool: token.pool, worker: id, session, at: stamped.at };
   await up({
-    ...stamp(),
+    ...stamped,
     type: 'register',
+    proof: proveRegistration(registrant, createPrivateKey(options.privateKey)),
     metadata: { simulated: 'true' },
     version: 'bench',
     executor: 'host',
