@@ -8,7 +8,7 @@ export interface Question {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds without a byte. Default 5 s. */
+  /** Milliseconds until the whole answer is there. Default 5 s. */
   readonly timeout?: number;
 }
 
@@ -31,8 +31,9 @@ export function createAsk(options: Omit<HttpClientOptions, 'endpoint'>): Ask {
     const { origin, pathname, search } = new URL(url);
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const how = { method, headers: { ...headers, ...length }, signal, timeout };
-    if (!url.startsWith('https:')) return answerOf(http.request(url, how), question);
-    // Calls are minutes apart: a connection for each.
+    // A connection for each question: one that is kept may be closed by the other side just as the next one goes out,
+    // and the process's own agent may have been told to go by a proxy.
+    if (!url.startsWith('https:')) return answerOf(http.request(url, { ...how, agent: false }), question);
     const client = createHttpClient({ ...options, endpoint: origin });
     try {
       return await answerOf(client.request(pathname + search, how), question);
@@ -44,22 +45,34 @@ export function createAsk(options: Omit<HttpClientOptions, 'endpoint'>): Ask {
 
 function answerOf(request: http.ClientRequest, { url, body, timeout = 5_000 }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    let cause: Error | undefined;
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      // What is broken off here is heard of as a connection that was broken off.
+      reject(new Error(`${new URL(url).host}: ${(cause ?? error).message}`, { cause: error }));
+    };
+    const giveUp = (message: string) => {
+      cause = new Error(message);
+      request.destroy(cause);
+    };
+    // Not the silence alone: whoever sends a byte now and then would be listened to for ever.
+    const timer = setTimeout(() => {
+      giveUp(`no whole answer within ${String(timeout / 1000)} s`);
+    }, timeout);
     request.on('response', (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (part: string) => {
         text += part;
-        if (text.length > longest) response.destroy(new Error('the answer is too long'));
+        if (text.length > longest) giveUp('the answer is too long');
       });
-      response.on('error', reject);
+      response.on('error', fail);
       response.on('end', () => {
+        clearTimeout(timer);
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
       });
     });
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${String(timeout / 1000)} s`)));
-    request.on('error', (error) => {
-      reject(new Error(`${new URL(url).host}: ${error.message}`, { cause: error }));
-    });
+    request.on('error', fail);
     request.end(body);
   });
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Ask } from './ask.js';
 import { createAzureMetadata } from './azure-metadata.js';
 import { azureProtection } from './azure-protection.js';
+import { readDocument } from './document.js';
 import type { CloudMachine, Notice } from './notice.js';
 import { repeat } from './repeat.js';
 
@@ -23,8 +24,8 @@ export interface AzureOptions {
 
 /** Milliseconds between looks. A spot machine has 30 s from its event on. */
 const every = 5_000;
-/** Milliseconds: the first question switches the service on, which takes up to two minutes. */
-const patience = 130_000;
+/** Milliseconds: the first question switches the service on, which takes up to two minutes; later ones hide an event. */
+const patience = { first: 130_000, usual: 10_000 } as const;
 const path = 'scheduledevents?api-version=2020-07-01';
 
 const eventSchema = z.object({
@@ -36,7 +37,7 @@ const eventSchema = z.object({
   NotBefore: z.string().nullish(),
 });
 type ScheduledEvent = z.output<typeof eventSchema>;
-const documentSchema = z.object({ Events: z.array(eventSchema) });
+const documentSchema = z.object({ Events: z.array(z.unknown()) });
 
 const meanings: Readonly<Record<string, string>> = {
   Terminate: 'Azure deletes this instance',
@@ -48,11 +49,11 @@ const meanings: Readonly<Record<string, string>> = {
 
 export function createAzureMachine(options: AzureOptions): CloudMachine {
   const { ask, clock, random, clientId } = options;
-  const metadata = createAzureMetadata(options.metadataEndpoint ?? 'http://169.254.169.254', ask);
+  const metadata = createAzureMetadata(options.metadataEndpoint ?? 'http://169.254.169.254', ask, clock);
 
   function noticeOf(event: ScheduledEvent): Notice {
     const { EventId: id, EventType: type, EventStatus: status, NotBefore: notBefore } = event;
-    const time = Date.parse(notBefore ?? '');
+    const time = metadata.local(Date.parse(notBefore ?? ''));
     const meaning = meanings[type] ?? `Azure announces ${type} for this machine`;
     const others = event.Resources.length > 1;
     return {
@@ -72,13 +73,26 @@ export function createAzureMachine(options: AzureOptions): CloudMachine {
 
   return {
     cloud: 'Azure',
-    watch: (report, fault, signal) =>
-      repeat({ clock, random, fault }, signal, async () => {
+    watch(report, fault, signal) {
+      let wait: number = patience.first;
+      let complaint = '';
+      return repeat({ clock, random, fault }, signal, async () => {
         const { name } = await metadata.itself(signal);
-        const { Events } = documentSchema.parse(JSON.parse(await metadata.get(path, signal, patience)));
-        report(Events.filter(({ Resources }) => Resources.includes(name)).map(noticeOf));
+        const text = await metadata.get(path, signal, wait);
+        wait = patience.usual;
+        const { Events } = readDocument(documentSchema, text, 'the scheduled events');
+        const read = Events.map((event) => eventSchema.safeParse(event));
+        const understood = read.flatMap(({ data }) => data ?? []);
+        report(understood.filter(({ Resources }) => Resources.includes(name)).map(noticeOf));
+        // One that is not understood must not hide the others.
+        const [issue] = read.flatMap(({ error }) => error?.issues ?? []);
+        const message =
+          issue === undefined ? '' : `a scheduled event, ${issue.path.join('.')}: ${issue.message}`;
+        if (message !== complaint && message !== '') fault(new Error(message));
+        complaint = message;
         return every;
-      }),
+      });
+    },
     protection: azureProtection({ metadata, ask, endpoint: options.apiEndpoint, clientId }),
   };
 }

@@ -3,6 +3,7 @@
 import aws4 from 'aws4';
 import * as z from 'zod';
 import type { Ask } from './ask.js';
+import { readDocument } from './document.js';
 import type { Ec2Metadata } from './ec2-metadata.js';
 import { RefusedError } from './notice.js';
 
@@ -18,6 +19,8 @@ export type AutoScaling = (
 
 const identitySchema = z.object({ AccessKeyId: z.string(), SecretAccessKey: z.string(), Token: z.string() });
 const version = '2011-01-01';
+/** Milliseconds for connection and answer, by way of a proxy perhaps. */
+const patience = 20_000;
 
 /** `endpoint`: with protocol; null for the region's own. */
 export function createAutoScaling({
@@ -37,7 +40,7 @@ export function createAutoScaling({
     // Read anew for each call: they are few, and credentials change every few hours.
     const role = await metadata.need('iam/security-credentials/', signal);
     const text = await metadata.need(`iam/security-credentials/${role.trim()}`, signal);
-    const identity = identitySchema.parse(JSON.parse(text));
+    const identity = readDocument(identitySchema, text, "the credentials of the instance's role");
     const { headers = {} } = aws4.sign(
       {
         host: url.host,
@@ -61,6 +64,7 @@ export function createAutoScaling({
         url: `${url.origin}/`,
         headers: Object.fromEntries(own) as Record<string, string>,
         body,
+        timeout: patience,
       },
       signal,
     );

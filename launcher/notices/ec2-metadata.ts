@@ -2,12 +2,15 @@
 // Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 import type { Clock } from '../clock.js';
 import { unexpected, type Ask, type Question } from './ask.js';
+import { createCloudClock } from './cloud-clock.js';
 
 export interface Ec2Metadata {
   /** The text at a path below `/latest/meta-data/`; undefined when there is none. */
   get(path: string, signal: AbortSignal): Promise<string | undefined>;
   /** The same, when there must be one. */
   need(path: string, signal: AbortSignal): Promise<string>;
+  /** A time by EC2's clock (Unix milliseconds), by this machine's clock. */
+  local(time: number): number;
 }
 
 /** Seconds; the most that the service gives. */
@@ -23,6 +26,7 @@ export function createEc2Metadata({
   readonly clock: Clock;
 }): Ec2Metadata {
   let token: { readonly text: string; readonly until: number } | undefined;
+  const time = createCloudClock(clock);
 
   async function currentToken(signal: AbortSignal): Promise<string> {
     if (token !== undefined && clock.monotonic() < token.until) return token.text;
@@ -34,7 +38,11 @@ export function createEc2Metadata({
     const asked = clock.monotonic();
     const answer = await ask(question, signal);
     if (answer.status !== 200) throw unexpected(question, answer);
-    token = { text: answer.text, until: asked + (tokenLife - 60) * 1000 };
+    const text = answer.text.trim();
+    // Kept for hours: the page of something in between must not be.
+    if (!/^[\x21-\x7e]+$/.test(text))
+      throw new Error(`${new URL(question.url).host} answered something else than a session token`);
+    token = { text, until: asked + (tokenLife - 60) * 1000 };
     return token.text;
   }
 
@@ -44,6 +52,7 @@ export function createEc2Metadata({
       headers: { 'x-aws-ec2-metadata-token': await currentToken(signal) },
     };
     const answer = await ask(question, signal);
+    time.heard(answer.headers);
     if (answer.status === 200) return answer.text;
     if (answer.status === 404) return undefined;
     token = undefined;
@@ -54,6 +63,7 @@ export function createEc2Metadata({
 
   return {
     get: (path, signal) => get(path, signal),
+    local: (told) => time.local(told),
     async need(path, signal) {
       const text = await get(path, signal);
       if (text === undefined) throw new Error(`the instance metadata has no ${path}`);

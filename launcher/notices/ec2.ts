@@ -3,9 +3,11 @@
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html,
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/rebalance-recommendations.html
 import * as z from 'zod';
+import { messageOf } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 import type { Ask } from './ask.js';
 import { createAutoScaling } from './ec2-auto-scaling.js';
+import { readDocument } from './document.js';
 import { createEc2Metadata } from './ec2-metadata.js';
 import type { CloudMachine, Notice } from './notice.js';
 import { repeat } from './repeat.js';
@@ -79,8 +81,8 @@ export function createEc2Machine(options: Ec2Options): CloudMachine {
   async function spotNotice(signal: AbortSignal): Promise<Notice[]> {
     const text = await metadata.get('spot/instance-action', signal);
     if (text === undefined) return [];
-    const { action, time } = spotSchema.parse(JSON.parse(text));
-    const deadline = Date.parse(time);
+    const { action, time } = readDocument(spotSchema, text, 'the spot notice');
+    const deadline = metadata.local(Date.parse(time));
     const what = `EC2 takes this spot instance back (${action} at ${time})`;
     return [{ id: 'spot', what, kind: 'leave', deadline: Number.isNaN(deadline) ? null : deadline }];
   }
@@ -88,22 +90,40 @@ export function createEc2Machine(options: Ec2Options): CloudMachine {
   async function rebalanceNotice(signal: AbortSignal): Promise<Notice[]> {
     const text = await metadata.get('events/recommendations/rebalance', signal);
     if (text === undefined) return [];
-    const { noticeTime } = rebalanceSchema.parse(JSON.parse(text));
+    const { noticeTime } = readDocument(rebalanceSchema, text, 'the rebalance recommendation');
     const what = `EC2 expects to take this spot instance back soon (rebalance recommendation of ${noticeTime})`;
     return [{ id: 'rebalance', what, kind: 'leave', deadline: null }];
   }
 
+  /** Reads all that it can: a question that fails must not hide what the others tell, and changes nothing of its own. */
+  function createLook(report: (notices: readonly Notice[]) => void, fault: (error: unknown) => void) {
+    const parts = [hookNotice, spotNotice, rebalanceNotice].map((read) => ({ read, told: [] as Notice[] }));
+    let complaint = '';
+    return async (signal: AbortSignal): Promise<number> => {
+      const errors: unknown[] = [];
+      for (const part of parts) {
+        try {
+          part.told = await part.read(signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          errors.push(error);
+        }
+      }
+      if (errors.length === parts.length) throw errors[0];
+      report(parts.flatMap(({ told }) => told));
+      const message = errors.map(messageOf).join('; ');
+      if (message !== complaint && errors.length > 0) fault(errors[0]);
+      complaint = message;
+      return every;
+    };
+  }
+
   return {
     cloud: 'EC2',
-    watch: (report, fault, signal) =>
-      repeat({ clock, random, fault }, signal, async () => {
-        report([
-          ...(await hookNotice(signal)),
-          ...(await spotNotice(signal)),
-          ...(await rebalanceNotice(signal)),
-        ]);
-        return every;
-      }),
+    watch(report, fault, signal) {
+      const look = createLook(report, fault);
+      return repeat({ clock, random, fault }, signal, () => look(signal));
+    },
     protection: {
       async set(protect, signal) {
         const { group, instance } = await itself(signal);

@@ -5,6 +5,8 @@
 import * as z from 'zod';
 import type { Clock } from '../clock.js';
 import { unexpected, type Answer, type Ask, type Question } from './ask.js';
+import { createCloudClock } from './cloud-clock.js';
+import { readDocument } from './document.js';
 import type { CloudMachine, Notice } from './notice.js';
 import { repeat } from './repeat.js';
 
@@ -33,12 +35,14 @@ const durationSchema = z.union([
 ]);
 const shutdownSchema = z.object({
   stopState: z.string(),
-  requestTimestamp: z.string().optional(),
-  maxDuration: durationSchema.optional(),
+  // A time that cannot be read is one that is not told: that the machine stops counts more.
+  requestTimestamp: z.string().optional().catch(undefined),
+  maxDuration: durationSchema.optional().catch(undefined),
 });
 
 export function createGoogleMachine(options: GoogleOptions): CloudMachine {
   const { ask, clock, random } = options;
+  const time = createCloudClock(clock);
   const base = `${options.metadataEndpoint ?? 'http://169.254.169.254'}/computeMetadata/v1/instance`;
 
   async function get(path: string, signal: AbortSignal): Promise<Answer | undefined> {
@@ -48,6 +52,7 @@ export function createGoogleMachine(options: GoogleOptions): CloudMachine {
       timeout: (holdBack + 10) * 1000,
     };
     const answer = await ask(question, signal);
+    time.heard(answer.headers);
     if (answer.status === 404) return undefined;
     if (answer.status !== 200) throw unexpected(question, answer);
     return answer;
@@ -62,6 +67,7 @@ export function createGoogleMachine(options: GoogleOptions): CloudMachine {
   ): Promise<void> {
     // The server answers at once when it knows of a newer value than that of the tag.
     let tag = '0';
+    let known: string | undefined;
     return repeat({ clock, random, fault }, signal, async () => {
       const separator = path.includes('?') ? '&' : '?';
       const query = `${separator}wait_for_change=true&last_etag=${tag}&timeout_sec=${String(holdBack)}`;
@@ -69,17 +75,20 @@ export function createGoogleMachine(options: GoogleOptions): CloudMachine {
       if (answer === undefined) return absent;
       const next = answer.headers.etag;
       const news = next === undefined || next !== tag;
+      const text = answer.text.trim();
+      // The same value under another tag is no news: it would get its time anew.
+      if (text !== known) changed(text);
+      known = text;
       tag = next ?? '0';
-      if (news) changed(answer.text.trim());
       // A server that does not hold questions back must not be asked without end.
       return next === undefined ? 5_000 : news ? 0 : 1_000;
     });
   }
 
   function shutdownNotice(text: string): Notice | undefined {
-    const details = shutdownSchema.parse(JSON.parse(text));
+    const details = readDocument(shutdownSchema, text, 'the details of the shutdown');
     if (details.stopState !== 'PENDING_STOP') return undefined;
-    const begun = Date.parse(details.requestTimestamp ?? '');
+    const begun = time.local(Date.parse(details.requestTimestamp ?? ''));
     const seconds = details.maxDuration ?? Number.NaN;
     const deadline = (Number.isNaN(begun) ? clock.now() : begun) + seconds * 1000;
     return {

@@ -136,4 +136,44 @@ describe('an instance of a scale set', () => {
     manager.replies.set(`PUT ${instance}`, { status: 502, text: '<html>' });
     await expect(machine().protection!.set(true, signal)).rejects.toThrow(/HTTP 502$/);
   });
+
+  it('hears of an event beside one that it does not understand, and complains of that once', async () => {
+    const odd = JSON.parse(scheduledEvents({ type: 'Terminate' })) as { Events: Record<string, unknown>[] };
+    odd.Events.unshift({ ...odd.Events[0], Resources: null });
+    metadata.replies.set(events, JSON.stringify(odd));
+    const own = watch();
+    expect(await own.notices()).toHaveLength(1);
+    await own.reported(3);
+    expect(own.faults).toEqual([expect.stringContaining('a scheduled event, Resources:')]);
+  });
+
+  it('waits long for the first answer only: while it waits, it is deaf', async () => {
+    const waits: (number | undefined)[] = [];
+    const own = (watched = watching(
+      createAzureMachine({
+        ask: (question, given) => {
+          if (question.url.includes('scheduledevents')) waits.push(question.timeout);
+          return ask(question, given);
+        },
+        clock: quick,
+        random: () => 0,
+        metadataEndpoint: metadata.url,
+        apiEndpoint: null,
+        clientId: null,
+      }),
+    ));
+    await own.reported(3);
+    expect(waits.slice(0, 3)).toEqual([130_000, 10_000, 10_000]);
+  });
+
+  it('counts the time of an event by the clock of Azure', async () => {
+    const notBefore = 'Tue, 24 Nov 2026 17:14:30 GMT';
+    metadata.replies.set(events, (_asked, response) => {
+      response
+        .writeHead(200, { date: new Date(now - 600_000).toUTCString() })
+        .end(scheduledEvents({ type: 'Reboot', notBefore }));
+    });
+    const [notice] = await watch().notices();
+    expect(notice!.deadline).toBe(Date.parse(notBefore) + 600_000);
+  });
 });

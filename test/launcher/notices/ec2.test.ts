@@ -174,4 +174,56 @@ describe('an instance of an Auto Scaling group', () => {
     expect(await own.notices()).toHaveLength(1);
     for (const fault of own.faults) expect(fault).toContain('answered HTTP 500: busy');
   });
+
+  it('hears of an interruption also when another question is not answered, and complains of that once', async () => {
+    metadata.replies.set(meta('autoscaling/target-lifecycle-state'), { status: 500, text: 'busy' });
+    metadata.replies.set(meta('spot/instance-action'), spotAction);
+    const own = watch();
+    expect(await own.notices()).toMatchObject([{ id: 'spot' }]);
+    await own.reported(5);
+    expect(own.faults).toHaveLength(1);
+  });
+
+  it('takes nothing for taken back that it cannot read', async () => {
+    metadata.replies.set(meta('autoscaling/target-lifecycle-state'), 'Terminated');
+    const own = watch();
+    await own.notices();
+    metadata.replies.set(meta('autoscaling/target-lifecycle-state'), { status: 500, text: 'busy' });
+    await until(() => own.faults.length > 0, 'a fault');
+    const before = own.reports.length;
+    await own.reported(before + 2);
+    expect(own.reports.slice(before).every(([first]) => first?.id === 'lifecycle')).toBe(true);
+  });
+
+  it('counts the time of an interruption by the clock of EC2', async () => {
+    const wrong = 600_000;
+    metadata.replies.set(meta('spot/instance-action'), (_asked, response) => {
+      response.writeHead(200, { date: new Date(Date.now() - wrong).toUTCString() }).end(spotAction);
+    });
+    const [notice] = await watch().notices();
+    expect(Math.abs(notice!.deadline! - Date.parse('2026-11-24T17:02:00Z') - wrong)).toBeLessThan(2_000);
+  });
+
+  it('asks anew when what it got was no session token', async () => {
+    metadata.replies.set('PUT /latest/api/token', '<html>\nLog in here\n</html>');
+    const own = watch();
+    await until(() => own.faults.length > 0, 'a fault');
+    metadata.replies.set('PUT /latest/api/token', 'token\n');
+    await own.reported(1);
+    expect(own.faults[0]).toContain('something else than a session token');
+  });
+
+  it('does not show credentials that it cannot read', async () => {
+    metadata.replies.set(meta('iam/security-credentials/workers'), roleCredentials.replace('"Token" :', ''));
+    await expect(machine().protection!.set(true, signal)).rejects.toThrow(
+      /^the credentials of the instance's role: expected JSON, got \d+ characters of something else$/,
+    );
+    metadata.replies.set(
+      meta('iam/security-credentials/workers'),
+      '{"AccessKeyId":"ASIA","SecretAccessKey":"geheim"}',
+    );
+    await expect(machine().protection!.set(true, signal)).rejects.toThrow(
+      /^the credentials of the instance's role, Token: [^\n]*expected string/,
+    );
+  });
 });

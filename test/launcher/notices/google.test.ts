@@ -134,4 +134,39 @@ describe('a machine of a managed instance group', () => {
     expect(await watched.notices()).toHaveLength(1);
     expect(watched.faults).toEqual([]);
   });
+
+  it('has no more time when the same is told again', async () => {
+    await allHeld();
+    values.preempted.change('TRUE');
+    await watched.notices();
+    const before = watched.reports.length;
+    values.preempted.change('TRUE');
+    values.maintenance.change('MIGRATE_ON_HOST_MAINTENANCE');
+    await watched.reported(before + 1);
+    await allHeld();
+    expect(watched.reports).toHaveLength(before + 1);
+  });
+
+  it('leaves when it is stopped, also when the time cannot be read', async () => {
+    values.shutdown.change('{"stopState":"PENDING_STOP","requestTimestamp":5,"maxDuration":null}');
+    expect(await watched.notices()).toMatchObject([{ id: 'shutdown', deadline: null }]);
+  });
+
+  it('counts the time of a shutdown by the clock of Google Cloud', async () => {
+    metadata.replies.set(`GET ${base}/shutdown-details/`, (_asked, response) => {
+      response
+        .writeHead(200, { etag: 'new', date: new Date(now - 600_000).toUTCString() })
+        .end(
+          '{"stopState":"PENDING_STOP","requestTimestamp":"2026-11-24T16:05:00Z","maxDuration":{"seconds":"600"}}',
+        );
+    });
+    values.shutdown.release();
+    expect(await watched.notices()).toMatchObject([{ deadline: now + 300_000 + 600_000 }]);
+  });
+
+  it('asks again for a value that it could not read', async () => {
+    values.shutdown.change('<html>');
+    await until(() => watched.faults.length > 1, 'the second fault');
+    expect(watched.faults[0]).toContain('the details of the shutdown: expected JSON');
+  });
 });

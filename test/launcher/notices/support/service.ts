@@ -33,6 +33,8 @@ export async function startService(replies: Readonly<Record<string, Reply>> = {}
     request.on('data', (part: string) => (body += part));
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
+      // A test that wants the cloud to tell the time says which.
+      response.sendDate = false;
       const asked = { method, url, headers, body };
       service.asked.push(asked);
       const reply = service.replies.get(`${method} ${url.split('?')[0] ?? ''}`);
