@@ -45,6 +45,7 @@ export function attend({ machine, launcher, clock, log }: AttendOptions): Attend
   const pauses = new Set<string>();
   const answered = new Set<string>();
   let deadline = Infinity;
+  let stopped = false;
   let cancelStop: () => void = () => undefined;
   let cancelProlong: (() => void) | undefined;
   let complaint = '';
@@ -58,6 +59,9 @@ export function attend({ machine, launcher, clock, log }: AttendOptions): Attend
       if (notice.kind === 'pause') pause(notice);
       else leave(notice);
     }
+    const announced = new Set(notices.map(({ id }) => id));
+    for (const notice of leaves.values()) if (!announced.has(notice.id)) takenBack(notice);
+    limit();
   }
 
   function complain(error: unknown): void {
@@ -74,7 +78,7 @@ export function attend({ machine, launcher, clock, log }: AttendOptions): Attend
     if (launcher.busy || answered.has(notice.id) || notice.acknowledge === undefined) return;
     answered.add(notice.id);
     notice.acknowledge(listening.signal).catch((error: unknown) => {
-      log.warn(`${cloud} was not answered: ${messageOf(error)}`);
+      if (!listening.signal.aborted) log.warn(`${cloud} was not answered: ${messageOf(error)}`);
     });
   }
 
@@ -83,17 +87,31 @@ export function attend({ machine, launcher, clock, log }: AttendOptions): Attend
     leaves.set(notice.id, notice);
     if (!known) log.warn(`Notice: ${notice.what}. This worker takes nothing new.`, { notice: notice.id });
     if (notice.deadline === null) launcher.drain(notice.what);
-    else if (notice.deadline < deadline) limit(notice, notice.deadline);
     if (notice.prolong !== undefined) cancelProlong ??= prolongFrom(0);
   }
 
-  function limit(notice: Notice, end: number): void {
+  /** The run may have all the time that it needs; but the worker leaves: what was taken from it is on others by now. */
+  function takenBack({ id, what }: Notice): void {
+    leaves.delete(id);
+    log.info(`${cloud} does not announce any more: ${what}. This worker ends after its run all the same.`);
+  }
+
+  /** By the soonest of the ends that are announced now: they come, move, and are taken back. */
+  function limit(): void {
+    const [notice] = [...leaves.values()]
+      .filter((each) => each.deadline !== null)
+      .sort((a, b) => (a.deadline ?? 0) - (b.deadline ?? 0));
+    const end = notice?.deadline ?? Infinity;
+    if (stopped || end === deadline) return;
+    const sooner = end < deadline;
     deadline = end;
     cancelStop();
+    if (notice === undefined) return;
     // Where there is an end, a run that has not begun is better off on another worker.
-    launcher.giveBack(terminated(notice, 'it had not begun, and goes back to the queue'));
+    if (sooner) launcher.giveBack(terminated(notice, 'it had not begun, and goes back to the queue'));
     const left = Math.max(0, end - clock.now());
     cancelStop = clock.after(left - Math.min(times.lastWords, left / 2), () => {
+      stopped = true;
       launcher.stop(terminated(notice, `it did not finish in the ${seconds(left)} that were left`));
     });
   }

@@ -109,10 +109,46 @@ describe('a notice', () => {
 
   it('that comes after another one counts by its own time when that is sooner', () => {
     report([notice({ id: 'rebalance' })]);
-    report([notice({ id: 'rebalance' }), notice({ id: 'spot', deadline: clock.now() + 120_000 })]);
-    report([notice({ id: 'late', deadline: clock.now() + 500_000 })]);
+    const spot = notice({ id: 'spot', deadline: clock.now() + 120_000 });
+    report([notice({ id: 'rebalance' }), spot]);
+    report([notice({ id: 'rebalance' }), spot, notice({ id: 'late', deadline: clock.now() + 500_000 })]);
     clock.advance(100_000);
     expect(told.filter((what) => !what.startsWith('drain'))).toEqual(['give back', 'stop']);
+  });
+
+  it('that is taken back lets the run finish, and is answered by nobody', async () => {
+    report([notice({ deadline: clock.now() + 900_000, acknowledge: answered('go') })]);
+    clock.advance(60_000);
+    report([]);
+    clock.advance(3_600_000);
+    expect(told).toEqual(['give back']);
+    await attendance.finish();
+    expect(answers).toEqual([]);
+    expect(log.lines.at(-1)?.message).toBe(
+      'EC2 does not announce any more: EC2 takes this instance. This worker ends after its run all the same.',
+    );
+  });
+
+  it('that is put off gives the run the time that it has now', () => {
+    report([notice({ deadline: clock.now() + 120_000 })]);
+    report([notice({ deadline: clock.now() + 600_000 })]);
+    clock.advance(579_999);
+    expect(told).toEqual(['give back']);
+    clock.advance(1);
+    expect(told).toEqual(['give back', 'stop']);
+    report([notice({ deadline: clock.now() + 600_000 })]);
+    clock.advance(3_600_000);
+    expect(told).toEqual(['give back', 'stop']);
+  });
+
+  it('that is taken back leaves the time of another one', () => {
+    const late = notice({ id: 'late', deadline: clock.now() + 500_000 });
+    report([notice({ deadline: clock.now() + 120_000 }), late]);
+    report([late]);
+    clock.advance(479_999);
+    expect(told).toEqual(['give back']);
+    clock.advance(1);
+    expect(told).toEqual(['give back', 'stop']);
   });
 
   it('is answered when the launcher has ended, and the cloud is asked to wait until then', async () => {
@@ -178,6 +214,28 @@ describe('a pause', () => {
     report([own]);
     report([own]);
     expect(answers).toEqual(['go']);
+  });
+});
+
+describe('an answer to a pause', () => {
+  it('that the end of the launcher breaks off is no fault', async () => {
+    busy = false;
+    let breakOff: (error: Error) => void = () => undefined;
+    report([
+      notice({
+        kind: 'pause',
+        acknowledge: (signal) =>
+          new Promise((_resolve, reject) => {
+            breakOff = reject;
+            signal.addEventListener('abort', () => {
+              breakOff(new Error('This operation was aborted'));
+            });
+          }),
+      }),
+    ]);
+    await attendance.finish();
+    await new Promise(setImmediate);
+    expect(warnings()).toEqual([]);
   });
 });
 

@@ -25,6 +25,7 @@ type Action =
         | 'disconnect';
     }
   | { readonly kind: 'notice'; readonly id: string; readonly seconds: number | null }
+  | { readonly kind: 'taken back'; readonly id: string }
   | { readonly kind: 'pause' }
   | { readonly kind: 'time'; readonly seconds: number };
 
@@ -45,6 +46,13 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       seconds: fc.constantFrom(null, 0, 30, 120, 900),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('taken back' as const),
+      id: fc.constantFrom('lifecycle', 'spot', 'rebalance'),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'pause' } as const) },
   {
     weight: 3,
@@ -56,8 +64,8 @@ interface Simulated {
   readonly run: string;
   begun: boolean;
   over: boolean;
-  /** Why it was ended from outside, and when. */
-  ended: { readonly reason: EndReason; readonly at: number } | undefined;
+  /** Why it was ended from outside, when, and the soonest end that was announced then. */
+  ended: { readonly reason: EndReason; readonly at: number; readonly soonest: number } | undefined;
   finish(): void;
 }
 
@@ -77,8 +85,8 @@ function scene() {
   let gone = false;
   const notices = new Map<string, Notice>();
   const current = () => runs.find(({ over }) => !over);
-  /** When the first notice that has a time was heard, and the soonest end. */
-  const heard = { leave: false, soonest: Infinity };
+  const heard = { leave: false };
+  const soonest = () => Math.min(...[...notices.values()].map(({ deadline }) => deadline ?? Infinity));
 
   function startAttempt(assignment: Assignment, onBegun: () => void): Attempt {
     if (heard.leave) fail('a run was taken after a notice');
@@ -105,7 +113,7 @@ function scene() {
         return simulated.begun;
       },
       end(reason) {
-        simulated.ended ??= { reason, at: clock.now() };
+        simulated.ended ??= { reason, at: clock.now(), soonest: soonest() };
       },
       done,
     };
@@ -208,7 +216,6 @@ function scene() {
         };
         if (!ended) {
           heard.leave = true;
-          if (deadline !== null) heard.soonest = Math.min(heard.soonest, deadline);
           notices.set(step.id, notice);
         }
         const before = here === undefined ? undefined : { ...here };
@@ -223,6 +230,11 @@ function scene() {
           fail('a run that has not begun was not given back');
         return;
       }
+      case 'taken back':
+        if (ended) return;
+        notices.delete(step.id);
+        report([...notices.values()]);
+        return;
       case 'pause':
         report([
           ...notices.values(),
@@ -260,7 +272,7 @@ describe('any order of events', () => {
         for (const { begun, ended } of all.runs) {
           if (ended?.reason.kind !== 'stop' || ended.reason.error.code !== 'MACHINE_TERMINATED' || !begun)
             continue;
-          if (ended.at < all.heard.soonest - 20_000) fail('a run was stopped though there was time');
+          if (ended.at < ended.soonest - 20_000) fail('a run was stopped though there was time');
         }
         // Whatever is left ends by itself, and then the launcher, if it has a reason to.
         for (let run = all.current(); run !== undefined; run = all.current()) {
