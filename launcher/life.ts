@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import { ulidSchema } from '../protocol/topics.js';
 import type { LauncherLife } from './executors/executor.js';
+import { isAlive, processMark } from './process-mark.js';
 import { holdsAttempt } from './run/record.js';
 
 /** A run that a dead process was in the middle of. */
@@ -49,7 +50,7 @@ export async function deadLives(stateDirectory: string): Promise<DeadLife[]> {
     if (!ulidSchema.safeParse(name).success) continue;
     const folder = join(stateDirectory, name);
     const { mark } = await ownerOf(folder);
-    if (mark !== '' && (await processMark(Number(mark.split(' ')[0]))) === mark) continue;
+    if (await isAlive(mark)) continue;
     dead.push({ id: name, folder, attempts: await attemptsIn(folder) });
   }
   return dead;
@@ -58,7 +59,7 @@ export async function deadLives(stateDirectory: string): Promise<DeadLife[]> {
 /** Makes a dead life this process's own. Answers whether it did: another process may have been first. */
 export async function claimLife({ folder }: LauncherLife): Promise<boolean> {
   const { number, mark } = await ownerOf(folder);
-  if (mark !== '' && (await processMark(Number(mark.split(' ')[0]))) === mark) return false;
+  if (await isAlive(mark)) return false;
   const draft = join(folder, `claim.${String(process.pid)}`);
   try {
     await writeFile(draft, await processMark(process.pid), { mode: 0o600 });
@@ -97,20 +98,4 @@ async function attemptsIn(folder: string): Promise<LeftAttempt[]> {
     found.push({ run, attempt: Number(number), folder: path, changedAt: (await stat(path)).mtimeMs });
   }
   return found.sort((a, b) => b.changedAt - a.changedAt);
-}
-
-/**
- * Process id, start time (proc(5), field 22) and the machine's start, so that a number given to another program is
- * not mistaken.
- */
-async function processMark(pid: number): Promise<string> {
-  try {
-    const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8');
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const start = status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-    return `${String(pid)} ${start} ${boot.trim()}`;
-  } catch {
-    // No such process; or no /proc on this system, where then every other folder counts as left behind.
-    return pid === process.pid ? String(pid) : '';
-  }
 }

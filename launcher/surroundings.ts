@@ -1,6 +1,5 @@
 // The launcher on its machine: the cloud's notices, protection from scale-in, and health, put around a launcher that
 // knows nothing of them.
-import { join } from 'node:path';
 import { PoolwrightError } from '../protocol/errors.js';
 import type { Clock } from './clock.js';
 import { startHealthEndpoint, type HealthEndpoint } from './health/endpoint.js';
@@ -10,6 +9,7 @@ import type { Log } from './log.js';
 import { attend, type Attendance } from './notices/attend.js';
 import { chooseMachine } from './notices/choose.js';
 import { createGuard } from './notices/guard.js';
+import { openProtectionMarks } from './notices/protection-marks.js';
 import type { WorkerApi } from './run/worker-api.js';
 import type { Settings } from './settings/settings.js';
 
@@ -44,8 +44,16 @@ export async function createSurroundings(options: {
     random,
   });
   const protection = settings.cloud.scaleInProtection ? (machine?.protection ?? null) : null;
-  const marker = join(settings.stateDirectory, 'protected');
-  const guard = protection === null ? null : createGuard({ protection, marker, clock, random, log });
+  const guard =
+    protection === null
+      ? null
+      : createGuard({
+          protection,
+          marks: await openProtectionMarks(settings.stateDirectory),
+          clock,
+          random,
+          log,
+        });
   let launcher: Launcher | undefined;
   let attendance: Attendance | undefined;
   let failure: PoolwrightError | undefined;

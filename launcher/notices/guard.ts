@@ -1,12 +1,11 @@
 // Keeps the group from choosing this machine for scale-in while a run is on it. A worker that cannot protect itself says
 // so, and works on: the run counts more than the protection.
-import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import { messageOf } from '../../protocol/errors.js';
 import { createBackoff } from '../backoff.js';
 import { sleep, type Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { RefusedError, type ScaleInProtection } from './notice.js';
+import type { ProtectionMarks } from './protection-marks.js';
 
 export interface Guard {
   /** A run comes. Resolves when the machine is protected, or when that failed once or takes longer than some seconds. */
@@ -19,8 +18,8 @@ export interface Guard {
 
 export interface GuardOptions {
   readonly protection: ScaleInProtection;
-  /** Path of a file that is there while the machine may be protected, so that the next launcher knows. */
-  readonly marker: string;
+  /** Of the launchers on this machine: who has a run, and what one that was killed has left. */
+  readonly marks: ProtectionMarks;
   readonly clock: Clock;
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
@@ -30,11 +29,11 @@ export interface GuardOptions {
 /** Milliseconds. */
 const times = { patience: 5_000, farewell: 5_000, retryBase: 2_000, retryCeiling: 60_000 } as const;
 
-export function createGuard({ protection, marker, clock, random, log }: GuardOptions): Guard {
+export function createGuard({ protection, marks, clock, random, log }: GuardOptions): Guard {
   let wanted = false;
   // A launcher that was killed may have left the protection behind. Its run may be gone on with: so it stays until
   // somebody who knows says `release`.
-  let actual: boolean | 'unknown' = existsSync(marker) ? 'unknown' : false;
+  let actual: boolean | 'unknown' = marks.left ? 'unknown' : false;
   let working: Promise<void> | undefined;
   let complaint = '';
   /** Wakes the loop from its wait when what is wanted has changed. */
@@ -47,17 +46,17 @@ export function createGuard({ protection, marker, clock, random, log }: GuardOpt
     while (actual !== wanted && !closing.signal.aborted) {
       const target = wanted;
       try {
-        if (target) await writeFile(marker, '');
-        await protection.set(target, closing.signal);
+        if (target) await putOn();
+        else await takeOff();
         actual = target;
         complaint = '';
-        if (!target) await rm(marker, { force: true });
         log.debug(target ? 'Protected from scale-in.' : 'Not protected from scale-in any more.');
       } catch (error) {
         if (!(error instanceof RefusedError)) actual = 'unknown';
-        else if (actual === false) await rm(marker, { force: true });
+        else if (actual === false) await marks.clear();
         complain(target, messageOf(error));
-        firstTry();
+        // A run that has come meanwhile still has its first try before it.
+        if (target) firstTry();
         if (wanted === target)
           await sleep(clock, backoff.next(), AbortSignal.any([changed.signal, closing.signal]));
       }
@@ -65,6 +64,23 @@ export function createGuard({ protection, marker, clock, random, log }: GuardOpt
     // In the same moment as the last look, so that a wish is never missed.
     working = undefined;
     firstTry();
+  }
+
+  async function putOn(): Promise<void> {
+    await marks.set();
+    await protection.set(true, closing.signal);
+  }
+
+  /** Not while another launcher on this machine has a run: it takes the protection off when that is over. */
+  async function takeOff(): Promise<void> {
+    await marks.over();
+    while (!(await marks.ofOthers())) {
+      await protection.set(false, closing.signal);
+      if (!(await marks.ofOthers())) break;
+      // One has begun meanwhile, and this may have come after what it asked.
+      await protection.set(true, closing.signal);
+    }
+    await marks.clear();
   }
 
   function complain(target: boolean, message: string): void {

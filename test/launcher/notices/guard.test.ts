@@ -1,15 +1,17 @@
 // Protection from scale-in follows the runs, and its failures never stand in their way.
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createGuard, type Guard } from '../../../launcher/notices/guard.js';
 import { RefusedError } from '../../../launcher/notices/notice.js';
+import { openProtectionMarks } from '../../../launcher/notices/protection-marks.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { recordedLog, type RecordedLog } from '../support/log.js';
 import { manualClock, type ManualClock } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
 
+let folder: string;
 let marker: string;
 let clock: ManualClock;
 let log: RecordedLog;
@@ -17,22 +19,25 @@ let asked: boolean[];
 /** How the cloud answers, in turn; when none is left, it does what it is asked. */
 let answers: (() => Promise<void>)[];
 beforeEach(async () => {
-  marker = join(await temporaryFolder(), 'protected');
+  folder = await temporaryFolder();
+  marker = join(folder, `protected.${String(process.pid)}`);
   clock = manualClock();
   log = recordedLog();
   asked = [];
   answers = [];
 });
 
-const guard = (): Guard =>
+/** Of the launcher that is the process `pid`: one that is there. */
+const guard = async (pid = process.pid): Promise<Guard> =>
   createGuard({
     protection: {
-      async set(protect) {
+      async set(protect, signal) {
+        signal.throwIfAborted();
         asked.push(protect);
         await answers.shift()?.();
       },
     },
-    marker,
+    marks: await openProtectionMarks(folder, pid),
     clock,
     random: () => 0.5,
     log,
@@ -51,7 +56,7 @@ const asks = (count: number) =>
 
 describe('a machine', () => {
   it('is protected before a run begins, and not any more when it is over', async () => {
-    const own = guard();
+    const own = await guard();
     await own.protect();
     expect(asked).toEqual([true]);
     expect(existsSync(marker)).toBe(true);
@@ -64,12 +69,12 @@ describe('a machine', () => {
   });
 
   it('asks nothing of a cloud when no run came', async () => {
-    await guard().close();
+    await (await guard()).close();
     expect(asked).toEqual([]);
   });
 
   it('lets the run begin when it may not protect itself, says why once, and goes on trying', async () => {
-    const own = guard();
+    const own = await guard();
     answers = [denied, denied, denied];
     await own.protect();
     expect(warnings()).toEqual([
@@ -85,13 +90,13 @@ describe('a machine', () => {
   });
 
   it('has nothing to take off when the cloud has refused, and something when it has not answered', async () => {
-    const own = guard();
+    const own = await guard();
     answers = [denied];
     await own.protect();
     own.release();
     await own.close();
     expect(asked).toEqual([true]);
-    const other = guard();
+    const other = await guard();
     answers = [lost];
     await other.protect();
     other.release();
@@ -101,7 +106,7 @@ describe('a machine', () => {
   });
 
   it('lets the run begin when the cloud does not answer', async () => {
-    const own = guard();
+    const own = await guard();
     answers = [() => new Promise(() => undefined)];
     const begun = own.protect();
     await asks(1);
@@ -110,7 +115,7 @@ describe('a machine', () => {
   });
 
   it('takes a protection back that came through after the run', async () => {
-    const own = guard();
+    const own = await guard();
     let arrive: () => void = () => undefined;
     answers = [() => new Promise((resolve) => (arrive = resolve))];
     void own.protect();
@@ -123,7 +128,7 @@ describe('a machine', () => {
   });
 
   it('keeps the protection for a run that comes while the one before is still taken off', async () => {
-    const own = guard();
+    const own = await guard();
     await own.protect();
     let arrive: () => void = () => undefined;
     answers = [() => new Promise((resolve) => (arrive = resolve))];
@@ -135,19 +140,50 @@ describe('a machine', () => {
     expect(asked).toEqual([true, false, true]);
   });
 
+  it('gives a run its own first try when what the one before had is just not taken off', async () => {
+    const own = await guard();
+    await own.protect();
+    let refuse: (error: Error) => void = () => undefined;
+    let arrive: () => void = () => undefined;
+    answers = [
+      () => new Promise((_resolve, reject) => (refuse = reject)),
+      () => new Promise((resolve) => (arrive = resolve)),
+    ];
+    own.release();
+    await asks(2);
+    let begun = false;
+    const second = own.protect().then(() => (begun = true));
+    refuse(new Error('no answer'));
+    await until(() => asked.length === 3, 'its own try');
+    expect(asked).toEqual([true, false, true]);
+    expect(begun).toBe(false);
+    arrive();
+    await second;
+    await own.close();
+  });
+
+  it('takes off what a launcher of an earlier version has left', async () => {
+    await writeFile(join(folder, 'protected'), '');
+    const own = await guard();
+    own.release();
+    await asks(1);
+    await own.close();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   it('takes off what a launcher that was killed has left', async () => {
-    await writeFile(marker, '');
-    const own = guard();
+    await writeFile(join(folder, 'protected.4194304'), '4194304 1 another start of the machine');
+    const own = await guard();
     own.release();
     await asks(1);
     await own.close();
     expect(asked).toEqual([false]);
-    expect(existsSync(marker)).toBe(false);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it('stays protected while the run of a launcher that was killed goes on', async () => {
-    await writeFile(marker, '');
-    const own = guard();
+    await writeFile(join(folder, 'protected.4194304'), '4194304 1 another start of the machine');
+    const own = await guard();
     await own.protect();
     expect(asked).toEqual([true]);
     own.release();
@@ -157,7 +193,7 @@ describe('a machine', () => {
   });
 
   it('ends in time when the cloud does not take the protection off, and says that it is left', async () => {
-    const own = guard();
+    const own = await guard();
     await own.protect();
     answers = Array.from({ length: 20 }, () => denied);
     own.release();
@@ -165,7 +201,46 @@ describe('a machine', () => {
     const closed = own.close();
     clock.advance(10_000);
     await closed;
-    expect(existsSync(marker)).toBe(true);
+    expect(await readdir(folder)).toEqual([`protected.${String(process.pid)}.over`]);
     expect(warnings()[0]).toContain('still protected from scale-in though it has no run');
+  });
+});
+
+describe('launchers that share a machine', () => {
+  it('leave it protected until the run of the last one is over', async () => {
+    const [one, other] = [await guard(), await guard(process.ppid)];
+    await one.protect();
+    await other.protect();
+    one.release();
+    await one.close();
+    expect(asked).toEqual([true, true]);
+    other.release();
+    await other.close();
+    expect(asked).toEqual([true, true, false]);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('do not take the protection of one that is busy for left behind when they start', async () => {
+    await (await guard(process.ppid)).protect();
+    const own = await guard();
+    own.release();
+    await own.close();
+    expect(asked).toEqual([true]);
+  });
+
+  it('protect it again when one has begun while another took the protection off', async () => {
+    const [one, other] = [await guard(), await guard(process.ppid)];
+    await one.protect();
+    let arrive: () => void = () => undefined;
+    answers = [() => new Promise((resolve) => (arrive = resolve))];
+    one.release();
+    await asks(2);
+    await other.protect();
+    // Later than what the other one asked: the machine is without protection by now.
+    arrive();
+    await one.close();
+    expect(asked).toEqual([true, false, true, true]);
+    await other.close();
+    expect(asked.at(-1)).toBe(false);
   });
 });
