@@ -22,18 +22,37 @@ export interface Masker {
 
 /**
  * The forms in which a value shows up in output: as it is, its longer lines (a key that a program indents), and
- * as JSON text. Empty ones are none.
+ * as JSON text. Blank ones are none: they would take the blanks out of the whole log.
  */
 export function formsOf(values: Iterable<string>): string[] {
   const forms = new Set<string>();
   for (const value of values) {
-    forms.add(value).add(value.trim()).add(JSON.stringify(value).slice(1, -1));
+    if (value.trim() === '') continue;
+    forms.add(value).add(value.trim());
+    for (const form of jsonForms(value)) forms.add(form);
     const lines = value.split(/\r?\n/).map((line) => line.trim());
     // A short line of a long value, such as a bracket, is no secret and would blot out half the log.
     if (lines.length > 1) for (const line of lines) if (line.length >= 8) forms.add(line);
   }
-  forms.delete('');
   return [...forms];
+}
+
+/**
+ * As programs write it in JSON: plainly; as those in Go do (the tools of runs among them), for which a page of HTML might
+ * be around it; and as those in Python do, in ASCII alone.
+ */
+function jsonForms(value: string): string[] {
+  const plain = JSON.stringify(value).slice(1, -1);
+  return [
+    plain,
+    plain.replaceAll(/[<>&\u2028\u2029]/g, escaped),
+    plain.replaceAll(/[\u0080-\uffff]/g, escaped),
+  ];
+}
+
+/** A unit of UTF-16. */
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** A masker for one stream; `covered`: see `Pending`. */

@@ -25,9 +25,10 @@ export function createRunPrinter(
     return {
       text(text) {
         const lines = (rest + text).split(/\r?\n/);
-        rest = lines.pop() ?? '';
-        for (; rest.length > longest; rest = rest.slice(longest)) lines.push(rest.slice(0, longest));
-        if (lines.length > 0) print(lines);
+        const last = partsOf(lines.pop() ?? '');
+        rest = last.pop() ?? '';
+        const parts = [...lines.flatMap(partsOf), ...last];
+        if (parts.length > 0) print(parts);
       },
       end() {
         if (rest !== '') print([rest]);
@@ -35,4 +36,19 @@ export function createRunPrinter(
       },
     };
   };
+}
+
+/** At most `longest` units each, never cut through a character; one empty part for an empty line. */
+function partsOf(line: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  while (line.length - start > longest) {
+    let end = start + longest;
+    const unit = line.charCodeAt(end - 1);
+    if (unit >= 0xd800 && unit <= 0xdbff) end -= 1;
+    parts.push(line.slice(start, end));
+    start = end;
+  }
+  parts.push(line.slice(start));
+  return parts;
 }

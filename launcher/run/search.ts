@@ -18,8 +18,9 @@ const hashes = 2 ** 16;
 export function createSearch(patterns: readonly Buffer[]): Search {
   const short = patterns.filter(({ length }) => length < block);
   const long = patterns.filter(({ length }) => length >= block);
-  const longest = Math.max(0, ...patterns.map(({ length }) => length));
-  const window = Math.min(255, ...long.map(({ length }) => length));
+  // One by one: a call takes some ten thousand arguments, and a secret may have more lines.
+  const longest = patterns.reduce((most, { length }) => Math.max(most, length), 0);
+  const window = long.reduce((least, { length }) => Math.min(least, length), 255);
   /** How far the window may move when it ends with a block of this hash: 0 where a pattern's window may end. */
   const shift = new Uint8Array(long.length === 0 ? 0 : hashes).fill(window - block + 1);
   const ends = new Map<number, Bucket>();

@@ -51,6 +51,50 @@ describe('masks', () => {
     expect(masked(JSON.stringify({ key }), [key])).not.toContain('MIIEvQ');
   });
 
+  it.each([
+    ['JSON as programs in Go write it', 'p\\u003cw\\u0026d\\u003e"1"'.replaceAll('"', '\\"')],
+    ['JSON', JSON.stringify('p<w&d>"1"').slice(1, -1)],
+  ])('hide a value in %s', (_what, written) => {
+    expect(masked(`{"a":"${written}"}`, ['p<w&d>"1"'])).toBe(`{"a":"${mask}"}`);
+  });
+
+  it('hide a value in JSON of ASCII alone', () => {
+    expect(masked('"gr\\u00fc\\u00dfe \\ud83d\\ude00"', ['grüße 😀'])).toBe(`"${mask}"`);
+  });
+
+  it('leave the blanks of a log when a value is nothing but blank', () => {
+    expect(masked('a b\nc\td', ['', ' ', '\n', '\t', ' \n '])).toBe('a b\nc\td');
+  });
+
+  it('take what has a meaning in regular expressions for itself', () => {
+    expect(masked('a.c abc $1 (x|y) x', ['a.c', '$1', '(x|y)'])).toBe(`${mask} abc ${mask} ${mask} x`);
+  });
+
+  it('hide a value of one character, wherever it stands', () => {
+    expect(masked('axbx', ['x'], [1])).toBe(`a${mask}b${mask}`);
+  });
+
+  it('take a value of more lines than a call has arguments', () => {
+    const lines = Array.from({ length: 200_000 }, (_, index) => `line-${String(index)}-of-it`);
+    expect(masked('x line-199999-of-it y', [lines.join('\n')])).toBe(`x ${mask} y`);
+  });
+
+  it('find ten thousand values that begin alike in a megabyte without being slow', () => {
+    const values = Array.from({ length: 10_000 }, (_, index) => `sk_live_${String(index).padStart(16, '0')}`);
+    const line = `nothing here, and then ${values[7] ?? ''} and sk_live_nothing\n`;
+    const text = line.repeat(Math.ceil(2 ** 20 / line.length));
+    const makeMasker = maskersOf(formsOf(values));
+    const start = performance.now();
+    const masker = makeMasker();
+    let out = '';
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += 32_768) out += masker.write(bytes.subarray(at, at + 32_768));
+    out += masker.end();
+    expect(out).toBe(text.replaceAll(values[7] ?? '', mask));
+    // Some 0.1 s; a machine that is busy takes longer, a search that looks at each value for each byte minutes.
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
   it('let text through at once when it cannot be the beginning of a secret', () => {
     const masker = maskersOf(formsOf(['token']))();
     expect(masker.write(Buffer.from('a line\nand a to'))).toBe('a line\nand a ');

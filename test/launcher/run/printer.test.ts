@@ -18,4 +18,42 @@ describe('run logs on standard output', () => {
       ['one', 'two', 'three'].map((msg) => ({ run_ulid: 'R', stack_id: 'S', ts: 1.5, msg })),
     );
   });
+
+  it('cut a long line, whether its end has come or not, and never through a character', () => {
+    for (const pieces of [
+      [`a${'😀'.repeat(20_000)}\nend`],
+      [`a${'😀'.repeat(9_000)}`, `${'😀'.repeat(11_000)}\n`, 'end'],
+    ]) {
+      let out = '';
+      const printer = createRunPrinter(
+        (text) => (out += text),
+        () => 0,
+      )({ run: 'R', stack: 'S' });
+      for (const piece of pieces) printer.text(piece);
+      printer.end();
+      const parts = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { msg: string }).msg);
+      expect(parts.pop()).toBe('end');
+      expect(parts.join('')).toBe(`a${'😀'.repeat(20_000)}`);
+      expect(parts.every((part) => part.length <= 16 * 1024 && part.isWellFormed())).toBe(true);
+    }
+  });
+
+  it('keep empty lines', () => {
+    let out = '';
+    const printer = createRunPrinter(
+      (text) => (out += text),
+      () => 0,
+    )({ run: 'R', stack: 'S' });
+    printer.text('a\n\nb\n');
+    printer.end();
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ).toEqual(['a', '', 'b']);
+  });
 });
