@@ -12,16 +12,24 @@ import type { HttpClient } from '../network/http-client.js';
 
 export interface PatientCalls {
   /**
-   * Tries again while there is no answer, `read` rejects, or the answer is UNAVAILABLE or INTERNAL. Throws the
-   * PoolwrightError of any other answer, and the signal's reason.
+   * Tries again while there is no answer, `read` rejects, or the answer is UNAVAILABLE, INTERNAL or RATE_LIMITED. Throws
+   * the PoolwrightError of any other answer, what a LocalFault has for its cause, and the signal's reason.
    */
-  perform<Result>(
+  readonly perform: <Result>(
     call: Call,
     signal: AbortSignal,
     read: (response: http.IncomingMessage) => Promise<Result>,
-  ): Promise<Result>;
+  ) => Promise<Result>;
   /** See WorkerApi. */
-  hurry(): void;
+  readonly hurry: () => void;
+}
+
+/** What a call needs of this machine cannot be done: asking again does not help. */
+export class LocalFault extends Error {
+  override readonly name = 'LocalFault';
+  constructor(override readonly cause: Error) {
+    super(cause.message);
+  }
 }
 
 export interface PatientCallsOptions {
@@ -56,6 +64,8 @@ export interface Call {
 /** Milliseconds without a byte in either direction. */
 const silence = { usual: 15_000, hurried: 1_500 } as const;
 const largestAnswer = 64 * 1024;
+/** Answers that may be others the next time. */
+const passing: ReadonlySet<ErrorCode> = new Set(['UNAVAILABLE', 'INTERNAL', 'RATE_LIMITED']);
 const retry = { base: 250, ceiling: 5_000, hurried: 500 } as const;
 
 export function createPatientCalls(options: PatientCallsOptions): PatientCalls {
@@ -110,8 +120,8 @@ export function createPatientCalls(options: PatientCallsOptions): PatientCalls {
         return await read(await attemptCall(call, signal));
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof PoolwrightError && error.code !== 'UNAVAILABLE' && error.code !== 'INTERNAL')
-          throw error;
+        if (error instanceof LocalFault) throw error.cause;
+        if (error instanceof PoolwrightError && !passing.has(error.code)) throw error;
         if (!told)
           log.warn(`${new URL(endpoint).origin} does not answer (${messageOf(error)}). Trying again.`, {
             run,
@@ -154,7 +164,7 @@ export async function textOf(response: http.IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** The error that the control plane names; UNAVAILABLE for the page of a proxy in between. */
+/** The error that the control plane names; for the page of a proxy in between UNAVAILABLE, or TOO_LARGE when it says so. */
 function refusal(status: number, text: string): PoolwrightError {
   try {
     const { code, message } = workerApiErrorSchema.parse(JSON.parse(text));
@@ -162,5 +172,10 @@ function refusal(status: number, text: string): PoolwrightError {
   } catch {
     // Not one of the control plane's answers: said below.
   }
+  if (status === 413)
+    return new PoolwrightError(
+      'TOO_LARGE',
+      'Something between this worker and the control plane does not let a request of this size through (HTTP status 413).',
+    );
   return new PoolwrightError('UNAVAILABLE', `something answered with HTTP status ${String(status)}`);
 }

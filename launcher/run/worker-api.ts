@@ -1,8 +1,7 @@
 // The HTTPS side of one attempt at a run: accept, begin, log, objects. See docs/protocol.md, "Worker API".
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
 import type http from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import type * as z from 'zod';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { limits } from '../../protocol/limits.js';
@@ -11,7 +10,8 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { createHttpClient, type HttpClient, type OwnAuthorities } from '../network/http-client.js';
 import type { ProxySettings } from '../network/proxies.js';
-import { createPatientCalls, textOf } from './patient-calls.js';
+import { createPatientCalls, LocalFault, textOf } from './patient-calls.js';
+import { writeWhole } from './write-whole.js';
 
 /** Every call tries again while there is no answer or the answer is UNAVAILABLE, until the signal ends it. */
 export interface WorkerApi {
@@ -70,7 +70,15 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
   const calls = createPatientCalls({ ...options, client });
   const { perform } = calls;
 
-  const nothing = (response: http.IncomingMessage) => textOf(response).then(() => undefined);
+  /** A page that something in between answers with 200 must not count as leave to begin. */
+  const nothing = async (response: http.IncomingMessage): Promise<void> => {
+    await textOf(response);
+    const { statusCode = 0 } = response;
+    if (statusCode !== 204)
+      throw new Error(
+        `something else than the control plane answered, with HTTP status ${String(statusCode)}`,
+      );
+  };
   const json =
     <Schema extends z.ZodType>(schema: Schema) =>
     async (response: http.IncomingMessage): Promise<z.output<Schema>> =>
@@ -117,14 +125,30 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
       ),
     fetchObject: (object, file, signal) =>
       perform({ method: 'GET', path: workerApi.object(run, attempt, object) }, signal, async (response) => {
-        await rm(file, { force: true });
-        await pipeline(response, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
+        const handle = await here(rm(file, { force: true }).then(() => open(file, 'wx', 0o600)));
+        try {
+          let offset = 0;
+          for await (const part of response) {
+            const bytes = part as Buffer;
+            await here(writeWhole(handle, bytes, offset));
+            offset += bytes.length;
+          }
+        } finally {
+          await here(handle.close());
+        }
       }),
     hurry: calls.hurry,
     close() {
       if (!shared) client.close();
     },
   };
+}
+
+/** What fails on this machine's disk is no fault of the control plane's. */
+function here<Value>(work: Promise<Value>): Promise<Value> {
+  return work.catch((error: unknown) => {
+    throw new LocalFault(error instanceof Error ? error : new Error(String(error)));
+  });
 }
 
 function tooLarge(size: number): PoolwrightError {
