@@ -51,16 +51,19 @@ export interface DeliveryOptions {
  */
 export async function deliver(options: DeliveryOptions): Promise<Result['outcome'] | undefined> {
   const { folder, record, past, api, clock, log, printer, after, delivery } = options;
+  // Asked before anything is written: what an earlier process could only send has numbers that are taken.
+  const sent = past.processes === 0 ? after : await api.sendSpool(Buffer.alloc(0), delivery.signal);
   const spool = await openSpool({
     path: join(folder, 'spool.ndjson'),
     now: options.now,
     note: (n, mark) => record.append({ k: 'spool', n, mark }),
     past: past.spooled,
     after,
+    sent,
     onFailure: options.onFailure,
   });
   const { recovered } = spool;
-  await record.append({ k: 'process', executor: options.executor });
+  await record.append({ k: 'process', executor: options.executor }).catch(options.onFailure);
   const journal = createJournal({
     spool,
     clock,
@@ -73,7 +76,7 @@ export async function deliver(options: DeliveryOptions): Promise<Result['outcome
     api,
     log,
     signal: delivery.signal,
-    resumed: past.processes > 0,
+    sent,
     onStale: (error) => {
       log.debug(error.message);
       options.onStale();
@@ -82,12 +85,8 @@ export async function deliver(options: DeliveryOptions): Promise<Result['outcome
   // Rejects when delivery is given up, which is heard of below; here it must not count as unheard.
   uploader.done.catch(() => undefined);
   try {
-    const result = recovered.hasResult ? null : await options.work({ journal, record, recovered });
-    journal.endOutput();
-    if (result !== null) {
-      printer?.end();
-      spool.add(result);
-    }
+    const result = await worked();
+    if (result !== null) spool.add(result);
     await spool.finish();
     await uploader.done;
     return result !== null && uploader.acknowledged === spool.last ? result.outcome : undefined;
@@ -97,5 +96,15 @@ export async function deliver(options: DeliveryOptions): Promise<Result['outcome
     await spool.finish();
     await uploader.done.catch(() => undefined);
     await spool.close();
+  }
+
+  /** However it ends, its last words are out then. */
+  async function worked(): Promise<Result | null> {
+    try {
+      return recovered.hasResult ? null : await options.work({ journal, record, recovered });
+    } finally {
+      journal.endOutput();
+      printer?.end();
+    }
   }
 }

@@ -74,6 +74,12 @@ export const noPast: Past = {
   spooled: [],
 };
 
+/**
+ * On the disk itself before anything follows from them: a machine that loses its power and is back within seconds would
+ * else execute anew what it has forgotten. A process that is killed needs none of this.
+ */
+const lasting: ReadonlySet<RecordEntry['k']> = new Set(['begun', 'step']);
+
 export interface AttemptRecord {
   /** Resolves when the entry is written; entries are written in the order of the calls. */
   append(entry: RecordEntry): Promise<void>;
@@ -125,8 +131,19 @@ export async function readAttempt(
   return { assignment: assignmentSchema.parse(JSON.parse(text)), past: await readPast(folder) };
 }
 
+/**
+ * Empty when nothing was noted yet. Any other fault is thrown: a run that has begun must not be taken for one that has
+ * not, since it would be executed again.
+ */
+function readProgress(folder: string): Promise<Buffer> {
+  return readFile(join(folder, progressFile)).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+}
+
 async function readPast(folder: string): Promise<Past> {
-  const text = await readFile(join(folder, progressFile), 'utf8').catch(() => '');
+  const text = (await readProgress(folder)).toString('utf8');
   let past: Past = noPast;
   // What stands after the last line end was being written when the process was killed: it does not count.
   for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
@@ -157,7 +174,7 @@ function after(past: Past, entry: RecordEntry): Past {
 /** Opens the record for writing, also that of an attempt which earlier processes have worked on. */
 export async function openRecord(folder: string): Promise<AttemptRecord> {
   const path = join(folder, progressFile);
-  const before = await readFile(path).catch(() => Buffer.alloc(0));
+  const before = await readProgress(folder);
   const handle = await open(path, before.length === 0 ? 'w' : 'r+', 0o600);
   let offset = before.lastIndexOf('\n') + 1;
   await handle.truncate(offset);
@@ -167,6 +184,7 @@ export async function openRecord(folder: string): Promise<AttemptRecord> {
     const bytes = Buffer.from(`${JSON.stringify(entry)}\n`);
     await writeWhole(handle, bytes, offset);
     offset += bytes.length;
+    if (lasting.has(entry.k)) await handle.datasync();
   }
 
   return {

@@ -5,7 +5,7 @@ import type { WorkState } from '../../protocol/runs.js';
 import type { ResultRecord, SpoolRecord } from '../../protocol/worker-api.js';
 import type { OutputMark, Past } from './record.js';
 import { recoverSpool, type Place } from './spool-file.js';
-import { writeWhole } from './write-whole.js';
+import { readWhole, writeWhole } from './write-whole.js';
 
 /** A record without what the spool gives it. */
 export type Entry =
@@ -58,6 +58,11 @@ export interface SpoolOptions {
   readonly past?: Past['spooled'];
   /** The last number that somebody else has used in this attempt already. Default: 0. */
   readonly after?: number;
+  /**
+   * The last number that the control plane has of an earlier process: that one may have sent records which it could not
+   * write, and they are not here. New ones come after them. Default: 0.
+   */
+  readonly sent?: number;
 }
 
 /** What earlier processes left in a spool. */
@@ -80,7 +85,7 @@ interface Group {
 
 /** Opens a spool, also that of an earlier process: what that one had not written whole is cut off. */
 export async function openSpool(options: SpoolOptions): Promise<Spool & { readonly recovered: Recovered }> {
-  const { path, now, note, past = [], after = 0 } = options;
+  const { path, now, note, past = [], after = 0, sent = 0 } = options;
   const handle = await open(path, past.length === 0 ? 'w+' : 'r+', 0o600);
   const { places, recovered } = await recoverSpool(handle, past, after);
   let waiting: Group[] = [];
@@ -92,15 +97,22 @@ export async function openSpool(options: SpoolOptions): Promise<Spool & { readon
   let failure: Error | undefined;
   let mark: OutputMark | null = recovered.mark;
   // What is there is noted anew: the last two notes might both be of writes that never happened, one in each process.
-  if (past.length > 0) await noteFound();
+  if (past.length > 0) await note(written.number, mark).catch(fail);
+  if (last < sent) fillUp();
 
-  async function noteFound(): Promise<void> {
-    try {
-      await note(written.number, mark);
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
+  /** Records that are never sent, in the place of those that are there already: a file has no gaps. */
+  function fillUp(): void {
+    const entry = { k: 'log', s: recovered.state ?? 'PREPARING', m: '' } as const;
+    const records = sent - last;
+    const text = Array.from({ length: records }, () => lineOf(entry)).join('');
+    waiting.push({ text, records, last, mark: null });
+    schedule();
+  }
+
+  function fail(error: unknown): void {
+    failure = error instanceof Error ? error : new Error(String(error));
+    notify();
+    options.onFailure?.(failure);
   }
 
   function lineOf(entry: Entry): string {
@@ -138,11 +150,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool & { readon
       return;
     }
     writing ??= write()
-      .catch((error: unknown) => {
-        failure = error instanceof Error ? error : new Error(String(error));
-        notify();
-        options.onFailure?.(failure);
-      })
+      .catch(fail)
       .finally(() => {
         writing = undefined;
       });
@@ -212,9 +220,7 @@ async function readBatch(handle: FileHandle, places: readonly Place[], after: nu
   while (fits(high + 1)) high += 1;
   const end = places[high];
   if (start === undefined || end === undefined) throw new Error('a batch was asked for that is not written');
-  const body = Buffer.allocUnsafe(end.offset - start.offset);
-  await handle.read(body, 0, body.length, start.offset);
-  return { body, last: end.number };
+  return { body: await readWhole(handle, end.offset - start.offset, start.offset), last: end.number };
 }
 
 /** Cuts text at the bound of a record, never through a character. */

@@ -1,8 +1,12 @@
 // Sends the spool to the control plane, in order, again and again until every record is acknowledged.
+import * as z from 'zod';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
+import { limits } from '../../protocol/limits.js';
 import type { Log } from '../log.js';
-import type { Spool } from './spool.js';
+import type { Batch, Spool } from './spool.js';
 import type { WorkerApi } from './worker-api.js';
+
+const numberSchema = z.object({ n: z.int() });
 
 export interface Uploader {
   /**
@@ -21,31 +25,39 @@ export interface UploaderOptions {
   readonly api: WorkerApi;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** An earlier process may have sent records: the control plane is asked which it has. Default: it has none. */
-  readonly resumed?: boolean;
-  /** The control plane says that the attempt no longer counts. */
+  /** Number of the last record that the control plane has of an earlier process. Default: `after`. */
+  readonly sent?: number;
+  /** The attempt no longer counts, by the control plane; or its log cannot be sent, and so nothing of it told. */
   readonly onStale: (error: PoolwrightError) => void;
 }
 
 export function startUploader(options: UploaderOptions): Uploader {
-  const { spool, api, log, signal, after = 0, resumed = false, onStale } = options;
-  let acknowledged = after;
+  const { spool, api, log, signal, after = 0, onStale } = options;
+  let acknowledged = Math.max(after, options.sent ?? 0);
+  /** Bytes of a request: less where something in between takes less than the control plane does. */
+  let most: number = limits.spoolBatch;
 
   const ask = (): Promise<number> => api.sendSpool(Buffer.alloc(0), signal);
 
   async function send(): Promise<void> {
-    if (resumed) acknowledged = await ask();
     /** What it was set back to when records came with a gap before them; a second time must get further. */
     let setBack = -1;
     for (;;) {
-      const batch = await spool.next(acknowledged);
-      if (batch === undefined) return;
+      const whole = await spool.next(acknowledged);
+      if (whole === undefined) return;
+      const batch: Part = whole.body.length > most ? beginningOf(whole, acknowledged, most) : whole;
       try {
         const answered = await api.sendSpool(batch.body, signal);
         // Never beyond what was sent, whatever the answer: a record is dropped only when it is known to be there.
         acknowledged = Math.min(Math.max(acknowledged, answered), batch.last);
       } catch (error) {
-        if (!(error instanceof PoolwrightError) || error.code !== 'OUT_OF_SEQUENCE') throw error;
+        if (!(error instanceof PoolwrightError)) throw error;
+        if (error.code === 'TOO_LARGE' && batch.records !== 1) {
+          most = Math.floor(batch.body.length / 2);
+          log.warn(`${error.message} The log is sent in requests of ${String(most)} bytes from now on.`);
+          continue;
+        }
+        if (error.code !== 'OUT_OF_SEQUENCE') throw error;
         const stored = await ask();
         // Below `after` there is nothing here to send.
         if (stored <= setBack || stored < after) throw error;
@@ -58,11 +70,12 @@ export function startUploader(options: UploaderOptions): Uploader {
 
   const done = send().catch((error: unknown) => {
     if (signal.aborted) throw signal.reason as Error;
-    if (!(error instanceof PoolwrightError)) throw error;
-    if (error.code !== 'STALE_ATTEMPT') {
-      log.error(`The log of the run was refused: ${messageOf(error)}`, { code: error.code });
+    const refused = error instanceof PoolwrightError;
+    if (!refused || error.code !== 'STALE_ATTEMPT') {
+      const what = refused ? 'was refused' : 'cannot be read back from the disk';
+      log.error(`The log of the run ${what}: ${messageOf(error)}`, refused ? { code: error.code } : {});
     }
-    onStale(error);
+    onStale(refused ? error : new PoolwrightError('INTERNAL', messageOf(error), { cause: error }));
   });
   return {
     done,
@@ -70,4 +83,28 @@ export function startUploader(options: UploaderOptions): Uploader {
       return acknowledged;
     },
   };
+}
+
+/** `records`: how many they are, where they were counted. */
+interface Part extends Batch {
+  readonly records?: number;
+}
+
+/** The first records after a number, at least one; what comes before them is there already. */
+function beginningOf({ body }: Batch, after: number, most: number): Part {
+  let records = 0;
+  let last = after;
+  let from = 0;
+  let start = 0;
+  for (let end = body.indexOf(10); end !== -1; end = body.indexOf(10, start)) {
+    const { n } = numberSchema.parse(JSON.parse(body.toString('utf8', start, end)));
+    if (n <= after) from = end + 1;
+    else if (records > 0 && end + 1 - from > most) break;
+    else {
+      records += 1;
+      last = n;
+    }
+    start = end + 1;
+  }
+  return { body: body.subarray(from, start), last, records };
 }

@@ -1,10 +1,10 @@
 // What a launcher finds of an attempt that another process was killed in the middle of.
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { ulid } from 'ulid';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Assignment } from '../../../protocol/messages.js';
 import { spoolRecordSchema } from '../../../protocol/worker-api.js';
 import {
@@ -97,6 +97,33 @@ describe('the record of an attempt', () => {
     });
     await dropAssignment(folder);
     expect(await holdsAttempt(folder)).toBe(false);
+  });
+
+  it('is not taken for empty when it cannot be read: a run that has begun would begin again', async () => {
+    const folder = await temporaryFolder();
+    await keepAssignment(folder, assignment, privateKey);
+    const past = () => readAttempt(folder, assignment.run, assignment.attempt, privateKey);
+    expect((await past()).past.processes).toBe(0);
+    await mkdir(join(folder, 'progress.ndjson'));
+    await expect(past()).rejects.toThrow('EISDIR');
+    await expect(openRecord(folder)).rejects.toThrow('EISDIR');
+  });
+
+  it('is on the disk itself before anything is executed', async () => {
+    const folder = await temporaryFolder();
+    const record = await openRecord(folder);
+    const any = await open(folder);
+    const synced = vi.spyOn(Object.getPrototypeOf(any) as typeof any, 'datasync');
+    await any.close();
+    await record.append({ k: 'process', executor: 'host' });
+    await record.append({ k: 'spool', n: 1, mark: null });
+    expect(synced).toHaveBeenCalledTimes(0);
+    await record.append({ k: 'begun', at: 1 });
+    expect(synced).toHaveBeenCalledTimes(1);
+    await record.append({ k: 'step', step: 1 });
+    expect(synced).toHaveBeenCalledTimes(2);
+    await record.close();
+    synced.mockRestore();
   });
 
   it('has nothing in clear that the assignment keeps secret', async () => {

@@ -1,3 +1,4 @@
+import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../protocol/limits.js';
@@ -82,5 +83,56 @@ describe('a spool', () => {
     const last = spool.next(1);
     await spool.finish();
     expect(await last).toBeUndefined();
+  });
+
+  it('gives nothing that is not in its file', async () => {
+    const path = join(await temporaryFolder(), 'spool.ndjson');
+    const spool = await openSpool({ path, now: () => 1, note: () => Promise.resolve() });
+    onTestFinished(() => spool.close());
+    spool.add({ k: 'log', s: 'PLANNING', m: 'one\n' });
+    await spool.settled();
+    await truncate(path, 10);
+    await expect(spool.next(0)).rejects.toThrow('a file ends after 10 bytes');
+  });
+
+  it('goes on after what an earlier process could only send', async () => {
+    const path = join(await temporaryFolder(), 'spool.ndjson');
+    const noted: { n: number; mark: null }[] = [];
+    const note = (n: number) => {
+      noted.push({ n, mark: null });
+      return Promise.resolve();
+    };
+    const first = await openSpool({ path, now: () => 1, note });
+    first.add({ k: 'state', s: 'PLANNING' });
+    await first.finish();
+    await first.close();
+    const second = await openSpool({ path, now: () => 1, note, past: noted.slice(-2), sent: 4 });
+    second.add({ k: 'log', s: 'PLANNING', m: 'new' });
+    await second.finish();
+    const sent = (await readAll(second)).filter(({ n }) => n > 4);
+    expect(sent).toEqual([{ n: 5, t: 1, k: 'log', s: 'PLANNING', m: 'new' }]);
+    await second.close();
+    // Whoever comes after that process finds no gap.
+    const third = await openSpool({ path, now: () => 1, note, past: noted.slice(-2), sent: 5 });
+    expect(third.last).toBe(5);
+    await third.close();
+  });
+
+  it('keeps its records in memory when a disk is full already as it is opened', async () => {
+    const path = join(await temporaryFolder(), 'spool.ndjson');
+    await (await openSpool({ path, now: () => 1, note: () => Promise.resolve() })).close();
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const failures: Error[] = [];
+    const spool = await openSpool({
+      path,
+      now: () => 1,
+      note: () => Promise.reject(full),
+      past: [{ n: 0, mark: null }],
+      onFailure: (error) => failures.push(error),
+    });
+    onTestFinished(() => spool.close());
+    expect(failures).toEqual([full]);
+    spool.add({ k: 'log', s: 'PLANNING', m: 'why' });
+    expect(records((await spool.next(0))?.body ?? Buffer.alloc(0))).toMatchObject([{ n: 1, m: 'why' }]);
   });
 });
