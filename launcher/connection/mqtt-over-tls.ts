@@ -17,17 +17,19 @@ export interface MqttOverTlsOptions {
   /** Asked for each session. */
   readonly identity: () => MqttIdentity;
   readonly proxies: ProxySettings;
+  /** PEM: whom a proxy may be certified by. */
+  readonly authorities: () => string[];
 }
 
 export function mqttOverTls(options: MqttOverTlsOptions): Transport {
-  const { broker, context, ownAuthorities, identity, proxies } = options;
+  const { broker, context, ownAuthorities, identity, proxies, authorities } = options;
   const address = formatBrokerEndpoint(broker);
   return {
     address,
     async open(signal) {
       let stage: ConnectStage = 'tcp';
       try {
-        const stream = await dial(broker, proxyFor(proxies, broker, true), signal);
+        const stream = await dial(broker, proxyFor(proxies, broker, true), signal, { authorities });
         stage = 'tls';
         const { host } = broker;
         const { socket, judgeLater } = await secure(stream, { host, context, ownAuthorities, signal });

@@ -27,10 +27,12 @@ export interface MqttOverWebSocketOptions {
   /** Asked for each session. */
   readonly identity: () => MqttIdentity;
   readonly proxies: ProxySettings;
+  /** PEM: whom a proxy may be certified by. */
+  readonly authorities: () => string[];
 }
 
 export function mqttOverWebSocket(options: MqttOverWebSocketOptions): Transport {
-  const { url, certificate, privateKey, ownAuthorities, identity, proxies } = options;
+  const { url, certificate, privateKey, ownAuthorities, identity, proxies, authorities } = options;
   const address = url.href;
   const target = targetOf(url);
   const encrypted = url.protocol === 'wss:';
@@ -39,7 +41,7 @@ export function mqttOverWebSocket(options: MqttOverWebSocketOptions): Transport 
     async open(signal) {
       let stage: ConnectStage = 'tcp';
       try {
-        const plain = await dial(target, proxyFor(proxies, target, encrypted), signal);
+        const plain = await dial(target, proxyFor(proxies, target, encrypted), signal, { authorities });
         stage = 'tls';
         const { socket: stream, judgeLater } = encrypted
           ? await secure(plain, { host: target.host, context: options.context(), ownAuthorities, signal })

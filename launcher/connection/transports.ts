@@ -23,7 +23,7 @@ export interface TransportOptions {
 
 /** In the order in which they are tried. */
 export function createTransports(options: TransportOptions): readonly Transport[] {
-  const { token, privateKey, proxies } = options;
+  const { token, privateKey, proxies, authorities } = options;
   const identity = () => {
     const clientId = options.client();
     const { pool } = token;
@@ -42,17 +42,19 @@ export function createTransports(options: TransportOptions): readonly Transport[
     ownAuthorities: token.authorities,
     identity,
     proxies,
+    authorities,
   });
   if (token.broker.webSocket === undefined) return [overTls];
   let context: SecureContext | undefined;
   const overWebSocket = mqttOverWebSocket({
     url: parseWebSocketEndpoint(token.broker.webSocket),
-    context: () => (context ??= createSecureContext({ ca: options.authorities(), minVersion: 'TLSv1.2' })),
+    context: () => (context ??= createSecureContext({ ca: authorities(), minVersion: 'TLSv1.2' })),
     certificate: token.certificate,
     privateKey,
     ownAuthorities: token.authorities,
     identity,
     proxies,
+    authorities,
   });
   return [overTls, overWebSocket];
 }

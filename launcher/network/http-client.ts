@@ -4,7 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { dial } from './dial.js';
+import { dial, tlsToProxy } from './dial.js';
 import { proxyFor, targetOf, type ProxySettings, type Target } from './proxies.js';
 import { secure } from './tls.js';
 
@@ -59,6 +59,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     };
   }
   const proxy = proxyFor(proxies, target, false);
+  let trusted: string[] | undefined;
   const agent = new (proxy?.secure === true ? https : http).Agent(kept(options));
   return {
     request(path, request) {
@@ -66,6 +67,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       return (proxy.secure ? https : http).request({
         ...request,
         agent,
+        ...tlsToProxy(proxy, () => (trusted ??= options.authorities())),
         host: proxy.host,
         port: proxy.port,
         path: `${endpoint}${path}`,
@@ -90,6 +92,7 @@ function kept({ idle }: HttpClientOptions): http.AgentOptions {
 class DialingAgent extends https.Agent {
   readonly #target: Target;
   readonly #options: HttpClientOptions;
+  readonly #closing = new AbortController();
   #context: SecureContext | undefined;
 
   constructor(target: Target, options: HttpClientOptions) {
@@ -109,12 +112,31 @@ class DialingAgent extends https.Agent {
     );
   }
 
+  /** Also ends what is only just being opened: nobody would close it any more. */
+  override destroy(): void {
+    this.#closing.abort(new Error('the client is closed'));
+    super.destroy();
+  }
+
   async #open(): Promise<Duplex> {
-    const signal = AbortSignal.timeout(connectTimeout);
+    const late = AbortSignal.timeout(connectTimeout);
+    try {
+      return await this.#openUntil(AbortSignal.any([late, this.#closing.signal]));
+    } catch (error) {
+      if (error !== late.reason) throw error;
+      const { host, port } = this.#target;
+      const seconds = String(connectTimeout / 1000);
+      throw new Error(`no connection to ${host}, port ${String(port)}, within ${seconds} s`, {
+        cause: error,
+      });
+    }
+  }
+
+  async #openUntil(signal: AbortSignal): Promise<Duplex> {
     const { proxies, authorities, own } = this.#options;
     const ownAuthorities = own?.authorities ?? [];
     this.#context ??= createSecureContext({ ca: authorities(), minVersion: 'TLSv1.2' });
-    const stream = await dial(this.#target, proxyFor(proxies, this.#target, true), signal);
+    const stream = await dial(this.#target, proxyFor(proxies, this.#target, true), signal, { authorities });
     const { host } = this.#target;
     const { socket, judgeLater } = await secure(stream, {
       host,
