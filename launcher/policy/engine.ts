@@ -8,6 +8,7 @@ import { getAsset, isSea } from 'node:sea';
 import { brotliDecompressSync } from 'node:zlib';
 import * as z from 'zod';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
+import { draftOf, removeDrafts } from './drafts.js';
 
 /** Path of the engine; for launchers that do not carry one. */
 export const engineVariable = 'POOLWRIGHT_POLICY_ENGINE';
@@ -84,11 +85,12 @@ async function unpackEngine(folder: string): Promise<string | undefined> {
     // An executable that was built without it.
     return undefined;
   }
+  await removeDrafts(folder, asset, Date.now());
   // Named by its content: another version's engine is not mistaken for it.
   const path = join(folder, `${asset}-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`);
   if (!(await isProgram(path))) {
     // Several launchers may share the folder and start in the same moment.
-    const draft = `${path}.${String(process.pid)}`;
+    const draft = draftOf(path, process.pid);
     await writeFile(draft, brotliDecompressSync(packed), { mode: 0o700 });
     await rename(draft, path);
   }
