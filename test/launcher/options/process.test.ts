@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchLauncher, startControlPlane, type TestPlane } from '../../support/control-plane.js';
+import { launchLauncher, logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { hasDocker } from '../../support/skips.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { startService } from '../notices/support/service.js';
@@ -53,6 +53,18 @@ describe('a launcher', { timeout: 60_000 }, () => {
         message:
           'The run was ended after 6 seconds, the run timeout of this launcher (SPACELIFT_LAUNCHER_RUN_TIMEOUT).',
       });
+    });
+  });
+
+  it('without SPACELIFT_DEBUG and SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints neither commands nor run logs', async () => {
+    await withLauncher({}, async (output) => {
+      const { stack, run } = await plane.triggerRun({}, { task: 'echo $((6 * 7)) is said' });
+      await plane.reached(stack, run, 'FINISHED');
+      const log = await logOf(plane, stack, run, 'PERFORMING');
+      expect(log).toContain('42 is said\n');
+      expect(log).not.toContain('$((6 * 7))');
+      expect(output()).toContain(`run ${run}`);
+      expect(output()).not.toMatch(/is said|run_ulid|"debug"/);
     });
   });
 

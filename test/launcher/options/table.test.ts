@@ -13,7 +13,10 @@ describe('the options of the launcher', () => {
     expect(Object.keys(effects).sort()).toEqual(known);
   });
 
-  test.each(Object.entries(effects))('%s is seen in a test that is there', (_, { file, test: title }) => {
+  const named = Object.entries(effects).flatMap(([name, effect]) =>
+    [effect, effect.control].flatMap((each) => (each === undefined ? [] : [[name, each] as const])),
+  );
+  test.each(named)('%s is seen in a test that is there', (_, { file, test: title }) => {
     const text = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
     const quoted = title.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
     expect(text).toMatch(new RegExp(`\\b(it|test)\\b.*\\(\\s*['"]${quoted}['"]`));

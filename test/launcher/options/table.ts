@@ -5,6 +5,8 @@ export interface Effect {
   readonly file: string;
   /** Title of the test. */
   readonly test: string;
+  /** The test that sees that without the variable there is nothing of its effect, where another one sees to that. */
+  readonly control?: Effect;
 }
 
 const containers = (test: string): Effect => ({ file: 'launcher/options/containers.test.ts', test });
@@ -24,6 +26,9 @@ const limits = process(
 );
 const azure = process(
   'POOLWRIGHT_AZURE_CLIENT_ID is the identity by which it protects its machine, unless POOLWRIGHT_SCALE_IN_PROTECTION is false',
+);
+const quiet = process(
+  'without SPACELIFT_DEBUG and SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints neither commands nor run logs',
 );
 const instance = notices('finishes its run when the group takes it out, and completes the hook after that');
 
@@ -46,9 +51,10 @@ export const contract: Readonly<Record<string, Effect>> = {
     file: 'engine/outputs.test.ts',
     test: 'SPACELIFT_SENSITIVE_OUTPUT_UPLOAD_ENABLED hands sensitive ones on, sealed for the pool',
   },
-  SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED: containers(
-    'SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints run logs as JSON lines',
-  ),
+  SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED: {
+    ...containers('SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints run logs as JSON lines'),
+    control: quiet,
+  },
   SPACELIFT_WORKER_NETWORK: containers('SPACELIFT_WORKER_NETWORK is the network that runs are in'),
   SPACELIFT_WORKER_EXTRA_MOUNTS: mounts,
   SPACELIFT_WORKER_RO_EXTRA_MOUNTS: mounts,
@@ -66,7 +72,7 @@ export const contract: Readonly<Record<string, Effect>> = {
   SPACELIFT_DEFAULT_RUNNER_IMAGE: containers(
     'SPACELIFT_DEFAULT_RUNNER_IMAGE is the image of a stack that names none',
   ),
-  SPACELIFT_DEBUG: containers('SPACELIFT_DEBUG writes the commands into the log'),
+  SPACELIFT_DEBUG: { ...containers('SPACELIFT_DEBUG writes the commands into the log'), control: quiet },
   'SPACELIFT_METADATA_<key>': containers('SPACELIFT_METADATA_ tags are those of the worker'),
   'SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n>': mapping,
   'SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_<n>': mapping,
