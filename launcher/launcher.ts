@@ -4,7 +4,8 @@ import { PoolwrightError as Fault } from '../protocol/errors.js';
 import type { Assignment, ReleaseOffer } from '../protocol/messages.js';
 import type { Connection, ConnectionListener, Order, WorkerStatus } from './connection/connection.js';
 import type { Log } from './log.js';
-import type { Attempt, EndReason } from './run/attempt.js';
+import type { EndReason } from './run/attempt-end.js';
+import type { Attempt } from './run/attempt.js';
 
 export interface LauncherOptions {
   /** Gives the line to the control plane; it is started here. */

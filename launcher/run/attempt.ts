@@ -12,6 +12,7 @@ import {
   stackOf,
   wornOut,
 } from './attempt-fault.js';
+import { createAttemptEnd, type EndReason } from './attempt-end.js';
 import { attemptFolder, makeAttemptFolder, removeAttemptFolder } from './attempt-folder.js';
 import { deliver, type AttemptLog, type Result } from './delivery.js';
 import { executeStage } from './execute.js';
@@ -39,15 +40,6 @@ export interface AttemptDependencies extends StageDependencies {
   readonly printer?: RunPrinter;
 }
 
-/** Why an attempt is ended from outside. */
-export type EndReason =
-  /** The run goes on elsewhere or has ended: nothing more is said of this attempt. */
-  | { readonly kind: 'stale' }
-  /** Somebody or something wants it ended; the result says so. */
-  | { readonly kind: 'stop'; readonly error: PoolwrightError }
-  /** Ended from outside, and somebody who knows why tells the result: only the log is delivered. */
-  | { readonly kind: 'hand-over'; readonly error: PoolwrightError };
-
 export interface Attempt {
   readonly run: string;
   readonly attempt: number;
@@ -57,9 +49,6 @@ export interface Attempt {
   /** Resolves when the attempt is over, its result with the control plane, and its files are gone. Never rejects. */
   readonly done: Promise<void>;
 }
-
-/** Milliseconds that a last word may take when the launcher itself has to end, once the run's steps have ended. */
-const lastWordsWithin = 5_000;
 
 /** Prepared anew so many times at most: whatever ends the launcher while it prepares may do so again. */
 const preparations = 3;
@@ -72,41 +61,9 @@ export function startAttempt(
 ): Attempt {
   const { run, attempt } = assignment;
   const log = deps.log;
-  const work = new AbortController();
-  const delivery = new AbortController();
+  const ending = createAttemptEnd(assignment, deps.clock);
+  const { end, work, delivery } = ending;
   let begun = past.begunAt !== null;
-  let stop: PoolwrightError | undefined;
-  let stale = false;
-  let handedOver = false;
-  /** Settles when no step runs: at once while none was started. */
-  let executed: Promise<unknown> = Promise.resolve();
-  let hurry: () => void = () => undefined;
-
-  function end(reason: EndReason): void {
-    if (reason.kind === 'stale') {
-      stale = true;
-      const error = new PoolwrightError(
-        'STALE_ATTEMPT',
-        `Attempt ${String(attempt)} of run ${run} no longer counts.`,
-      );
-      work.abort(error);
-      delivery.abort(error);
-      return;
-    }
-    if (stop !== undefined) return;
-    handedOver = reason.kind === 'hand-over';
-    stop = reason.error;
-    work.abort(reason.error);
-    if (reason.error.code === 'LAUNCHER_STOPPED') {
-      // Steps have a time of their own to end in order, and what becomes of them is the last word.
-      void executed.then(() => {
-        hurry();
-        deps.clock.after(lastWordsWithin, () => {
-          delivery.abort(reason.error);
-        });
-      });
-    }
-  }
 
   const state: Attempt = {
     run,
@@ -116,7 +73,7 @@ export function startAttempt(
     },
     end,
     done: live().catch((error: unknown) => {
-      if (stale || isStale(error))
+      if (ending.stale || isStale(error))
         log.info(`Attempt ${String(attempt)} of run ${run} no longer counts; dropped it.`, { run });
       else log.error(`Run ${run} could not be reported: ${messageOf(error)}`, { run });
     }),
@@ -125,9 +82,9 @@ export function startAttempt(
 
   async function live(): Promise<void> {
     const api = deps.createApi(assignment);
-    hurry = () => {
+    ending.onHurry(() => {
       api.hurry();
-    };
+    });
     const folder = attemptFolder(deps.folder, assignment);
     let record: AttemptRecord | undefined;
     try {
@@ -206,7 +163,7 @@ export function startAttempt(
         folder,
         ...attemptLog,
         past,
-        signal: work.signal,
+        signal: work,
         onCommit: (id) => {
           commit = id;
         },
@@ -218,14 +175,14 @@ export function startAttempt(
           end({ kind: 'stop', error });
         },
       });
-      // How it ends is for the line after it.
-      executed = execution.catch(() => undefined);
+      ending.executing(execution);
       const product = await execution;
       log.info(`Run ${run} finished its ${assignment.stage.toLowerCase()}`, { run });
       return result('finished', product);
     } catch (error) {
-      if (stale || isStale(error)) throw error;
-      if (handedOver) return null;
+      if (ending.stale || isStale(error)) throw error;
+      if (ending.handedOver) return null;
+      const { stop } = ending;
       const fault = stop ?? asFault(error);
       // Another worker may do better, and no command has run.
       if (!begun && isForOthers(fault) && (await giveBack(api, fault)))

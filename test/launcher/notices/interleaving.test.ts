@@ -8,7 +8,8 @@ import type { ConnectionListener, WorkerStatus } from '../../../launcher/connect
 import { startLauncher } from '../../../launcher/launcher.js';
 import { attend } from '../../../launcher/notices/attend.js';
 import type { Notice } from '../../../launcher/notices/notice.js';
-import type { Attempt, EndReason } from '../../../launcher/run/attempt.js';
+import type { EndReason } from '../../../launcher/run/attempt-end.js';
+import type { Attempt } from '../../../launcher/run/attempt.js';
 import { recordedLog } from '../support/log.js';
 import { manualClock } from '../support/manual-clock.js';
 

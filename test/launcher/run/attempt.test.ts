@@ -2,15 +2,16 @@
 // cause that is told is the one that it had.
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
 import type { Assignment } from '../../../protocol/messages.js';
 import { startAttempt, type AttemptDependencies } from '../../../launcher/run/attempt.js';
 import { attemptFolder } from '../../../launcher/run/attempt-folder.js';
 import type { RunWorld, StepEnd } from '../../../launcher/executors/executor.js';
 import { holdsAttempt, noPast, type Past } from '../../../launcher/run/record.js';
+import type { RunPrinter } from '../../../launcher/run/printer.js';
 import type { WorkerApi } from '../../../launcher/run/worker-api.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { manualClock } from '../support/manual-clock.js';
@@ -69,12 +70,14 @@ async function attemptIn(options: {
   /** Called with the attempt's folder. */
   readonly onClose?: (folder: string) => Promise<void>;
   readonly past?: Past;
+  readonly printer?: RunPrinter;
 }) {
   const life = await temporaryFolder();
   const folder = attemptFolder(life, assignment);
   await mkdir(folder);
   const clock = manualClock();
   let hurried = false;
+  const rejected: string[] = [];
   const told: { k: string; code?: string; message?: string }[] = [];
   const world: RunWorld = {
     projectDirectory: '/',
@@ -84,7 +87,14 @@ async function attemptIn(options: {
   };
   const api: Partial<WorkerApi> = {
     accept: () => Promise.resolve(),
-    begin: () => Promise.resolve(),
+    begin(signal) {
+      signal.throwIfAborted();
+      return Promise.resolve();
+    },
+    reject({ code }) {
+      rejected.push(code);
+      return Promise.resolve();
+    },
     sendSpool(body) {
       for (const line of body.toString().split('\n').filter(Boolean))
         told.push(JSON.parse(line) as (typeof told)[number]);
@@ -117,6 +127,7 @@ async function attemptIn(options: {
       adopt: options.adopt ?? (() => Promise.resolve(world)),
     },
     onBegun: () => undefined,
+    ...(options.printer === undefined ? {} : { printer: options.printer }),
   };
   const attempt = startAttempt(
     deps as unknown as AttemptDependencies,
@@ -129,7 +140,14 @@ async function attemptIn(options: {
     } as unknown as Assignment,
     options.past,
   );
-  return { attempt, clock, told, hurried: () => hurried, result: () => told.find(({ k }) => k === 'result') };
+  return {
+    attempt,
+    clock,
+    told,
+    rejected,
+    hurried: () => hurried,
+    result: () => told.find(({ k }) => k === 'result'),
+  };
 }
 
 const exit: StepEnd = { exitCode: 9, signal: null, cause: 'exit' };
@@ -189,5 +207,46 @@ describe('an attempt of a launcher that is told to stop at once', () => {
     expect(result()).toMatchObject({ outcome: 'stopped', code: 'LAUNCHER_STOPPED' });
     // A connection that carries nothing any more is not waited for: the time for last words is short.
     expect(hurried()).toBe(true);
+  });
+});
+
+describe('an attempt on a disk that is full', () => {
+  it('is given back when not even its begin can be noted', async () => {
+    const any = await open(import.meta.filename);
+    const prototype = Object.getPrototypeOf(any) as { write: (...given: unknown[]) => Promise<unknown> };
+    await any.close();
+    const { write } = prototype;
+    const full = vi.spyOn(prototype, 'write').mockImplementation(function (this: unknown, ...given) {
+      if (String(given[0]).includes('"k":"process"'))
+        return Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }));
+      return write.apply(this, given);
+    });
+    const { attempt, rejected } = await attemptIn({
+      run: () => Promise.reject(new Error('no step may run')),
+    });
+    await attempt.done;
+    full.mockRestore();
+    expect(rejected).toEqual(['DISK_FULL']);
+  });
+});
+
+describe('the last words of an attempt that no longer counts', () => {
+  it('are on standard output', async () => {
+    const printed: string[] = [];
+    let began = false;
+    const { attempt } = await attemptIn({
+      run: (signal) =>
+        new Promise((_resolve, reject) => {
+          began = true;
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error);
+          });
+        }),
+      printer: { text: (text) => printed.push(text), end: () => printed.push('END') },
+    });
+    await until(() => began, 'the step');
+    attempt.end({ kind: 'stale' });
+    await attempt.done;
+    expect(printed.at(-1)).toBe('END');
   });
 });
