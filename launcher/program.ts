@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { messageOf } from '../protocol/errors.js';
 import type { Assignment } from '../protocol/messages.js';
+import { attemptDependencies, type AttemptParts } from './attempt-parts.js';
 import { systemClock } from './clock.js';
 import { createConnection } from './connection/reconnecting.js';
 import { openRouteMemory, type RouteMemory } from './connection/route-memory.js';
@@ -14,14 +15,11 @@ import { startLauncher, type Launcher } from './launcher.js';
 import { watchFitness, type Fitness } from './fitness.js';
 import { endLife } from './life.js';
 import { createLog, type Log, type LogFields } from './log.js';
-import { startAttempt, type AttemptDependencies } from './run/attempt.js';
-import { makeRoom } from './run/room.js';
-import { phasesOf } from './run/phases.js';
 import { trustedCertificates } from './network/tls.js';
-import { prepareSource } from './run/source/prepare.js';
-import { keepWorkspace } from './run/source/workspace.js';
+import { startAttempt, type Attempt } from './run/attempt.js';
 import { createRunPrinter } from './run/printer.js';
-import { createWorkerApi } from './run/worker-api.js';
+import type { Past } from './run/record.js';
+import { makeRoom } from './run/room.js';
 import { openPolicy, type Policy } from './policy/policy.js';
 import { readSettings } from './settings/read.js';
 import type { Settings } from './settings/settings.js';
@@ -130,6 +128,22 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
       log,
     });
     fitness = fit;
+    const parts: AttemptParts = {
+      settings,
+      version,
+      life,
+      executor,
+      policy,
+      surroundings: around,
+      fitness: fit,
+      print,
+      authorities,
+      now: () => launcher.now(),
+      clock,
+      log,
+    };
+    const start = (assignment: Assignment, onBegun: () => void, past?: Past): Attempt =>
+      startAttempt(attemptDependencies(parts, assignment, onBegun), assignment, past);
     const launcher: Launcher = startLauncher({
       log,
       unavailable: () => fit.fault,
@@ -160,56 +174,16 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
           log,
           memory,
         }),
-      startAttempt: (assignment, onBegun) => startAttempt(dependencies(assignment, onBegun), assignment),
+      startAttempt: start,
       ...(left === undefined
         ? {}
         : {
             resume: {
               run: left.assignment,
-              start: (onBegun: () => void) =>
-                startAttempt(dependencies(left.assignment, onBegun), left.assignment, left.past),
+              start: (onBegun: () => void) => start(left.assignment, onBegun, left.past),
             },
           }),
     });
-
-    function dependencies(assignment: Assignment, onBegun: () => void): AttemptDependencies {
-      return {
-        settings,
-        executor,
-        policy:
-          policy === null
-            ? null
-            : { policy, worker: { defaultImage: settings.containers.defaultImage, metadata } },
-        prepareSource,
-        keepWorkspace,
-        phasesOf,
-        createApi: ({ run: runId, attempt, bulk }) =>
-          around.guarded(
-            createWorkerApi({
-              ...bulk,
-              run: runId,
-              attempt,
-              authorities,
-              own: { authorities: token.authorities, now: () => launcher.now() },
-              proxies: settings.proxies,
-              clock,
-              random: Math.random,
-              log,
-            }),
-          ),
-        clock,
-        now: () => launcher.now(),
-        log,
-        folder: life.folder,
-        makeRoom: () => makeRoom(life.folder, executor, log),
-        onUnfit: () => fit.look(),
-        sweep: () => executor.sweep([life]),
-        environment: process.env,
-        greeting: `Worker ${life.id} (launcher ${version}, ${executor.kind}) prepares the run.`,
-        onBegun,
-        ...(print === undefined ? {} : { printer: print(assignment) }),
-      };
-    }
 
     void fit.look();
     release = takeSignals(launcher, log, settings.endWithParent, watcher);
