@@ -1,20 +1,19 @@
 // One line to the control plane for several workers of a pool. Each of them has a session of its own, registers, reports and is
 // told as on a line of its own; what is shared is the connection, the regular sign of life, and the proof of the pool's key.
 // docs/decisions/0016 tells why.
-import { createPublicKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { ulid } from 'ulid';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
-import { protocolVersion, type DownMessage } from '../../protocol/messages.js';
+import type { DownMessage } from '../../protocol/messages.js';
 import type { ReplayGuard } from '../../protocol/replay.js';
 import type { PoolToken } from '../../protocol/token.js';
-import { encodeUp } from '../../protocol/wire.js';
 import { createClockCheck } from './clock-check.js';
-import type { Connection, WorkerStatus } from './connection.js';
-import { createFreight } from './freight.js';
+import type { Connection } from './connection.js';
 import { readMessage } from './inbox.js';
 import { createKeeper, type KeeperOptions } from './keeper.js';
-import { isIdle, presenceOf } from './presence.js';
+import { createLineWords, randomSession, type LineName } from './line-words.js';
+import { isIdle } from './presence.js';
 import { createRegistrations } from './registrations.js';
 import { Seat, type Line, type Member } from './seat.js';
 import type { Transport } from './transport.js';
@@ -52,7 +51,9 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
   const registrations = createRegistrations<Seat>({
     clock,
     mayRegister: options.mayRegister,
-    register: sendRegister,
+    register: (member) => {
+      words.register(member);
+    },
   });
   const keeper = createKeeper({
     ...options,
@@ -60,7 +61,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     certificate: token.certificate,
     onOpen() {
       line = { id: ulid(), session: randomSession() };
-      return encodeUp({ ...stamp(line), type: 'gone', orderly: false, reason: 'the connection broke' });
+      return words.will();
     },
     onReady() {
       ready = true;
@@ -80,13 +81,16 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
       }
     },
   });
-  const freight = createFreight({
-    line: () => ({ pool: token.pool, worker: line.id, ...stamp(line) }),
+  const words = createLineWords({
+    pool: token.pool,
     privateKey: options.privateKey,
+    clock,
+    line: () => line,
     publish: (payload) => keeper.publish(payload),
+    unavailable: () => options.unavailable?.() ?? null,
   });
   /** Both new for each connect. */
-  let line = { id: '', session: '' };
+  let line: LineName = { id: '', session: '' };
   let state: 'new' | 'open' | 'closed' = 'new';
   let ready = false;
   /** Since when, by the monotonic clock; Infinity once somebody was answered. */
@@ -97,10 +101,6 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
   /** Whether the control plane has denied what was said of the line since the last time, and before that. */
   const doubts = { now: false, before: false };
 
-  function stamp({ session }: { readonly session: string }) {
-    return { v: protocolVersion, session, at: clock.now() } as const;
-  }
-
   function beat(): void {
     cancelBeat();
     cancelBeat = clock.after(rhythm.heartbeat, beat);
@@ -108,46 +108,14 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     doubts.before = doubts.now;
     doubts.now = false;
     for (const member of members.values())
-      if (member.registered && !isIdle(member.status())) void sendHeartbeat(member);
+      if (member.registered && !isIdle(member.status())) void words.heartbeat(member);
     if (clock.monotonic() - unansweredSince > patience)
       for (const member of [...members.values()]) member.listener.onDisconnected(unanswered);
     report();
   }
 
   function report(): void {
-    const { registered, others } = presenceOf(members.values());
-    if (registered === 0) return;
-    const workers = registrations.underWay() ? null : registered;
-    const message = { ...stamp(line), type: 'present', workers, others, unavailable: lineFault() } as const;
-    void keeper.publish(encodeUp(message));
-  }
-
-  function lineFault(): string | null {
-    return options.unavailable?.()?.slice(0, 1024) ?? null;
-  }
-
-  /** What a worker says of itself holds what is true of its line. */
-  function told(status: WorkerStatus): WorkerStatus {
-    return { ...status, unavailable: status.unavailable ?? lineFault() };
-  }
-
-  function sendRegister(member: Seat): void {
-    member.session = randomSession();
-    member.guard.begin(member.session);
-    const status = member.status();
-    member.said = JSON.stringify(status);
-    void freight.say(member.worker, {
-      ...stamp(member),
-      type: 'register',
-      ...member.listener.identity(),
-      ...told(status),
-    });
-  }
-
-  async function sendHeartbeat(member: Seat): Promise<void> {
-    const status = member.status();
-    member.said = JSON.stringify(status);
-    await freight.say(member.worker, { ...stamp(member), type: 'heartbeat', ...told(status) });
+    words.present(members.values(), !registrations.underWay());
   }
 
   function receive(payload: Buffer): void {
@@ -211,7 +179,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     keeper.worked();
     member.listener.onRegistered(drained);
     // The status may have changed while `register` was under way.
-    if (member.said !== JSON.stringify(member.status())) void sendHeartbeat(member);
+    if (member.said !== JSON.stringify(member.status())) void words.heartbeat(member);
   }
 
   function registerAgain(member: Seat): void {
@@ -223,9 +191,7 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     if (!members.delete(member.worker)) return;
     registrations.remove(member);
     const farewell = () =>
-      ready && member.session !== ''
-        ? freight.say(member.worker, { ...stamp(member), type: 'gone', orderly: true, reason })
-        : Promise.resolve(false);
+      ready && member.session !== '' ? words.gone(member, reason) : Promise.resolve(false);
     if (members.size > 0) {
       await farewell();
       return;
@@ -243,7 +209,9 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
       else if (ready) registrations.add(seat);
       state = 'open';
     },
-    report: (seat) => (seat.registered ? sendHeartbeat(seat) : Promise.resolve()),
+    async report(seat) {
+      if (seat.registered) await words.heartbeat(seat);
+    },
     now: () => (lastOffset === undefined ? clock.now() : clock.monotonic() + lastOffset),
     end,
   };
@@ -257,8 +225,4 @@ export function createSharedLine(options: SharedLineOptions): SharedLine {
     },
     join: (member) => new Seat(seats, member, token.pool),
   };
-}
-
-function randomSession(): string {
-  return randomBytes(16).toString('hex');
 }
