@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
+import { loadedOfTraces } from '../../support/loaded.js';
 
 let folder: string;
 let plane: TestPlane;
@@ -45,6 +46,10 @@ describe('/metrics', () => {
       expect(valueOf(text, `spacelift_public_worker_pool_${name}`, ''), name).toBe(0);
     const waits = `worker_pool_id="${plane.pool}"`;
     expect(valueOf(text, 'poolwright_run_queue_wait_seconds_count', waits)).toBeGreaterThanOrEqual(1);
+  });
+
+  it('is all that is told where nobody asked for traces: nothing that sends them is loaded', () => {
+    expect(loadedOfTraces()).toBe(0);
   });
 
   it('is for this machine, and elsewhere for whoever has the token', async () => {
