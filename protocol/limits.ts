@@ -43,6 +43,8 @@ export const rhythm = {
    * may take over within a lease's time.
    */
   podLostAfter: 300_000,
+  /** A run pod says this often that it is there; each word gives an out-of-contact worker `podLostAfter` again. */
+  podSign: 60_000,
   /** After a start of the control plane every known worker has this long to come back. */
   returnAfterRestart: 30_000,
   /** An assignment that is not accepted within this goes back to the queue. */

@@ -17,6 +17,11 @@ export const workerApi = {
   reject: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/reject`,
   /** POST, empty body → 204. Asked once before the first command: after it the run is never given to another worker. */
   begin: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/begin`,
+  /**
+   * POST, empty body → 204. What executes the run is there, whoever speaks for its worker. Said every `rhythm.podSign` by
+   * run pods. 409 STALE_ATTEMPT when it must end.
+   */
+  alive: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/alive`,
   /** POST newline-delimited records → spoolAnswer. */
   spool: (run: string, attempt: number) => `/worker/v1/runs/${run}/attempts/${String(attempt)}/spool`,
   /** PUT the sealed workspace (application/octet-stream) → { object }. */

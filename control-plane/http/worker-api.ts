@@ -9,6 +9,7 @@ import { outputsSchema, rejectionSchema, spoolRecordSchema } from '../../protoco
 import { unauthorized } from '../access/api-keys.js';
 import type { RunGrant, Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
+import { noteSignOfLife } from '../pools/signs-of-life.js';
 import { acceptRun, assertReporting, beginRun, rejectRun } from '../runs/attempts.js';
 import { applyRecords, applyStored } from '../runs/records.js';
 import { replaceOutputs } from '../stacks/outputs.js';
@@ -69,6 +70,11 @@ export function workerApiRoutes({
   app.post('/begin', async (c) => {
     const { run, attempt, worker } = c.get('grant');
     await beginRun(context, run, attempt, worker);
+    return c.body(null, 204);
+  });
+
+  app.post('/alive', async (c) => {
+    await noteSignOfLife(context, c.get('grant'));
     return c.body(null, 204);
   });
 

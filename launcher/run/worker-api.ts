@@ -21,6 +21,8 @@ export interface WorkerApi {
   reject(reason: { readonly code: string; readonly message: string }, signal: AbortSignal): Promise<void>;
   /** After it the first command may run. Throws STALE_ATTEMPT. */
   begin(signal: AbortSignal): Promise<void>;
+  /** Says that the run goes on, also while nobody speaks for its worker. Throws STALE_ATTEMPT. */
+  alive(signal: AbortSignal): Promise<void>;
   /** Answers the number of the last record that is stored. Throws STALE_ATTEMPT. */
   sendSpool(body: Buffer, signal: AbortSignal): Promise<number>;
   /** Sends a sealed workspace; answers the id of the object. */
@@ -98,6 +100,7 @@ export function createWorkerApi(options: WorkerApiOptions): WorkerApi {
         nothing,
       ),
     begin: (signal) => perform({ method: 'POST', path: workerApi.begin(run, attempt) }, signal, nothing),
+    alive: (signal) => perform({ method: 'POST', path: workerApi.alive(run, attempt) }, signal, nothing),
     async sendSpool(body, signal) {
       const call = {
         method: 'POST',

@@ -18,6 +18,7 @@ import { openBridge } from './bridge.js';
 import { givenVariables, readVariable, type GivenVariables, type Variable } from './given-variables.js';
 import { inContainer, type Container, type ContainerOptions } from './container.js';
 import { preparedFile } from './init.js';
+import { giveSigns } from './signs-of-life.js';
 
 /** Text of a run has its quotes escaped in a record: it cannot look like one. */
 const stateRecord = /"k":"state","s":"([A-Z]+)"/g;
@@ -99,7 +100,18 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
   void bridge.gone.then(handOver);
   terminated.addEventListener('abort', handOver);
   if (terminated.aborted) handOver();
+  const over = new AbortController();
+  void giveSigns({
+    alive: (signal) => api.alive(signal),
+    signal: over.signal,
+    onStale: () => {
+      attempt.end({ kind: 'stale' });
+    },
+    clock: systemClock,
+    log,
+  });
   await attempt.done;
+  over.abort();
   bridge.close();
   if (outcome !== undefined) return { delivered: true, outcome };
   return ended.handedOver ? { delivered: false, outcome: 'failed' } : { delivered: true, outcome: 'dropped' };

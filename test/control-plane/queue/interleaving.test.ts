@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
+import { noteSignOfLife } from '../../../control-plane/pools/signs-of-life.js';
 import { setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
@@ -24,7 +25,11 @@ import {
 import type { Match } from '../../../control-plane/queue/assign.js';
 import { isOnPostgres } from '../support/rules-database.js';
 
-type WorkerAction = 'drain' | 'undrain' | 'lose' | 'return' | 'reject' | 'begin' | 'finish' | 'report';
+const workerActions = [
+  ...(['drain', 'undrain', 'lose', 'return', 'reject', 'begin', 'finish', 'report'] as const),
+  'sign',
+] as const;
+type WorkerAction = (typeof workerActions)[number];
 type Action =
   | { readonly kind: 'assign' }
   | { readonly kind: 'worker'; readonly what: WorkerAction; readonly worker: number }
@@ -46,16 +51,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 12,
     arbitrary: fc.record({
       kind: fc.constant('worker' as const),
-      what: fc.constantFrom<WorkerAction[]>(
-        'drain',
-        'undrain',
-        'lose',
-        'return',
-        'reject',
-        'begin',
-        'finish',
-        'report',
-      ),
+      what: fc.constantFrom(...workerActions),
       worker,
     }),
   },
@@ -78,7 +74,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('time' as const), seconds: fc.constantFrom(1, 6, 9, 16, 40) }),
+    arbitrary: fc.record({
+      kind: fc.constant('time' as const),
+      seconds: fc.constantFrom(1, 6, 9, 16, 40, 290),
+    }),
   },
 );
 
@@ -107,7 +106,8 @@ describe('any order of events', () => {
           await rules.reset();
           const pool = await makePool(rules);
           const workers: SimulatedWorker[] = [];
-          for (let count = 0; count < 3; count += 1) workers.push(await makeWorker(rules, pool));
+          for (const executor of ['host', 'pod', 'pod'] as const)
+            workers.push(await makeWorker(rules, pool, executor));
           const stacks = [await makeStack(rules, pool), await makeStack(rules, pool, { autodeploy: true })];
           const runs: string[] = [];
           /** What each worker was given last. */
@@ -199,6 +199,12 @@ describe('any order of events', () => {
                     : { run: match.run.id, attempt: match.run.attempt, begun: false },
                 );
                 return;
+              case 'sign': {
+                if (match === undefined) return;
+                const { run, attempt } = { run: match.run.id, attempt: match.run.attempt };
+                await allowed(noteSignOfLife(rules.context, { run, attempt, worker: by.id }));
+                return;
+              }
               case 'reject':
                 if (match !== undefined) {
                   await allowed(

@@ -9,7 +9,7 @@ import { applyRecords } from '../../../control-plane/runs/records.js';
 import { triggerRun, type Trigger } from '../../../control-plane/runs/runs.js';
 import { createStack } from '../../../control-plane/stacks/stacks.js';
 import type { StackFields } from '../../../control-plane/stacks/fields.js';
-import type { RunRow } from '../../../control-plane/store/schema.js';
+import type { RunRow, WorkerRow } from '../../../control-plane/store/schema.js';
 import { noTraces, type Traces } from '../../../control-plane/traces/traces.js';
 import type { HeldRun } from '../../../protocol/messages.js';
 import type { RunState } from '../../../protocol/runs.js';
@@ -127,7 +127,11 @@ export interface SimulatedWorker {
   gone(orderly: boolean): Promise<void>;
 }
 
-export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedWorker> {
+export async function makeWorker(
+  rules: Rules,
+  pool: string,
+  executor: WorkerRow['executor'] = 'host',
+): Promise<SimulatedWorker> {
   const id = ulid();
   let session = 'a'.repeat(32);
   let sessions = 0;
@@ -144,7 +148,7 @@ export async function makeWorker(rules: Rules, pool: string): Promise<SimulatedW
         type: 'register',
         metadata: { instance_id: 'i-1' },
         version: 'test',
-        executor: 'host',
+        executor,
         held,
         leaving: false,
         ...(drained === undefined ? {} : { drained }),
