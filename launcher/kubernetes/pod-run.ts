@@ -4,11 +4,10 @@
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { containers } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
-import { createBackoff } from '../backoff.js';
-import { sleep, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { createWorkerApi, type WorkerApi } from '../run/worker-api.js';
-import { KubeError, type KubeApi } from './api.js';
+import type { KubeApi } from './api.js';
 import type { BulkClients } from './bulk-clients.js';
 import type { Collection } from './collections.js';
 import { wordsOfEvents, type EventReason, type Recorder } from './events.js';
@@ -16,12 +15,11 @@ import type { Metrics } from './metrics.js';
 import { keyOf, type Pod, type Worker } from './objects.js';
 import type { LastWord, RunSecret } from './pod/assignment-files.js';
 import { endOf, lastWordOf, statusOf, type PodEnd } from './pod-end.js';
+import { startPod } from './pod-start.js';
 import { untilOver, type Patience } from './pod-watch.js';
 import { append, isStale, stale, type Verdict } from './report.js';
 import { runObjects } from './run-objects.js';
-
-/** Milliseconds without an answer of the API server until a run that has no pod yet is given back. */
-const unanswered = 10_000;
+import { untilDone } from './until-done.js';
 
 export interface PodRunDependencies {
   readonly api: KubeApi;
@@ -76,14 +74,12 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   const { namespace } = worker.metadata;
   const objects = runObjects({ ...deps, ...request });
   const { name } = objects;
-  const limits = deps.patience;
   const started = clock.monotonic();
   const cut = new AbortController();
   let wake: () => void = () => undefined;
   let begun = request.resumed;
   let ending: RunEnd | undefined;
   let removing = false;
-  let hasSecret = request.resumed;
   let givenBack = false;
   let seenRunning = request.resumed;
 
@@ -139,10 +135,17 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   async function work(line: WorkerApi): Promise<LastWord['outcome']> {
     if (!request.resumed || (await again(objects.pod)) === undefined) {
       begun = false;
-      await take(line);
-      const refused = await makePod(line);
-      if (refused === 'given back') return 'dropped';
-      if (refused !== undefined) return settle(line, refused);
+      const none = await startPod({
+        ...deps,
+        ...{ run, namespace, objects, line, record, now: request.now },
+        hasSecret: request.resumed,
+        assignedAt: started,
+        signal: cut.signal,
+        stopped,
+        giveBack: (reason, message) => giveBack(line, reason, message),
+      });
+      if (none === 'given back') return 'dropped';
+      if (none !== undefined) return settle(line, none);
     }
     const { last, forced, problem } = await untilOver({
       look: () => again(objects.pod),
@@ -151,7 +154,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
       onWake: (next) => (wake = next),
       observe,
       clock,
-      patience: limits,
+      patience: deps.patience,
     });
     const word = last === undefined ? undefined : lastWordOf(last);
     if (word?.delivered === true) {
@@ -161,74 +164,6 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     cut.signal.throwIfAborted();
     const end = problem ?? endOf(last, forced);
     return settle(line, end, last, word);
-  }
-
-  /** Neither waits for the other; the pod waits for both. A Secret that cannot be made now is tried again with the pod. */
-  async function take(line: WorkerApi): Promise<void> {
-    const secretMade = makeSecret().catch(() => undefined);
-    try {
-      await line.accept(cut.signal);
-    } finally {
-      // Only what is there can be removed.
-      await secretMade;
-    }
-  }
-
-  async function makeSecret(): Promise<void> {
-    if (!hasSecret) await objects.makeSecret();
-    hasSecret = true;
-  }
-
-  /** Makes the pod, or answers why it cannot be made, or that another worker has the run. */
-  async function makePod(line: WorkerApi): Promise<PodEnd | 'given back' | undefined> {
-    const refusal = objects.refusal();
-    if (refusal !== undefined) return refusal;
-    const backoff = createBackoff({ base: 1000, ceiling: 15_000, random: deps.random });
-    let told = '';
-    let unansweredSince: number | undefined;
-    for (;;) {
-      cut.signal.throwIfAborted();
-      if (ending?.kind === 'stop') return { code: 'RUN_STOPPED', text: ending.reason, elsewhere: false };
-      try {
-        await makeSecret();
-        if (await objects.makePod()) {
-          const took = clock.monotonic() - started;
-          metrics.created(took / 1000);
-          log.info(`Pod ${namespace}/${name} was created ${took.toFixed(1)} ms after its run was assigned.`, {
-            run,
-          });
-          record('Normal', 'RunPodCreated', `Run ${run}: created pod ${name}.`);
-        }
-        return undefined;
-      } catch (error) {
-        metrics.notCreated();
-        const text = messageOf(error);
-        record('Warning', 'RunPodNotCreated', `Run ${run}: ${text}`);
-        const refusedBy = error instanceof KubeError && error.status < 500 ? error : undefined;
-        if (refusedBy === undefined) {
-          unansweredSince ??= clock.monotonic();
-          if (clock.monotonic() - unansweredSince >= unanswered && (await giveBackUnmade(line, text)))
-            return 'given back';
-        } else {
-          unansweredSince = undefined;
-          const mayPass = refusedBy.status === 409 || /quota/i.test(text);
-          if (!mayPass || clock.monotonic() - started > limits.create)
-            return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: false };
-        }
-        if (text !== told) await tell(line, `The pod of this run cannot be made yet, trying again: ${text}`);
-        told = text;
-        await sleep(clock, 500 + backoff.next(), cut.signal);
-      }
-    }
-  }
-
-  /**
-   * False when the run has begun: the pod is there then, although nobody has said so. Other workers of this cluster take no
-   * run either while its API server is away.
-   */
-  function giveBackUnmade(line: WorkerApi, text: string): Promise<boolean> {
-    const message = `the API server of the cluster does not answer, so the pod ${namespace}/${name} cannot be made: ${text}`;
-    return giveBack(line, { code: 'ENGINE_UNAVAILABLE' }, message);
   }
 
   function observe(pod: Pod): void {
@@ -254,17 +189,17 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     word?: LastWord,
   ): Promise<LastWord['outcome']> {
     const where = `Pod ${namespace}/${name}`;
-    const stopped = ending?.kind === 'stop' ? ending.reason : undefined;
-    const words = pod === undefined || stopped !== undefined ? '' : await wordsOfEvents(api, pod);
+    const reason = stopped();
+    const words = pod === undefined || reason !== undefined ? '' : await wordsOfEvents(api, pod);
     const message =
-      stopped === undefined ? `${where}: ${end.text.trim()}.${words}` : `The run was stopped: ${stopped}`;
+      reason === undefined ? `${where}: ${end.text.trim()}.${words}` : `The run was stopped: ${reason}`;
     record('Warning', 'RunPodFailed', `Run ${run}: ${message}`);
     log.warn(message, { run });
     const verdict: Verdict =
-      stopped === undefined
+      reason === undefined
         ? { outcome: 'failed', code: end.code, message }
         : { outcome: 'stopped', code: 'RUN_STOPPED', message };
-    if (stopped === undefined && end.elsewhere && (await giveBack(line, end, message))) return 'dropped';
+    if (reason === undefined && end.elsewhere && (await giveBack(line, end, message))) return 'dropped';
     // Every run has been preparing: where nobody has said more, the line is found there.
     await append(
       line,
@@ -292,24 +227,12 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     }
   }
 
-  /** A line in the log of a run that has no pod yet. */
-  async function tell(line: WorkerApi, text: string): Promise<void> {
-    await append(line, { state: 'PREPARING', line: text, now: request.now() }, cut.signal);
+  function stopped(): string | undefined {
+    return ending?.kind === 'stop' ? ending.reason : undefined;
   }
 
-  /** Until the API server has done it: it may be away for minutes. */
-  async function again<Answer>(step: () => Promise<Answer>): Promise<Answer> {
-    const backoff = createBackoff({ base: 500, ceiling: 10_000, random: deps.random });
-    for (let count = 1; ; count += 1) {
-      try {
-        return await step();
-      } catch (error) {
-        if (error instanceof KubeError && error.status >= 400 && error.status < 500 && count >= 20)
-          throw error;
-        if (count === 1) log.warn(`${keyOf(worker)}: ${messageOf(error)}. Trying again.`, { run });
-        await sleep(clock, 100 + backoff.next());
-      }
-    }
+  function again<Answer>(step: () => Promise<Answer>): Promise<Answer> {
+    return untilDone({ ...deps, what: keyOf(worker), run }, step);
   }
 
   function record(type: 'Normal' | 'Warning', reason: EventReason<'Worker'>, message: string): void {
