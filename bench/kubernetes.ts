@@ -56,15 +56,16 @@ async function measure(
   size: number,
 ): Promise<Figure[]> {
   const stack = await plane.stack({});
-  const samples: number[] = [];
+  const created: Created[] = [];
   const bare: number[] = [];
   let before = 0;
   // The first are not counted: caches fill and code is compiled.
   for (let count = -10; count < runs; count += 1) {
     if (count === 0) before = await gauge(metrics, 'api_requests_total');
     const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
-    const { pod, took } = await controller.created(id);
-    if (count >= 0) samples.push(took);
+    const one = await controller.created(id);
+    const { pod } = one;
+    if (count >= 0) created.push(one);
     await fail(client, pod);
     const name = `/api/v1/namespaces/default/secrets/${pod}`;
     await poll(
@@ -81,7 +82,10 @@ async function measure(
   const requests = ((await gauge(metrics, 'api_requests_total')) - before) / runs;
   const memory = (await memoryOf(controller.process.pid)) / 1_000_000;
   const what = `${size.toLocaleString('en')} idle workers`;
+  const samples = created.map(({ took }) => took);
   const reference = { what: 'bare creation of a pod', samples: bare };
+  const step = (name: string, note: string, of: (one: Created) => number) =>
+    figure({ name: `kubernetes ${name} p50, ${what}`, unit: 'ms', samples: created.map(of), note });
   return [
     figure({ name: `kubernetes pod p50, ${what}`, unit: 'ms', samples, reference }),
     figure({
@@ -90,6 +94,9 @@ async function measure(
       samples: [quantile(samples, 0.99)],
       reference: { what: 'bare creation of a pod, p99', samples: [quantile(bare, 0.99)] },
     }),
+    step('Secret made', 'since the assignment', ({ secret }) => secret),
+    step('run accepted', 'since the assignment, beside the Secret', ({ accepted }) => accepted),
+    step('pod made', 'since both', ({ took, secret, accepted }) => took - Math.max(secret, accepted)),
     figure({ name: `kubernetes requests per run, ${what}`, unit: 'requests', samples: [requests] }),
     figure({
       name: `kubernetes memory, ${what}`,
@@ -145,14 +152,17 @@ async function fail(client: Client, name: string): Promise<void> {
   await client.call('PATCH', `${pods}/${name}/status`, { status }, 'application/merge-patch+json');
 }
 
+/** Times in milliseconds since the assignment. */
 interface Created {
   readonly pod: string;
   readonly took: number;
+  readonly secret: number;
+  readonly accepted: number;
 }
 
 interface Controller {
   readonly process: ChildProcess;
-  /** The name of a run's pod, and milliseconds from the assignment to the pod, as the controller says. */
+  /** As the controller says. */
   created(run: string): Promise<Created>;
 }
 
@@ -181,16 +191,21 @@ function startController(server: ApiServer, metrics: number): Controller {
     rest = lines.pop() ?? '';
     last = lines.at(-1) ?? last;
     for (const line of lines) {
-      const words = /Pod default\/(\S+) was created ([\d.]+) ms after/.exec(line);
+      const words =
+        /Pod default\/(\S+) was created ([\d.]+) ms after .*Secret after ([\d.]+) ms, accepted after ([\d.]+) ms/.exec(
+          line,
+        );
       const [, run = ''] = /"run":"(\w+)"/.exec(line) ?? [];
-      if (words !== null) made.set(run, { pod: words[1] ?? '', took: Number(words[2]) });
+      if (words === null) continue;
+      const [took = NaN, secret = NaN, accepted = NaN] = words.slice(2).map(Number);
+      made.set(run, { pod: words[1] ?? '', took, secret, accepted });
     }
   });
   return {
     process: child,
     async created(run) {
       await poll(() => Promise.resolve(made.has(run)), `the pod of run ${run}`);
-      return made.get(run) ?? { pod: '', took: NaN };
+      return made.get(run) ?? { pod: '', took: NaN, secret: NaN, accepted: NaN };
     },
   };
 }
