@@ -3,6 +3,7 @@
 import { messageOf } from '../../protocol/errors.js';
 import type { WorkerPoolSpec, WorkerStatus } from '../../protocol/kubernetes/resources.js';
 import type { Assignment } from '../../protocol/messages.js';
+import { sleep } from '../clock.js';
 import type { Connection, ConnectionListener, Order } from '../connection/connection.js';
 import type { Member } from '../connection/seat.js';
 import type { EventReason } from './events.js';
@@ -52,6 +53,9 @@ export interface Agent {
   leave(reason: string): Promise<void>;
 }
 
+/** Milliseconds for a worker that goes to come into contact first. */
+const farewellWithin = 10_000;
+
 export function startAgent(deps: AgentDependencies, options: AgentOptions): Agent {
   const agent = new WorkerAgent(deps, options);
   agent.start();
@@ -73,6 +77,7 @@ class WorkerAgent implements Agent, Member, ConnectionListener, StatusOf, RunsOw
   readonly #contact = new WorkerContact(this);
   #leaving: string | undefined;
   #gone: (() => void) | undefined;
+  #onFound: (() => void) | undefined;
   #left: Promise<void> | undefined;
 
   constructor(deps: AgentDependencies, options: AgentOptions) {
@@ -140,6 +145,7 @@ class WorkerAgent implements Agent, Member, ConnectionListener, StatusOf, RunsOw
 
   onRegistered(isDrained: boolean): void {
     this.#contact.found(isDrained);
+    this.#onFound?.();
     this.#changed();
   }
 
@@ -245,6 +251,14 @@ class WorkerAgent implements Agent, Member, ConnectionListener, StatusOf, RunsOw
   }
 
   async #end(reason: string): Promise<void> {
+    // Of a controller that has just begun: without a farewell the control plane would wait for it, as for a lost one.
+    if (!this.registered && this.#options.worker.status?.registered === true) {
+      const registered = new AbortController();
+      this.#onFound = () => {
+        registered.abort();
+      };
+      await sleep(this.#deps.clock, farewellWithin, registered.signal);
+    }
     await this.#connection.end(reason);
     this.#contact.registered = false;
     this.#gone?.();

@@ -14,6 +14,8 @@ export class KubeError extends Error {
     readonly status: number,
     readonly reason: string,
     message: string,
+    /** Reasons that the API server gives for its reason, such as `NamespaceTerminating`. */
+    readonly causes: readonly string[] = [],
   ) {
     super(message);
   }
@@ -36,6 +38,8 @@ export interface KubeApi {
   create<Item>(path: string, body: object): Promise<Item>;
   /** A JSON merge patch. Undefined when there is no such object. */
   patch<Item>(path: string, body: object): Promise<Item | undefined>;
+  /** Takes a finalizer from an object of Kubernetes' own kinds, and leaves others. Undefined when there is no such object. */
+  removeFinalizer<Item extends KubeObject>(path: string, finalizer: string): Promise<Item | undefined>;
   replace<Item>(path: string, body: object): Promise<Item>;
   /** What is left of it while finalizers or its grace keep it; undefined when it is gone. No error when there was none. */
   remove<Item extends KubeObject>(path: string): Promise<Item | undefined>;
@@ -164,6 +168,13 @@ export function createKubeApi(config: KubeConfig, clock: Clock): KubeApi {
     create: (path, body) => call('POST', path, body),
     patch: <Item>(path: string, body: object) =>
       call<Item>('PATCH', path, body, 'application/merge-patch+json').catch(orUndefined),
+    removeFinalizer: <Item extends KubeObject>(path: string, finalizer: string) =>
+      call<Item>(
+        'PATCH',
+        path,
+        { metadata: { '$deleteFromPrimitiveList/finalizers': [finalizer] } },
+        'application/strategic-merge-patch+json',
+      ).catch(orUndefined),
     replace: (path, body) => call('PUT', path, body),
     async remove<Item extends KubeObject>(path: string) {
       const answer = await call<Item>('DELETE', path).catch(orUndefined);
@@ -191,6 +202,10 @@ export function whileLeading(api: KubeApi, leads: () => boolean): KubeApi {
       assertLeads();
       return api.patch<Item>(path, body);
     },
+    async removeFinalizer<Item extends KubeObject>(path: string, finalizer: string) {
+      assertLeads();
+      return api.removeFinalizer<Item>(path, finalizer);
+    },
     async replace<Item>(path: string, body: object) {
       assertLeads();
       return api.replace<Item>(path, body);
@@ -210,8 +225,13 @@ export function slim<Item extends KubeObject>(item: Item): Item {
 
 function refusal(status: number, text: string): KubeError {
   try {
-    const { reason, message } = JSON.parse(text) as { reason?: string; message?: string };
-    return new KubeError(status, reason ?? '', message ?? text.slice(0, 500));
+    const { reason, message, details } = JSON.parse(text) as {
+      readonly reason?: string;
+      readonly message?: string;
+      readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
+    };
+    const causes = (details?.causes ?? []).map((cause) => cause.reason ?? '');
+    return new KubeError(status, reason ?? '', message ?? text.slice(0, 500), causes);
   } catch {
     return new KubeError(status, '', `HTTP status ${String(status)}: ${text.slice(0, 200)}`);
   }

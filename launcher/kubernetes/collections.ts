@@ -44,6 +44,7 @@ export interface CollectionsOptions {
   /** `namespace/name` of a WorkerPool: it, or a worker of it, has come, gone or changed. */
   readonly onPool: (key: string) => void;
   readonly onPod: (pod: Pod) => void;
+  readonly onSecret: (secret: Secret) => void;
   /** `fault` may have changed. */
   readonly onBroken: () => void;
   /** One of them is watched again after it could not be. */
@@ -129,7 +130,7 @@ export function startCollections(options: CollectionsOptions): Collections {
     { keep: keptOfWorkers() },
   );
   const pods = collect<Pod>(paths.pods, options.onPod, { labelSelector: labels.worker });
-  const secrets = collect<Secret>(paths.secrets, () => undefined, { labelSelector: labels.worker });
+  const secrets = collect<Secret>(paths.secrets, options.onSecret, { labelSelector: labels.worker });
   return {
     fault() {
       const [reason] = broken.values();

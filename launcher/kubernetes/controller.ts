@@ -13,9 +13,11 @@ import { serveHttp, type HttpEndpoint } from './health.js';
 import { lead, type Leadership } from './lease.js';
 import { createMetrics, type PoolFigures } from './metrics.js';
 import { serveMetrics } from './metrics-endpoint.js';
-import { keyOf, poolKeyOf } from './objects.js';
+import { keyOf, poolKeyOf, type KubeObject } from './objects.js';
+import { releaseOrphans } from './orphans.js';
 import { proxiesOf } from './proxies.js';
 import { createPools, type Pools } from './pools.js';
+import { workerIdOf } from './workers.js';
 import { createWorkQueue, type WorkQueue } from './queue.js';
 
 export interface ControllerOptions {
@@ -27,6 +29,9 @@ export interface ControllerOptions {
 
 /** Name of the lease, and of the Secret with the controller's own API key. */
 export const ownNames = { lease: 'workerpool-controller', apiKey: 'spacelift-api-credentials' } as const;
+
+/** Key of the work that is of no pool; those of pools have a slash. */
+const orphans = 'orphans';
 
 /** Runs until the signal; throws when the cluster cannot be reached or the leadership was lost. */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
@@ -78,6 +83,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     }
     const leads = () => leadership?.leads() ?? true;
     const requeue = (key: string, milliseconds: number) => queue?.addAfter(key, milliseconds);
+    const lookForOrphans = ({ metadata }: KubeObject) => {
+      if (metadata.deletionTimestamp !== undefined) requeue(orphans, 1_000);
+    };
     const found = startCollections({
       config,
       api,
@@ -86,7 +94,9 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       onPool: (key) => {
         requeue(key, 50);
       },
+      onSecret: lookForOrphans,
       onPod: (pod) => {
+        lookForOrphans(pod);
         pools?.podChanged(pod.metadata.labels?.[labels.worker] ?? '', pod.metadata.name);
       },
       onBroken: () => pools?.availabilityChanged(),
@@ -133,14 +143,26 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       syncPeriod: given.syncPeriod,
     });
     const made = pools;
+    const letGo = () => {
+      const workers = new Set(found.workers.list().map(workerIdOf));
+      return releaseOrphans({
+        api: acting,
+        pods: found.pods.list(),
+        secrets: found.secrets.list(),
+        isThere: (workerId) => workers.has(workerId) || made.has(workerId),
+        log,
+      });
+    };
     queue = createWorkQueue({
-      process: (key) => made.reconcile(key),
+      process: (key) => (key === orphans ? letGo() : made.reconcile(key)),
       concurrency: 4,
       clock,
       random: Math.random,
       log,
     });
-    for (const pool of found.pools.list()) queue.add(keyOf(pool));
+    // Also pools that are gone, and have left workers behind.
+    const left = found.workers.list().flatMap((worker) => poolKeyOf(worker) ?? []);
+    for (const key of new Set([...found.pools.list().map(keyOf), ...left, orphans])) queue.add(key);
     log.info(`Looking after ${String(found.pools.list().length)} worker pool(s)`);
     await Promise.race([aborted(signal), lostOf(leadership)]);
     // Connections are left to break: workers with a run come back with the next controller, and the run goes on.

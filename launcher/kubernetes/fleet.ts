@@ -37,10 +37,14 @@ export interface Fleet {
   scale(pool: PoolOfWorkers, object: WorkerPool, workers: readonly Worker[]): Promise<void>;
   /** Deletes the objects; who has a run stays until it is over. */
   remove(workers: readonly Worker[]): Promise<void>;
+  /** Goes on with the runs that an earlier controller has left; without the pool's Secret, too. */
+  resume(pool: PoolToLeave, workers: readonly Worker[]): void;
   /** Ends workers that are being deleted, and agents whose worker is gone without asking. */
   end(pool: PoolToLeave, workers: readonly Worker[]): void;
   useCredentials(key: string, credentials: PoolCredentials): void;
   of(key: string): readonly Agent[];
+  /** By ULID of the worker. */
+  has(workerId: string): boolean;
   podChanged(workerId: string, name: string): void;
   /** Whether workers can take runs may have changed. */
   availabilityChanged(): void;
@@ -68,7 +72,11 @@ export function createFleet(options: FleetOptions): Fleet {
   function ensureAgent(pool: PoolOfWorkers, worker: Worker, held = heldOf(worker)): Agent {
     const workerId = workerIdOf(worker);
     const there = agents.get(workerId);
-    if (there !== undefined) return there.agent;
+    if (there !== undefined) {
+      // It may have begun with those of its run.
+      there.agent.useCredentials(pool.credentials);
+      return there.agent;
+    }
     const { key, name, credentials, spec } = pool;
     const onChange = onChangeOf(key);
     const agent = startAgent(shared, { worker, workerId, credentials, spec, poolName: name, onChange, held });
@@ -90,14 +98,15 @@ export function createFleet(options: FleetOptions): Fleet {
     return heldBy(options.runSecretsOf(workerIdOf(worker)), log);
   }
 
-  /** The agent of a worker that has to go, if there is something that it has to end. */
-  function agentToEnd(pool: PoolToLeave, worker: Worker): Agent | undefined {
+  /** The agent of a worker, if it has one or needs one for a run that it holds. */
+  function agentOf(pool: PoolToLeave, worker: Worker): Agent | undefined {
     const there = agents.get(workerIdOf(worker));
     if (there !== undefined) return there.agent;
     const held = heldOf(worker);
-    if (held === undefined) return undefined;
-    // Of a controller before this one. The pool's own Secret may be gone by now.
-    const credentials = pool.credentials ?? credentialsOfRun(worker, held);
+    // Of a controller before this one, and known to the control plane by it.
+    if (held === undefined && worker.status?.registered !== true) return undefined;
+    // The pool's own Secret may be gone by now.
+    const credentials = pool.credentials ?? (held === undefined ? undefined : credentialsOfRun(worker, held));
     return credentials === undefined ? undefined : ensureAgent({ ...pool, credentials }, worker, held);
   }
 
@@ -130,7 +139,7 @@ export function createFleet(options: FleetOptions): Fleet {
     const workerId = workerIdOf(worker);
     if (leaving.has(workerId)) return;
     leaving.add(workerId);
-    letGo(worker, agentToEnd(pool, worker))
+    letGo(worker, agentOf(pool, worker))
       .catch((error: unknown) => {
         log.warn(`${keyOf(worker)} could not be let go: ${messageOf(error)}`);
       })
@@ -172,6 +181,9 @@ export function createFleet(options: FleetOptions): Fleet {
         ensureAgent(pool, options.noteWorker(await createWorker(api, object, id)), undefined);
       });
     },
+    resume(pool, workers) {
+      for (const worker of workers) agentOf(pool, worker);
+    },
     end(pool, workers) {
       const there = new Set(workers.map(workerIdOf));
       for (const worker of workers) {
@@ -192,6 +204,7 @@ export function createFleet(options: FleetOptions): Fleet {
       for (const { agent, pool } of agents.values()) if (pool === key) agent.useCredentials(credentials);
     },
     of: (key) => [...agents.values()].filter(({ pool }) => pool === key).map(({ agent }) => agent),
+    has: (workerId) => agents.has(workerId),
     podChanged(workerId, name) {
       agents.get(workerId)?.agent.podChanged(name);
     },

@@ -117,7 +117,8 @@ export function endOf(pod: Pod | undefined, forced = false): PodEnd {
   const problem = startProblem(pod);
   if (problem !== undefined) return problem;
   const failed = statusesOf(pod).find(({ name, state }) => isFailure(name, state?.terminated?.exitCode));
-  if (forced && failed === undefined) return nodeGone(pod);
+  if (forced && failed === undefined)
+    return pod.metadata.deletionGracePeriodSeconds === 0 ? removedByForce(pod) : nodeGone(pod);
   if (pod.metadata.deletionTimestamp !== undefined && status.phase !== 'Failed' && failed === undefined)
     return infrastructure('it was deleted');
   if (failed !== undefined) {
@@ -137,6 +138,12 @@ export function endOf(pod: Pod | undefined, forced = false): PodEnd {
 
 function infrastructure(text: string): PodEnd {
   return { code: 'WORKER_LOST', text, elsewhere: true };
+}
+
+function removedByForce(pod: Pod): PodEnd {
+  return infrastructure(
+    `it was removed by force: its node ${pod.spec?.nodeName ?? ''} was not asked, and nobody knows what became of its containers`,
+  );
 }
 
 function nodeGone(pod: Pod): PodEnd {

@@ -44,6 +44,9 @@ export type PodStart = PodEnd | 'given back' | undefined;
 export async function startPod(options: PodStartOptions): Promise<PodStart> {
   const { run, namespace, objects, line, signal, record, clock, metrics } = options;
   let hasSecret = options.hasSecret;
+  /** Milliseconds since the assignment. */
+  const after = { accepted: 0, secret: 0 };
+  const sinceAssigned = () => clock.monotonic() - options.assignedAt;
   await take();
   return objects.refusal() ?? makePod();
 
@@ -52,6 +55,7 @@ export async function startPod(options: PodStartOptions): Promise<PodStart> {
     const secretMade = makeSecret().catch(() => undefined);
     try {
       await line.accept(signal);
+      after.accepted = sinceAssigned();
     } finally {
       // Only what is there can be removed.
       await secretMade;
@@ -59,8 +63,10 @@ export async function startPod(options: PodStartOptions): Promise<PodStart> {
   }
 
   async function makeSecret(): Promise<void> {
-    if (!hasSecret) await objects.makeSecret();
+    if (hasSecret) return;
+    await objects.makeSecret();
     hasSecret = true;
+    after.secret = sinceAssigned();
   }
 
   async function makePod(): Promise<PodStart> {
@@ -86,8 +92,11 @@ export async function startPod(options: PodStartOptions): Promise<PodStart> {
             return 'given back';
         } else {
           unansweredSince = undefined;
+          // Nothing can be made there any more, for a reason that has nothing to do with the run.
+          if (isNamespaceGone(refusedBy))
+            return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: true };
           const mayPass = refusedBy.status === 409 || /quota/i.test(text);
-          if (!mayPass || clock.monotonic() - options.assignedAt > options.patience.create)
+          if (!mayPass || sinceAssigned() > options.patience.create)
             return { code: 'ENGINE_UNAVAILABLE', text: `it cannot be made: ${text}`, elsewhere: false };
         }
         if (text !== told) await tell(`The pod of this run cannot be made yet, trying again: ${text}`);
@@ -98,10 +107,11 @@ export async function startPod(options: PodStartOptions): Promise<PodStart> {
   }
 
   function noteMade(): void {
-    const took = clock.monotonic() - options.assignedAt;
+    const took = sinceAssigned();
     metrics.created(took / 1000);
     options.log.info(
-      `Pod ${namespace}/${objects.name} was created ${took.toFixed(1)} ms after its run was assigned.`,
+      `Pod ${namespace}/${objects.name} was created ${took.toFixed(1)} ms after its run was assigned ` +
+        `(Secret after ${after.secret.toFixed(1)} ms, accepted after ${after.accepted.toFixed(1)} ms).`,
       { run },
     );
     record('Normal', 'RunPodCreated', `Run ${run}: created pod ${objects.name}.`);
@@ -120,4 +130,8 @@ export async function startPod(options: PodStartOptions): Promise<PodStart> {
   async function tell(text: string): Promise<void> {
     await append(line, { state: 'PREPARING', line: text, now: options.now() }, signal);
   }
+}
+
+function isNamespaceGone({ status, causes, message }: KubeError): boolean {
+  return causes.includes('NamespaceTerminating') || (status === 404 && message.startsWith('namespaces '));
 }

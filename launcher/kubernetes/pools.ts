@@ -37,6 +37,8 @@ export interface PoolsOptions extends Omit<FleetOptions, 'runSecretsOf' | 'noteW
 export interface Pools {
   /** `namespace/name` of a WorkerPool. Throws what stood in the way; to be tried again. */
   reconcile(key: string): Promise<void>;
+  /** Whether a worker has somebody here, by its ULID. */
+  has(workerId: string): boolean;
   podChanged(workerId: string, name: string): void;
   /** Whether workers can take runs may have changed. */
   availabilityChanged(): void;
@@ -83,6 +85,10 @@ export function createPools(options: PoolsOptions): Pools {
     }
     const credentials = await currentCredentials(key, pool, spec);
     if (credentials === undefined) {
+      // Whatever an earlier controller has left can be ended without the pool's Secret.
+      const left = { key, name, spec: () => spec };
+      fleet.resume(left, own());
+      fleet.end(left, workers());
       options.requeue(key, options.syncPeriod);
       return;
     }
@@ -229,6 +235,7 @@ export function createPools(options: PoolsOptions): Pools {
 
   return {
     reconcile,
+    has: (workerId) => fleet.has(workerId),
     podChanged: (workerId, name) => {
       fleet.podChanged(workerId, name);
     },

@@ -74,7 +74,11 @@ export async function deregister(
   const secret = await options.api.get<Secret>(
     `${paths.secrets(pool.metadata.namespace)}/${registrationSecret(pool)}`,
   );
-  const id = Buffer.from(secret?.data?.['id'] ?? '', 'base64').toString('utf8');
+  // The Secret goes before the pool where a whole namespace is deleted.
+  const id =
+    secret?.data?.['id'] === undefined
+      ? (pool.metadata.labels?.[labels.pool] ?? '')
+      : Buffer.from(secret.data['id'], 'base64').toString('utf8');
   if (id === '') return;
   await withPlane(await apiKeyOf(options, pool, spec), options.proxies, (call) =>
     call('mutation ($id: ID!) { workerPoolDelete(id: $id) { id } }', { id }, z.unknown()),

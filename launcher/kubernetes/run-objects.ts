@@ -3,7 +3,7 @@ import { annotations, apiVersion, finalizer } from '../../protocol/kubernetes/na
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import { isConflict, paths, type KubeApi } from './api.js';
 import type { Collection } from './collections.js';
-import { ownerReference, type Pod, type Worker } from './objects.js';
+import { ownerReference, type Pod, type Secret, type Worker } from './objects.js';
 import { writeRunSecret, type LastWord, type RunSecret } from './pod/assignment-files.js';
 import type { PodEnd } from './pod-end.js';
 import { isAllowedImage, podName, podOf, runLabels } from './pod-spec.js';
@@ -43,6 +43,7 @@ export function runObjects(options: RunObjectsOptions): RunObjects {
   const { namespace } = worker.metadata;
   const name = podName(run, stage, attempt);
   const podPath = `${paths.pods(namespace)}/${name}`;
+  const secretPath = `${paths.secrets(namespace)}/${name}`;
   const { runnerImage: asked } = assignment;
   const runnerImage = asked === null || asked === '' ? secret.defaultImage : asked;
   const allowed = spec.allowedRunnerImageHosts;
@@ -70,6 +71,8 @@ export function runObjects(options: RunObjectsOptions): RunObjects {
           namespace,
           labels: runLabels({ run, attempt, pool, workerId }),
           ownerReferences: [ownerReference('Worker', apiVersion, worker)],
+          // A pod cannot start without it, and a controller that comes later knows of the run by it alone.
+          finalizers: [finalizer],
         },
         immutable: true,
         type: 'Opaque',
@@ -114,7 +117,8 @@ export function runObjects(options: RunObjectsOptions): RunObjects {
         });
         if (!kept && there.metadata.deletionTimestamp === undefined) await api.remove(podPath);
       }
-      await api.remove(`${paths.secrets(namespace)}/${name}`);
+      const left = await api.removeFinalizer<Secret>(secretPath, finalizer);
+      if (left !== undefined && left.metadata.deletionTimestamp === undefined) await api.remove(secretPath);
     },
   };
 }

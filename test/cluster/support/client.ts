@@ -9,6 +9,7 @@ export interface TestPod {
     readonly namespace: string;
     readonly uid: string;
     readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
     readonly finalizers?: readonly string[];
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
@@ -21,6 +22,8 @@ export interface TestPod {
 
 export interface Client {
   call(method: string, path: string, body?: object, type?: string): Promise<unknown>;
+  /** Undefined when there is none. */
+  find<Item>(path: string): Promise<Item | undefined>;
   pods(): Promise<readonly TestPod[]>;
   bind(pod: TestPod, node: string): Promise<void>;
   patchStatus(pod: TestPod, status: object): Promise<void>;
@@ -66,12 +69,13 @@ export function createClient(server: ApiServer): Client {
   }
 
   const pathOf = ({ metadata }: TestPod) => `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`;
-  const ignoreMissing = (error: unknown) => {
+  const ignoreMissing = (error: unknown): undefined => {
     if (!String(error).includes('"code":404')) throw error;
   };
 
   return {
     call,
+    find: <Item>(path: string) => (call('GET', path) as Promise<Item>).catch(ignoreMissing),
     pods: async () => ((await call('GET', '/api/v1/pods')) as { items: TestPod[] }).items,
     async bind(pod, node) {
       if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') return;

@@ -54,6 +54,7 @@ function start() {
       if ('metadata' in body) requests.released.push(path.split('/').at(-1) ?? '');
       return Promise.resolve(undefined);
     },
+    removeFinalizer: () => Promise.resolve(undefined),
     replace: () => Promise.reject(new Error('not used here')),
     remove: (path) => {
       const name = path.split('/').at(-1) ?? '';

@@ -151,6 +151,7 @@ test('a controller that may not act changes nothing, and may look', async () => 
       list: step('list'),
       create: step('create'),
       patch: step('patch'),
+      removeFinalizer: step('removeFinalizer'),
       replace: step('replace'),
       remove: step('remove'),
       requests: () => 0,
@@ -163,6 +164,7 @@ test('a controller that may not act changes nothing, and may look', async () => 
   await api.list('');
   await expect(api.create('', {})).rejects.toThrow(/another controller may lead/);
   await expect(api.patch('', {})).rejects.toThrow(/another controller may lead/);
+  await expect(api.removeFinalizer('', '')).rejects.toThrow(/another controller may lead/);
   await expect(api.replace('', {})).rejects.toThrow(/another controller may lead/);
   await expect(api.remove('')).rejects.toThrow(/another controller may lead/);
   expect(done).toEqual(['get', 'list']);

@@ -97,3 +97,11 @@ test('a run that has begun is not given back: its pod is there, although nobody 
   void run.done.then(() => (over = true));
   await passing(() => over, 'the end');
 });
+
+test('a run whose pod cannot be made because the namespace is being deleted is for another worker', async () => {
+  const { steps, run, results, there } = await start({ pods: 'terminating' });
+  await run.done;
+  expect(steps.filter((step) => step === 'reject')).toHaveLength(1);
+  expect(results).toEqual([]);
+  expect([...there]).toEqual([]);
+});

@@ -68,6 +68,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
       removed.push(path);
       return Promise.resolve(undefined);
     },
+    removeFinalizer: unused,
     list: unused,
     create: unused,
     replace: unused,
@@ -138,6 +139,7 @@ it('says that workers cannot connect after as many tries as it allows', async ()
         if ('status' in body) statuses.push(body.status as object);
         return Promise.resolve(undefined);
       },
+      removeFinalizer: unused,
       remove: unused,
       list: unused,
       replace: unused,

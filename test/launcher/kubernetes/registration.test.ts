@@ -13,6 +13,7 @@ import {
   registered,
   type RegistrationOptions,
 } from '../../../launcher/kubernetes/registration.js';
+import { labels } from '../../../protocol/kubernetes/names.js';
 import { workerPoolSpec, type WorkerPoolSpec } from '../../../protocol/kubernetes/resources.js';
 import { generateKeyAndRequest } from '../../../protocol/requests.js';
 import { decodeToken } from '../../../protocol/token.js';
@@ -78,6 +79,7 @@ const api: KubeApi = {
     secrets.set(nameOf(path), { ...secrets.get(nameOf(path)), ...stringData });
     return Promise.resolve(undefined);
   },
+  removeFinalizer: unused,
   list: unused,
   replace: unused,
   remove: unused,
@@ -140,6 +142,19 @@ test('a pool has the name, description, space and drift limit of its object, and
   await deregister(options(), ...given);
   expect(await look(token)).toBeNull();
   expect(new Set(proxy.asked)).toEqual(new Set([`POST http://api.test:${new URL(plane.url).port}/graphql`]));
+});
+
+test('a pool whose Secret went first, as in a namespace that is deleted, is removed all the same', async () => {
+  const [object, spec] = pool('d');
+  const { token } = await registered(options(), object, spec);
+  secrets.delete('ci/pool-d-registration');
+  const id = decodeToken(token).pool;
+  await deregister(
+    options(),
+    { ...object, metadata: { ...object.metadata, labels: { [labels.pool]: id } } },
+    spec,
+  );
+  expect(await look(token)).toBeNull();
 });
 
 test.each([

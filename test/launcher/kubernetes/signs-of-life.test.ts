@@ -54,7 +54,9 @@ test('a control plane that knows no such signs ends them, and not the run', asyn
   await pass(rhythm.podSign);
   await done;
   expect(seen).toEqual({ signs: 1, stale: 0 });
-  expect(log.lines.map(({ message }) => message).join()).toMatch(/No further signs of life are given: no such path/);
+  expect(log.lines.map(({ message }) => message).join()).toMatch(
+    /No further signs of life are given: no such path/,
+  );
 });
 
 test('a run that ends while one is under way is not ended again', async () => {

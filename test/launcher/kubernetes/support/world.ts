@@ -22,7 +22,7 @@ export const worker = {
   },
 };
 
-type Answer = 'ok' | 'refuses' | 'full' | 'away';
+type Answer = 'ok' | 'refuses' | 'full' | 'terminating' | 'away';
 
 export interface World {
   /** Steps that do not get on until they are released. */
@@ -80,6 +80,8 @@ export async function openWorld(how: Partial<World>) {
   const answer = (kind: 'secrets' | 'pods', write = false) => {
     if (state[kind] === 'away') throw new Error('connect ECONNREFUSED');
     if (write && state[kind] === 'full') throw new KubeError(403, 'Forbidden', 'exceeded quota');
+    if (write && state[kind] === 'terminating')
+      throw new KubeError(403, 'Forbidden', 'it is being terminated', ['NamespaceTerminating']);
     if (write && state[kind] === 'refuses') throw new KubeError(403, 'Forbidden', `${kind} are forbidden`);
   };
   const api: KubeApi = {
@@ -97,6 +99,7 @@ export async function openWorld(how: Partial<World>) {
       return { ...body, metadata: { ...(body as typeof worker).metadata, resourceVersion: '2' } } as never;
     },
     patch: () => Promise.resolve(undefined),
+    removeFinalizer: () => Promise.resolve(there.has('secrets') ? (worker as never) : undefined),
     replace: () => Promise.reject(new Error('not used here')),
     async remove(path) {
       const kind = kindOf(path);
