@@ -92,7 +92,12 @@ describe('after a gap', () => {
   }
 
   it.each([
-    ['nothing ran for a minute', () => pass(60_000)],
+    [
+      'nothing ran for a minute',
+      () => {
+        pass(60_000);
+      },
+    ],
     ['the clock was set ahead by an hour', () => (rules.now += hour)],
   ])('a worker that reports again when it would have anyway keeps its run: %s', async (_what, happen) => {
     const { worker, held, state } = await busy();
