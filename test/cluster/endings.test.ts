@@ -167,7 +167,7 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
         await node.setStatus(pod, { phase: 'Pending' });
         await node.confirm(pod);
       },
-      /node-1 does not answer any more/,
+      /it was removed by force: its node node-1 was not asked/,
     ],
   ];
   test.each(elsewhere)('%s before it began: is tried again', async (name, fate, message) => {
