@@ -4,6 +4,7 @@ import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../protocol/errors.js';
 import { ulidSchema } from '../protocol/topics.js';
+import { ifThere } from './absent.js';
 import type { LauncherLife } from './executors/executor.js';
 import { isAlive, processMark } from './process-mark.js';
 import { holdsAttempt } from './run/record.js';
@@ -43,15 +44,28 @@ export async function beginLife(stateDirectory: string, id: string): Promise<Lau
   return { id, folder };
 }
 
-/** Lives whose process is no more. Empty when there is no state folder yet. */
-export async function deadLives(stateDirectory: string): Promise<DeadLife[]> {
+/**
+ * Lives whose process is no more. Empty when there is no state folder yet. One that cannot be read is told and left alone:
+ * its launcher may be there, and a run in it.
+ */
+export async function deadLives(
+  stateDirectory: string,
+  onFault: (message: string) => void = () => undefined,
+): Promise<DeadLife[]> {
   const dead: DeadLife[] = [];
-  for (const name of await readdir(stateDirectory).catch(() => [])) {
+  for (const name of await ifThere(readdir(stateDirectory), [])) {
     if (!ulidSchema.safeParse(name).success) continue;
     const folder = join(stateDirectory, name);
-    const { mark } = await ownerOf(folder);
-    if (await isAlive(mark)) continue;
-    dead.push({ id: name, folder, attempts: await attemptsIn(folder) });
+    try {
+      const { mark } = await ownerOf(folder);
+      if (await isAlive(mark)) continue;
+      dead.push({ id: name, folder, attempts: await attemptsIn(folder) });
+    } catch (error) {
+      onFault(
+        `${folder} cannot be read (${messageOf(error)}), so it is left alone: a launcher may be at work there. ` +
+          'Remove it when none is.',
+      );
+    }
   }
   return dead;
 }
@@ -81,21 +95,23 @@ export async function endLife({ folder }: LauncherLife): Promise<void> {
 
 /** The process that made the newest `owner` file; an empty mark when there is none. */
 async function ownerOf(folder: string): Promise<{ number: number; mark: string }> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await ifThere(readdir(folder), []);
   const numbers = names.map((name) => Number(/^owner\.(\d+)$/.exec(name)?.[1] ?? 0));
   const number = Math.max(0, ...numbers);
-  const mark = await readFile(join(folder, `owner.${String(number)}`), 'utf8').catch(() => '');
+  const mark = await ifThere(readFile(join(folder, `owner.${String(number)}`), 'utf8'), '');
   return { number, mark };
 }
 
 async function attemptsIn(folder: string): Promise<LeftAttempt[]> {
   const found: (LeftAttempt & { readonly changedAt: number })[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
+  for (const name of await ifThere(readdir(folder), [])) {
     const [run = '', number = ''] = name.split('.');
     if (!ulidSchema.safeParse(run).success || !/^\d+$/.test(number)) continue;
     const path = join(folder, name);
-    if (!(await holdsAttempt(path))) continue;
-    found.push({ run, attempt: Number(number), folder: path, changedAt: (await stat(path)).mtimeMs });
+    const changedAt = (await holdsAttempt(path))
+      ? (await ifThere(stat(path), undefined))?.mtimeMs
+      : undefined;
+    if (changedAt !== undefined) found.push({ run, attempt: Number(number), folder: path, changedAt });
   }
   return found.sort((a, b) => b.changedAt - a.changedAt);
 }

@@ -34,7 +34,10 @@ const patience = 15_000;
  * worker's id is part of what the control plane and the run's container know. Throws INVALID_SETTINGS.
  */
 export async function takeLife(stateDirectory: string, privateKey: KeyObject, log: Log): Promise<Takeover> {
-  for (const dead of await deadLives(stateDirectory)) {
+  const onFault = (message: string) => {
+    log.error(message);
+  };
+  for (const dead of await deadLives(stateDirectory, onFault)) {
     const [attempt] = dead.attempts;
     if (attempt === undefined || (await isOfOtherPool(attempt, privateKey))) continue;
     if (!(await claimLife(dead))) continue;

@@ -2,6 +2,7 @@
 // launchers may share one. They also tell the next launcher what one that was killed has left.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifThere } from '../absent.js';
 import { isAlive, processMark } from '../process-mark.js';
 
 export interface ProtectionMarks {
@@ -23,13 +24,13 @@ export async function openProtectionMarks(folder: string, pid = process.pid): Pr
   const ownOver = `${own}.over`;
 
   async function read(): Promise<{ readonly name: string; readonly alive: boolean }[]> {
-    const names = (await readdir(folder).catch(() => [])).filter((name) =>
+    const names = (await ifThere(readdir(folder), [])).filter((name) =>
       /^protected(\.\d+(\.over)?)?$/.test(name),
     );
     return Promise.all(
       names.map(async (name) => ({
         name,
-        alive: await isAlive(await readFile(join(folder, name), 'utf8').catch(() => '')),
+        alive: await isAlive(await ifThere(readFile(join(folder, name), 'utf8'), '')),
       })),
     );
   }
@@ -45,11 +46,7 @@ export async function openProtectionMarks(folder: string, pid = process.pid): Pr
       await rename(draft, join(folder, own));
       await rm(join(folder, ownOver), { force: true });
     },
-    async over() {
-      await rename(join(folder, own), join(folder, ownOver)).catch((error: unknown) => {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      });
-    },
+    over: () => ifThere(rename(join(folder, own), join(folder, ownOver)), undefined),
     async ofOthers() {
       return (await read()).some(({ name, alive }) => alive && name !== own && !name.endsWith('.over'));
     },

@@ -15,7 +15,9 @@ export function draftOf(path: string, pid: number): string {
 export async function removeDrafts(folder: string, name: string, now: number): Promise<void> {
   for (const file of await readdir(folder).catch(() => [])) {
     const [, pid] = new RegExp(`^${name}-[0-9a-f]{16}\\.(\\d+)$`).exec(file) ?? [];
-    if (pid === undefined || (await processMark(Number(pid))) !== '') continue;
+    const mark =
+      pid === undefined ? undefined : await processMark(Number(pid)).catch(() => 'it cannot be told');
+    if (mark !== '') continue;
     const path = join(folder, file);
     // Gone meanwhile when its launcher has just finished it.
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));

@@ -9,6 +9,7 @@ import { assignmentSchema, type Assignment } from '../../protocol/messages.js';
 import { openBytes } from '../../protocol/sealing/open.js';
 import { sealBytes } from '../../protocol/sealing/seal.js';
 import { changesSchema, type Changes } from '../../protocol/worker-api.js';
+import { ifThere } from '../absent.js';
 import { writeWhole } from './write-whole.js';
 
 /** Up to where the output of a step is in the spool. */
@@ -113,9 +114,9 @@ export function dropAssignment(folder: string): Promise<void> {
 
 /** Whether the folder holds an attempt that was not over when its process was killed. */
 export function holdsAttempt(folder: string): Promise<boolean> {
-  return stat(join(folder, assignmentFile)).then(
-    () => true,
-    () => false,
+  return ifThere(
+    stat(join(folder, assignmentFile)).then(() => true),
+    false,
   );
 }
 
@@ -136,10 +137,7 @@ export async function readAttempt(
  * not, since it would be executed again.
  */
 function readProgress(folder: string): Promise<Buffer> {
-  return readFile(join(folder, progressFile)).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  });
+  return ifThere(readFile(join(folder, progressFile)), Buffer.alloc(0));
 }
 
 async function readPast(folder: string): Promise<Past> {

@@ -1,13 +1,14 @@
 // Which lives of dead launchers a new one takes up, and which it cleans up when.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { describe, expect, it } from 'vitest';
 import type { Assignment } from '../../protocol/messages.js';
 import type { Executor } from '../../launcher/executors/executor.js';
 import { keepAssignment } from '../../launcher/run/record.js';
+import { deadLives } from '../../launcher/life.js';
 import { cleanUp, takeLife } from '../../launcher/takeover.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { recordedLog } from './support/log.js';
@@ -36,6 +37,23 @@ describe('a launcher that starts', () => {
     await deadLife(state, other);
     expect(await takeLife(state, own, recordedLog())).toMatchObject({ again: true, life: { id: mine } });
     expect(await takeLife(state, own, recordedLog())).toMatchObject({ again: false, left: undefined });
+  });
+
+  it('leaves alone what it cannot read: a launcher may be at work there, and a run', async () => {
+    const state = await temporaryFolder();
+    const [owner, attempt] = [await deadLife(state, own), await deadLife(state, own)];
+    // Not "there is none", but something else: too many open files and a broken disk look like this, too.
+    await mkdir(join(state, owner, 'owner.1'));
+    const [run = ''] = (await readdir(join(state, attempt))).filter((name) => name.endsWith('.1'));
+    const [file = ''] = await readdir(join(state, attempt, run));
+    await rm(join(state, attempt, run, file));
+    await symlink(file, join(state, attempt, run, file));
+    const log = recordedLog();
+    expect(await takeLife(state, own, log)).toMatchObject({ again: false, left: undefined });
+    expect(log.lines.map(({ message }) => /(\w+) cannot be read/.exec(message)?.[1])).toEqual(
+      [owner, attempt].toSorted(),
+    );
+    expect(await deadLives(state)).toEqual([]);
   });
 
   it('tries again to clean up what it could not, as while the engine was away', async () => {
