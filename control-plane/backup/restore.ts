@@ -9,7 +9,7 @@ import { systemClock } from '../clock.js';
 import type { Places } from '../foundation.js';
 import type { Database } from '../store/schema.js';
 import { readBackup, textOf, type BackupEntry } from './archive.js';
-import { openSide, type Side } from './side.js';
+import { openSide, secretNames, type Side } from './side.js';
 import { emptyTables, insertRows, isUnused, tableNames, takeTime } from './tables.js';
 
 export interface RestoreReport {
@@ -124,7 +124,11 @@ async function restoreSecrets(
     }
     return;
   }
-  const stored = await tx.selectFrom('secrets').select(['name', 'value']).execute();
+  const stored = await tx
+    .selectFrom('secrets')
+    .select(['name', 'value'])
+    .where('name', 'in', [...secretNames])
+    .execute();
   // Of a database whose secrets are sealed: a folder keeps them in files, for which the key is needed once.
   const opened = stored.map(({ name, value }) => [name, side.secretBox.open(name, value)] as const);
   for (const [name, value] of opened) await side.secretFiles.write(name, value);

@@ -199,6 +199,8 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
       expect(existsSync(join(folder, 'back'))).toBe(false);
       const back = await poolwright({ SECRETS_KEY: secretsKey }, 'restore', ...target);
       expect(back.error).toBe('');
+      // What is not a secret of a folder, such as the mark of the move, is none there.
+      expect(await readdir(join(folder, 'back'))).not.toContain('moved-from-data-folder');
       const again = await serve({ ...ports, dataDirectory: join(folder, 'back') });
       expect(again.administrator).toEqual({ ...plane.key, created: false });
       await again.close();
