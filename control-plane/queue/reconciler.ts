@@ -1,5 +1,6 @@
 // Does what only time brings: ends every wait that is over (workers that stay silent, runs past the deadline of their
 // state), and looks for drift.
+import { sql } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
@@ -181,10 +182,23 @@ export function createLook(
   return async () => {
     const gap = gaps.look(interval);
     if (gap !== undefined) {
-      context.log.warn(gap, 'nothing ran for a while or the clock was set: workers have time to come back');
       await allowReturnAfterGap(context);
+      context.log.warn(gap, 'nothing ran for a while or the clock was set: workers have time to come back');
     }
-    await sweep(context, hears());
+    try {
+      await sweep(context, hears());
+    } catch (error) {
+      // Without its database a control plane hears nothing. Any other fault makes no gap: workers would never be lost.
+      if (await answers(context)) gaps.looked();
+      throw error;
+    }
     gaps.looked();
   };
+}
+
+function answers({ db }: Pick<Context, 'db'>): Promise<boolean> {
+  return sql`select 1`.execute(db).then(
+    () => true,
+    () => false,
+  );
 }

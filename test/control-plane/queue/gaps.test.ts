@@ -195,4 +195,63 @@ describe('after a gap', () => {
     await worker.heartbeat(held);
     expect(await state()).toBe('INITIALIZING');
   });
+
+  it('a look that fails in part makes no gap: who is gone is lost all the same', async () => {
+    const { state } = await busy();
+    const { db } = rules.context;
+    let failures = 0;
+    const failing = new Proxy(db, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]) => {
+          if (name === 'selectFrom' && given[0] === 'stacks') {
+            failures += 1;
+            throw new Error('a part of it is broken');
+          }
+          return Reflect.apply(value, target, given) as unknown;
+        };
+      },
+    });
+    const look = createLook(
+      { ...rules.context, db: failing },
+      () => true,
+      () => up,
+    );
+    for (let second = 0; second < 60; second += 1) {
+      pass(1000);
+      await expect(look()).rejects.toThrow('broken');
+    }
+    expect(failures).toBe(60);
+    expect(await workers()).toEqual([]);
+    expect(await state()).toBe('FAILED');
+  });
+
+  it('which was an outage of the database, workers have their time, too', async () => {
+    const { worker, held, state } = await busy();
+    let away = true;
+    const failing = {
+      ...rules.context,
+      get db() {
+        if (away) throw new Error('the database is away');
+        return rules.context.db;
+      },
+    };
+    const look = createLook(
+      failing,
+      () => true,
+      () => up,
+    );
+    for (let second = 0; second < 40; second += 1) {
+      pass(1000);
+      await expect(look()).rejects.toThrow('away');
+    }
+    away = false;
+    for (let second = 0; second < 10; second += 1) {
+      pass(1000);
+      await look();
+    }
+    await worker.heartbeat(held);
+    expect(await state()).toBe('INITIALIZING');
+  });
 });
