@@ -1,23 +1,19 @@
 // The control plane as one process: puts the rooms together, starts them in order and ends them in order.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
-import { issueServerCertificate } from '../protocol/certificates.js';
-import type { BrokerAddress } from '../protocol/endpoint.js';
-import { PoolwrightError, messageOf } from '../protocol/errors.js';
+import { PoolwrightError } from '../protocol/errors.js';
 import { publicKeyOf } from '../protocol/keys.js';
 import { sealBytes } from '../protocol/sealing/seal.js';
 import { ensureAdministrator } from './access/administrator.js';
 import type { ApiKey } from './access/api-keys.js';
 import { randomSecret } from './access/secrets.js';
-import { addressesOf, hostsOf, isLoopback } from './addresses.js';
+import { addressesOf, isLoopback } from './addresses.js';
 import { createRateLimits, usualRates, type Rate } from './access/rate-limits.js';
 import { createSignInLinks } from './access/sign-in-links.js';
 import { createOidcClient } from './access/oidc/client.js';
 import type { OidcSettings } from './access/oidc/settings.js';
 import { createVault } from './access/vault.js';
 import { createTokens } from './access/tokens.js';
-import { startEmbeddedBroker } from './broker/embedded.js';
 import type { Broker, IncomingMessage } from './broker/broker.js';
 import { brokerAuthorities, connectElsewhere } from './broker/elsewhere.js';
 import { createInbox } from './broker/inbox.js';
@@ -26,10 +22,9 @@ import { randomIds, systemClock } from './clock.js';
 import type { Context } from './context.js';
 import { openFoundation, type Places } from './foundation.js';
 import { createApp } from './http/app.js';
-import { startHttpServer, type HttpServer } from './http/server.js';
+import { startApi, startBroker, type ListenOptions } from './listeners.js';
 import { createMetrics } from './metrics/metrics.js';
-import { createPoolAuthority, openAuthority, type AuthorityFiles } from './pools/authority.js';
-import { findPool } from './pools/pools.js';
+import { createPoolAuthority, openAuthority } from './pools/authority.js';
 import { startReconciler } from './queue/reconciler.js';
 import { allowReturn, allowReturnOfSilent } from './queue/return-time.js';
 import { startScheduler } from './queue/scheduler.js';
@@ -39,22 +34,11 @@ import { assertNotMoved } from './store/moved.js';
 import type { TraceSettings } from './traces/settings.js';
 import { noTraces, type Traces } from './traces/traces.js';
 
-export interface ServeOptions extends Places {
+export interface ServeOptions extends Places, ListenOptions {
   /** Folder for everything that is kept; made when it is not there. */
   readonly dataDirectory: string;
-  /** Address of API and pages. Port 0: any free one. */
-  readonly listen: BrokerAddress;
-  readonly brokerListen: BrokerAddress;
-  /** How launchers reach the broker, when not at `brokerListen`. */
-  readonly brokerEndpoint?: BrokerAddress | undefined;
-  /** How browsers and launchers reach the API, when not at `listen`; without a slash at its end. */
-  readonly publicUrl?: string | undefined;
-  /** PEM files. Without them an address that is not of this machine alone gets a certificate of the own authority. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** How often an API key, and an address without one, may ask. */
   readonly rates?: { readonly key: Rate; readonly address: Rate };
-  /** Plain HTTP at `listen`, whatever the address. */
-  readonly behindProxy?: boolean;
   /** Default: runs and logs are kept for ever. */
   readonly retention?: Retention;
   /** How people sign in by OpenID Connect. Default: they do not. */
@@ -264,64 +248,6 @@ function fileLog(folder: string, onClose: (step: () => void) => void): Logger {
     destination.end();
   });
   return pino({ level: 'info' }, destination);
-}
-
-async function startApi(
-  options: ServeOptions,
-  files: AuthorityFiles,
-  now: number,
-  app: Awaited<ReturnType<typeof createApp>>,
-  onUpgrade: Broker['upgrade'],
-): Promise<HttpServer> {
-  const at = { ...options.listen, onUpgrade };
-  const { host } = at;
-  if (options.tls !== undefined) return startHttpServer(app, { ...at, tls: await readTls(options.tls) });
-  if (options.behindProxy === true || isLoopback(host)) return startHttpServer(app, at);
-  const publicHost = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).hostname;
-  const { certificate, privateKey } = await issueServerCertificate({
-    authority: files.authority,
-    hosts: hostsOf(host, publicHost),
-    now,
-  });
-  return startHttpServer(app, { ...at, tls: { certificate, key: privateKey } });
-}
-
-async function readTls({ certFile, keyFile }: NonNullable<ServeOptions['tls']>) {
-  const read = (file: string) =>
-    readFile(file, 'utf8').catch((error: unknown) => {
-      throw new PoolwrightError('INVALID_ARGUMENT', `The file ${file} cannot be read (${messageOf(error)}).`);
-    });
-  return { certificate: await read(certFile), key: await read(keyFile) };
-}
-
-async function startBroker(
-  options: ServeOptions,
-  files: AuthorityFiles,
-  rest: {
-    readonly context: Context;
-    readonly log: Logger;
-    readonly now: number;
-    readonly onMessage: Parameters<typeof startEmbeddedBroker>[0]['onMessage'];
-  },
-): Promise<Broker> {
-  const { host, port } = options.brokerListen;
-  // A new certificate at every start: it is never old.
-  const { certificate, privateKey } = await issueServerCertificate({
-    authority: files.authority,
-    hosts: hostsOf(host, options.brokerEndpoint?.host),
-    now: rest.now,
-  });
-  return startEmbeddedBroker({
-    host,
-    port,
-    certificate,
-    key: privateKey,
-    authority: files.authority.certificate,
-    now: () => rest.context.clock.now(),
-    currentSerial: async (pool) => (await findPool(rest.context, pool))?.certificate_serial,
-    onMessage: rest.onMessage,
-    log: rest.log,
-  });
 }
 
 /** What waited when the last process ended goes on without anything having to happen first. */
