@@ -16,6 +16,12 @@ export interface RateLimits {
   address(address: string): void;
 }
 
+interface Bucket {
+  readonly left: number;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 /** What a busy autoscaler, exporter and page need many times over; and what guessing secrets must not have. */
 export const usualRates = {
   key: { perSecond: 200, burst: 1000 },
@@ -30,11 +36,11 @@ export function createRateLimits(
   rates: { readonly key: Rate; readonly address: Rate },
 ): RateLimits {
   const count = (rate: Rate, what: string) => {
-    const buckets = new Map<string, { left: number; at: number }>();
+    const buckets = new Map<string, Bucket>();
     return (id: string) => {
       const now = clock.now();
       const bucket = buckets.get(id) ?? { left: rate.burst, at: now };
-      const left = Math.min(rate.burst, bucket.left + ((now - bucket.at) / 1000) * rate.perSecond);
+      const left = refilled(bucket, rate, now);
       if (!buckets.has(id) && buckets.size >= mostBuckets) forgetFull(buckets, rate, now);
       if (left < 1) {
         buckets.set(id, { left, at: now });
@@ -50,9 +56,14 @@ export function createRateLimits(
   return { key: count(rates.key, 'API key'), address: count(rates.address, 'address') };
 }
 
-function forgetFull(buckets: Map<string, { left: number; at: number }>, rate: Rate, now: number): void {
-  for (const [id, { left, at }] of buckets) {
-    if (left + ((now - at) / 1000) * rate.perSecond >= rate.burst) buckets.delete(id);
+/** A clock that is set back takes nothing out. */
+function refilled({ left, at }: Bucket, { perSecond, burst }: Rate, now: number): number {
+  return Math.min(burst, left + (Math.max(0, now - at) / 1000) * perSecond);
+}
+
+function forgetFull(buckets: Map<string, Bucket>, rate: Rate, now: number): void {
+  for (const [id, bucket] of buckets) {
+    if (refilled(bucket, rate, now) >= rate.burst) buckets.delete(id);
   }
   // All of them busy: the oldest goes, which only gives it a fresh start.
   const oldest = buckets.keys().next().value;

@@ -32,6 +32,18 @@ describe('a rate limit', () => {
     expect(asked(ask, 10)).toBe(4);
   });
 
+  it('goes on as it was when the clock is set back', () => {
+    const { clock, limits: rates } = limits();
+    const ask = () => {
+      rates.key('k');
+    };
+    expect(asked(ask, 3)).toBe(3);
+    clock.at -= 3_600_000;
+    expect(asked(ask, 10)).toBe(1);
+    clock.at += 1000;
+    expect(asked(ask, 10)).toBe(2);
+  });
+
   it('counts each key and each address for itself, and says when to come back', () => {
     const { limits: rates } = limits();
     for (const address of ['a', 'b', 'c']) rates.address(address);
