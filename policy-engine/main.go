@@ -87,7 +87,8 @@ func evaluate(asked request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{Denials: messages(results), Printed: printed.lines}, nil
+	denials, err := messages(results)
+	return answer{Denials: denials, Printed: printed.lines}, err
 }
 
 // Compiles as Rego 0, in which most policies are written, and as Rego 1 when that fails. A policy that neither accepts is
@@ -174,11 +175,13 @@ func shortcutsFor(module *ast.Module) *ast.Module {
 func checkDeny(module *ast.Module) error {
 	found := false
 	for _, rule := range module.Rules {
-		if rule.Head.Name.String() != "deny" && !strings.HasPrefix(rule.Head.Ref().String(), "deny") {
+		ref := rule.Head.Ref()
+		if !ref[0].Equal(ast.VarTerm("deny")) {
 			continue
 		}
 		found = true
-		if rule.Head.RuleKind() != ast.MultiValue {
+		// What stands below deny, as deny.images contains message, would make an object of it.
+		if len(ref) > 1 || rule.Head.RuleKind() != ast.MultiValue {
 			return located(rule.Location, "expected deny to be a set of messages: deny[message] { … }, or deny contains message if { … }")
 		}
 	}
@@ -188,23 +191,25 @@ func checkDeny(module *ast.Module) error {
 	return nil
 }
 
-func messages(results topdown.QueryResultSet) []string {
-	found := []string{}
-	for _, result := range results {
-		denied, ok := result[ast.Var("denied")].Value.(ast.Set)
-		if !ok {
-			continue
-		}
-		denied.Foreach(func(term *ast.Term) {
-			if text, ok := term.Value.(ast.String); ok {
-				found = append(found, string(text))
-			} else {
-				found = append(found, term.String())
-			}
-		})
+// A deny that cannot be read must not count as one that allows.
+func messages(results topdown.QueryResultSet) ([]string, error) {
+	if len(results) != 1 {
+		return nil, errors.New("expected deny to be a set of messages; it is not defined")
 	}
+	denied, ok := results[0][ast.Var("denied")].Value.(ast.Set)
+	if !ok {
+		return nil, fmt.Errorf("expected deny to be a set of messages, got %s", results[0][ast.Var("denied")])
+	}
+	found := []string{}
+	denied.Foreach(func(term *ast.Term) {
+		if text, ok := term.Value.(ast.String); ok {
+			found = append(found, string(text))
+		} else {
+			found = append(found, term.String())
+		}
+	})
 	sort.Strings(found)
-	return found
+	return found, nil
 }
 
 type printer struct{ lines []string }

@@ -61,7 +61,7 @@ describe.skipIf(missing)('a policy', () => {
   });
 
   test('denies with every message, in order', async () => {
-    const text = 'package spacelift\ndeny["b"] { true }\ndeny[x] { x := ["c", "a"][_] }';
+    const text = 'package spacelift\ndeny_list := ["c", "a"]\ndeny["b"] { true }\ndeny[x] { x := deny_list[_] }';
     await expect(ask(text)).rejects.toThrow(/denies the run:\n {2}a\n {2}b\n {2}c$/);
   });
 
@@ -98,6 +98,21 @@ describe.skipIf(missing)('a policy that cannot be used is refused with its place
       /:1:1: expected package spacelift, got package other/,
     ],
     ['no deny', 'package spacelift\nallow { true }', /expected a rule deny/],
+    [
+      'a rule that only begins like deny',
+      'package spacelift\ndeny_images[x] { x := "no" }',
+      /expected a rule deny/,
+    ],
+    [
+      'a rule below deny',
+      'package spacelift\nimport rego.v1\ndeny.images contains "no" if { true }',
+      /:3:1: expected deny to be a set of messages/,
+    ],
+    [
+      'a deny of names and values',
+      'package spacelift\ndeny["image"] = "no" { true }',
+      /:2:1: expected deny to be a set of messages/,
+    ],
     [
       'a deny that is no set',
       'package spacelift\n\n\ndeny { true }',
