@@ -6,6 +6,7 @@ import type { Connection, ConnectionListener, Order, WorkerStatus } from './conn
 import type { Log } from './log.js';
 import type { EndReason } from './run/attempt-end.js';
 import type { Attempt } from './run/attempt.js';
+import type { Outcome } from './status/history.js';
 
 export interface LauncherOptions {
   /** Gives the line to the control plane; it is started here. */
@@ -33,7 +34,18 @@ export interface LauncherObserver {
   onDisconnected?(reason: string): void;
   onRunStarted?(run: StartedRun): void;
   /** Its result is with the control plane, and nothing of it is left here. */
-  onRunOver?(): void;
+  onRunOver?(outcome: Outcome): void;
+  /** Told of every change, and may be told of none. */
+  onState?(state: LauncherState): void;
+}
+
+/** What keeps a launcher from taking runs. */
+export interface LauncherState {
+  readonly drained: boolean;
+  /** Why it ends, or ends after its run. */
+  readonly leaving: string | null;
+  /** Why no run can be taken now. */
+  readonly unavailable: string | null;
 }
 
 export type LauncherEnd = 'ended' | 'made-way';
@@ -93,6 +105,7 @@ export function startLauncher({
   function onRegistered(isDrained: boolean): void {
     drained = isDrained;
     if (drained) log.info('This worker is drained: it gets no run until it is undrained.');
+    tellState();
     for (const observer of observers) observer.onConnected?.();
   }
 
@@ -117,6 +130,7 @@ export function startLauncher({
       case 'drain':
         drained = order.drained;
         log.info(order.drained ? 'Drained: no new run until undrained.' : 'Undrained: ready for runs.');
+        tellState();
         return;
       case 'leave':
         if (order.immediate)
@@ -127,6 +141,11 @@ export function startLauncher({
         onRelease?.(order);
         return;
     }
+  }
+
+  function tellState(): void {
+    const state = { drained, leaving: leaving ?? null, unavailable: unavailable() };
+    for (const observer of observers) observer.onState?.(state);
   }
 
   function assign(assignment: Assignment): void {
@@ -150,9 +169,9 @@ export function startLauncher({
     for (const observer of observers) observer.onRunStarted?.(run);
     const attempt = start(() => void connection.report());
     current = attempt;
-    void attempt.done.then(async () => {
+    void attempt.done.then(async (outcome) => {
       current = undefined;
-      for (const observer of observers) observer.onRunOver?.();
+      for (const observer of observers) observer.onRunOver?.(outcome);
       if (leaving === undefined) await connection.report();
       else await leave(leaving);
     });
@@ -178,6 +197,7 @@ export function startLauncher({
   function leaveFor(reason: string): void {
     if (leaving !== undefined) return;
     leaving = reason;
+    tellState();
     if (current === undefined) {
       log.info(`Ending: ${reason}`);
       void leave(reason);
@@ -211,7 +231,10 @@ export function startLauncher({
     makeWay,
     stop,
     giveBack,
-    report: () => void connection.report(),
+    report() {
+      tellState();
+      void connection.report();
+    },
     get busy() {
       return current !== undefined;
     },

@@ -87,6 +87,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     }
     const status = createStatusReport({
       folder: life.folder,
+      stateDirectory: settings.stateDirectory,
       about: {
         worker: life.id,
         pool: token.pool,

@@ -14,6 +14,7 @@ import { readSettings } from '../settings/read.js';
 import type { Settings } from '../settings/settings.js';
 import { checkApi, checkTransport } from './doctor-network.js';
 import { ok, type Finding, type Seen, type Verdict } from './finding.js';
+import { inTemporaryFolder } from './temporary-folder.js';
 
 export const doctorHelp = `launcher doctor – looks whether a worker would work here, and says what to mend
 
@@ -70,7 +71,8 @@ async function examine(
   if (settings.initializationPolicy !== null) {
     const file = settings.initializationPolicy;
     await checked('policy', note, async () => {
-      await openPolicy({ file, environment, folder: settings.stateDirectory });
+      // In the launcher's own folder its engine would stay.
+      await inTemporaryFolder((folder) => openPolicy({ file, environment, folder }));
       return ok(`${file} can be used`);
     });
   }

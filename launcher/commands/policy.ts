@@ -1,11 +1,10 @@
 // `launcher policy`: shows what a policy gets to see, and tries one without a run.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import type { Assignment } from '../../protocol/messages.js';
 import { policyInput, type PolicyInput } from '../policy/input.js';
 import { openPolicy } from '../policy/policy.js';
+import { inTemporaryFolder } from './temporary-folder.js';
 
 export const policyHelp = `launcher policy – run initialization policies (SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY)
 
@@ -33,23 +32,22 @@ export async function policyCommand(
     print(policyHelp);
     return verb === '--help' || verb === '-h' ? 0 : 2;
   }
-  const folder = await mkdtemp(join(tmpdir(), 'launcher-policy-'));
-  try {
+  return inTemporaryFolder(async (folder) => {
     const policy = await openPolicy({ file, environment, folder });
     if (!asked) {
       print(`${file} can be used.\n`);
       return 0;
     }
-    const printed = await policy.assertAllowed(await readInput(inputFile));
-    print([...printed, 'Allowed.', ''].join('\n'));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof PoolwrightError) || error.code !== 'RUN_DENIED') throw error;
-    print(`${error.message}\n`);
-    return 1;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+    try {
+      const printed = await policy.assertAllowed(await readInput(inputFile));
+      print([...printed, 'Allowed.', ''].join('\n'));
+      return 0;
+    } catch (error) {
+      if (!(error instanceof PoolwrightError) || error.code !== 'RUN_DENIED') throw error;
+      print(`${error.message}\n`);
+      return 1;
+    }
+  });
 }
 
 async function readInput(file: string): Promise<PolicyInput> {

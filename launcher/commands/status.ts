@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { ulidSchema } from '../../protocol/topics.js';
 import { deadLives } from '../life.js';
+import { lastRuns, type EndedRun } from '../status/history.js';
 import { statusFile, statusSchema, type LauncherStatus } from '../status/report.js';
 
 export const statusHelp = `launcher status – what the launchers on this machine do now
@@ -11,8 +12,12 @@ export const statusHelp = `launcher status – what the launchers on this machin
 Usage: launcher status [--json]
 
 Looks into the state folder (POOLWRIGHT_STATE_DIR, with the launcher's own default).
-Exit codes: 0 every launcher is connected, 1 one is not, or there is none, 2 wrong arguments.
+Exit codes: 0 every launcher is connected and able to take runs, or has one; 1 one is not, or there is none; 2 wrong
+arguments.
 `;
+
+/** Runs that have ended. */
+const shown = 10;
 
 /** Answers the exit code. `folder`: the state folder. `now`: Unix milliseconds. */
 export async function statusCommand(
@@ -27,13 +32,16 @@ export async function statusCommand(
   const launchers = await readAll(folder);
   const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: 0, bsize: 0 }));
   const disk = { folder, freeBytes: bavail * bsize };
-  if (args.includes('--json')) print(`${JSON.stringify({ launchers, disk }, null, 2)}\n`);
+  const runs = await lastRuns(folder, shown);
+  if (args.includes('--json')) print(`${JSON.stringify({ launchers, lastRuns: runs, disk }, null, 2)}\n`);
   else {
     for (const launcher of launchers) print(describe(launcher, now));
     if (launchers.length === 0) print(`No launcher runs on ${folder}.\n`);
+    for (const run of runs) print(before(run, now));
     print(`Disk: ${(disk.freeBytes / 1024 ** 3).toFixed(1)} GiB free for ${folder}\n`);
   }
-  return launchers.length > 0 && launchers.every(({ connected }) => connected) ? 0 : 1;
+  const well = launchers.every(({ connected, unavailable }) => connected && unavailable === null);
+  return launchers.length > 0 && well ? 0 : 1;
 }
 
 /** Throws FORBIDDEN when this user cannot look: that nobody runs here would be wrong then. */
@@ -85,8 +93,8 @@ function unreadable(path: string, error: unknown): PoolwrightError {
 }
 
 function describe(launcher: LauncherStatus, now: number): string {
-  const { run, lastRuns, update } = launcher;
-  const ago = (since: number) => `${String(Math.max(0, Math.round((now - since) / 1000)))} s`;
+  const { run, update, drained, leaving, unavailable } = launcher;
+  const ago = (since: number) => seconds(since, now);
   return [
     `Worker ${launcher.worker} of pool ${launcher.pool} (launcher ${launcher.version}, ${launcher.executor})`,
     ...(update === null ? [] : updateLines(launcher.version, update)),
@@ -96,12 +104,20 @@ function describe(launcher: LauncherStatus, now: number): string {
     run === null
       ? '  no run'
       : `  run ${run.run} of ${run.stack}, ${run.stage.toLowerCase()}, for ${ago(run.since)}`,
-    ...lastRuns.map(
-      (last) =>
-        `  before: ${last.run} of ${last.stack}, ${last.stage.toLowerCase()}, took ${String(Math.round((last.until - last.since) / 1000))} s, ended ${ago(last.until)} ago`,
-    ),
+    ...(drained ? ['  drained: it gets no run until it is undrained'] : []),
+    ...(unavailable === null ? [] : [`  not able to take a run: ${unavailable}`]),
+    ...(leaving === null ? [] : [`  ends${run === null ? '' : ' after its run'}: ${leaving}`]),
     '',
   ].join('\n');
+}
+
+function before({ run, stack, stage, outcome, since, until }: EndedRun, now: number): string {
+  const how = outcome === 'dropped' ? 'given up here' : outcome;
+  return `Before: ${run} of ${stack}, ${stage.toLowerCase()}, ${how}, took ${seconds(since, until)}, ended ${seconds(until, now)} ago\n`;
+}
+
+function seconds(since: number, until: number): string {
+  return `${String(Math.max(0, Math.round((until - since) / 1000)))} s`;
 }
 
 function updateLines(version: string, { base, failed }: NonNullable<LauncherStatus['update']>): string[] {

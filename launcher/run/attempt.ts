@@ -17,6 +17,7 @@ import { attemptFolder, makeAttemptFolder, removeAttemptFolder } from './attempt
 import { deliver, type AttemptLog, type Result } from './delivery.js';
 import { executeStage } from './execute.js';
 import type { RunPrinter } from './printer.js';
+import type { Outcome } from '../status/history.js';
 import { noPast, openRecord, type AttemptRecord, type Past } from './record.js';
 import type { StageDependencies } from './stage.js';
 import type { WorkerApi } from './worker-api.js';
@@ -47,7 +48,7 @@ export interface Attempt {
   /** Ends it. The first reason counts, but `stale` overrides. */
   end(reason: EndReason): void;
   /** Resolves when the attempt is over, its result with the control plane, and its files are gone. Never rejects. */
-  readonly done: Promise<void>;
+  readonly done: Promise<Outcome>;
 }
 
 /** Prepared anew so many times at most: whatever ends the launcher while it prepares may do so again. */
@@ -76,11 +77,12 @@ export function startAttempt(
       if (ending.stale || isStale(error))
         log.info(`Attempt ${String(attempt)} of run ${run} no longer counts; dropped it.`, { run });
       else log.error(`Run ${run} could not be reported: ${messageOf(error)}`, { run });
+      return 'dropped';
     }),
   };
   return state;
 
-  async function live(): Promise<void> {
+  async function live(): Promise<Outcome> {
     const api = deps.createApi(assignment);
     ending.onHurry(() => {
       api.hurry();
@@ -94,7 +96,7 @@ export function startAttempt(
         const fault = asFault(error);
         if (begun || !isOwnFault(fault)) throw error;
         await giveBack(api, fault);
-        return;
+        return 'dropped';
       }
       await api.accept(delivery.signal);
       log.info(
@@ -124,6 +126,7 @@ export function startAttempt(
         work: (attemptLog) => conclude(api, folder, attemptLog),
       });
       if (outcome !== undefined) deps.onDelivered?.(outcome);
+      return outcome ?? 'dropped';
     } finally {
       api.close();
       await record?.close();

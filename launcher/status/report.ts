@@ -3,6 +3,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { LauncherObserver } from '../launcher.js';
+import { rememberRun } from './history.js';
 
 const time = z.number();
 
@@ -26,16 +27,17 @@ export const statusSchema = z.object({
   connectionSince: time,
   /** Why it is not connected. */
   reason: z.string().nullable(),
+  /** It gets no run until it is undrained. */
+  drained: z.boolean().default(false),
+  /** Why it ends, or ends after its run. */
+  leaving: z.string().nullable().default(null),
+  /** Why it cannot take a run. */
+  unavailable: z.string().nullable().default(null),
   run: z.object({ run: z.string(), stack: z.string(), stage: z.string(), since: time }).nullable(),
-  /** The last ones, the newest first. */
-  lastRuns: z.array(
-    z.object({ run: z.string(), stack: z.string(), stage: z.string(), since: time, until: time }),
-  ),
 });
 export type LauncherStatus = z.output<typeof statusSchema>;
 
 export const statusFile = 'status.json';
-const kept = 10;
 
 export interface StatusReport extends LauncherObserver {
   readonly status: LauncherStatus;
@@ -46,7 +48,10 @@ export interface StatusReport extends LauncherObserver {
 }
 
 export function createStatusReport(options: {
+  /** Of the launcher's life. */
   readonly folder: string;
+  /** Remembers the runs of all launchers of this machine. */
+  readonly stateDirectory: string;
   readonly about: Pick<LauncherStatus, 'worker' | 'pool' | 'version' | 'executor' | 'update'>;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -60,8 +65,10 @@ export function createStatusReport(options: {
     connected: false,
     connectionSince: now(),
     reason: null,
+    drained: false,
+    leaving: null,
+    unavailable: null,
     run: null,
-    lastRuns: [],
   };
   let connections = 0;
   let runs = 0;
@@ -69,8 +76,12 @@ export function createStatusReport(options: {
 
   function change(changes: Partial<LauncherStatus>): void {
     status = { ...status, ...changes };
-    // One after the other; each writes what is known by then.
-    writing = writing.then(write).catch(options.onFault);
+    inTurn(write);
+  }
+
+  /** One after the other; each writes what is known by then. */
+  function inTurn(step: () => Promise<void>): void {
+    writing = writing.then(step).catch(options.onFault);
   }
 
   async function write(): Promise<void> {
@@ -95,10 +106,15 @@ export function createStatusReport(options: {
       runs += 1;
       change({ run: { run, stack, stage, since: now() } });
     },
-    onRunOver() {
-      const { run, lastRuns } = status;
+    onState({ drained, leaving, unavailable }) {
+      change({ drained, leaving, unavailable });
+    },
+    onRunOver(outcome) {
+      const { run, worker } = status;
       if (run === null) return;
-      change({ run: null, lastRuns: [{ ...run, until: now() }, ...lastRuns].slice(0, kept) });
+      const ended = { worker, ...run, until: now(), outcome };
+      inTurn(() => rememberRun(options.stateDirectory, ended));
+      change({ run: null });
     },
     metrics: () =>
       [

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { doctorCommand } from '../../../launcher/commands/doctor.js';
 import type { Finding } from '../../../launcher/commands/finding.js';
 import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { makePool } from '../support/pool.js';
+import { until } from '../support/until.js';
 
 let folder: string;
 let plane: TestPlane;
@@ -130,13 +132,22 @@ describe('the program', () => {
     await plane.idle(1);
     const { code, output } = await run('status', '--json');
     expect(code).toBe(0);
-    const { launchers } = JSON.parse(output) as { launchers: Record<string, unknown>[] };
-    expect(launchers).toMatchObject([
-      { pool: plane.pool, connected: true, run: null, lastRuns: [{ run: id, stage: 'PERFORM' }] },
-    ]);
-    expect((await run('status')).output).toContain(`before: ${id}`);
+    expect(JSON.parse(output)).toMatchObject({
+      launchers: [{ pool: plane.pool, connected: true, drained: false, unavailable: null, run: null }],
+      lastRuns: [{ run: id, stage: 'PERFORM', outcome: 'finished' }],
+    });
+    const [worker] = await plane.workers();
+    const drain =
+      'mutation ($pool: ID!, $id: ID!) { workerDrainSet(workerPool: $pool, id: $id, drain: true) { busy } }';
+    await plane.client.request(drain, { pool: plane.pool, id: worker!.id }, z.unknown());
+    await until(async () => (await run('status')).output.includes('drained: it gets no run'), 'the drain');
     started.process.kill('SIGKILL');
     await started.ended;
-    expect((await run('status')).code).toBe(1);
+    // Who has ended has left no word of itself; what it did is still known.
+    const after = await run('status');
+    expect(after.code).toBe(1);
+    expect(after.output).toMatch(
+      new RegExp(`No launcher runs on .*\nBefore: ${id} of .*, perform, finished, took`),
+    );
   });
 });

@@ -93,7 +93,11 @@ function scene() {
     if (heard.leave) fail('a run was taken after a notice');
     if (current() !== undefined) fail('two runs at once');
     let settle: () => void = () => undefined;
-    const done = new Promise<void>((resolve) => (settle = resolve));
+    const done = new Promise<'finished'>((resolve) => {
+      settle = () => {
+        resolve('finished');
+      };
+    });
     const simulated: Simulated & { onBegun: () => void } = {
       run: assignment.run,
       begun: false,

@@ -61,7 +61,8 @@ describe.skipIf(missing)('a policy', () => {
   });
 
   test('denies with every message, in order', async () => {
-    const text = 'package spacelift\ndeny_list := ["c", "a"]\ndeny["b"] { true }\ndeny[x] { x := deny_list[_] }';
+    const text =
+      'package spacelift\ndeny_list := ["c", "a"]\ndeny["b"] { true }\ndeny[x] { x := deny_list[_] }';
     await expect(ask(text)).rejects.toThrow(/denies the run:\n {2}a\n {2}b\n {2}c$/);
   });
 

@@ -161,7 +161,7 @@ describe('the cause of a failure', () => {
         kept = await readFile(join(folder, 'progress.ndjson'), 'utf8');
       },
     });
-    await attempt.done;
+    expect(await attempt.done).toBe('failed');
     expect(kept).toContain('"k":"failed","code":"COMMAND_FAILED"');
     expect(result()).toMatchObject({ code: 'COMMAND_FAILED' });
   });
@@ -203,7 +203,7 @@ describe('an attempt of a launcher that is told to stop at once', () => {
     clock.advance(1);
     expect(hurried()).toBe(false);
     end({ exitCode: null, signal: 'SIGKILL', cause: 'killed' });
-    await attempt.done;
+    expect(await attempt.done).toBe('stopped');
     expect(result()).toMatchObject({ outcome: 'stopped', code: 'LAUNCHER_STOPPED' });
     // A connection that carries nothing any more is not waited for: the time for last words is short.
     expect(hurried()).toBe(true);
@@ -224,7 +224,7 @@ describe('an attempt on a disk that is full', () => {
     const { attempt, rejected } = await attemptIn({
       run: () => Promise.reject(new Error('no step may run')),
     });
-    await attempt.done;
+    expect(await attempt.done).toBe('dropped');
     full.mockRestore();
     expect(rejected).toEqual(['DISK_FULL']);
   });
@@ -246,7 +246,7 @@ describe('the last words of an attempt that no longer counts', () => {
     });
     await until(() => began, 'the step');
     attempt.end({ kind: 'stale' });
-    await attempt.done;
+    expect(await attempt.done).toBe('dropped');
     expect(printed.at(-1)).toBe('END');
   });
 });

@@ -9,6 +9,7 @@ import {
   statusSchema,
   type StatusReport,
 } from '../../../launcher/status/report.js';
+import { lastRuns } from '../../../launcher/status/history.js';
 import { assignment } from '../../protocol/support/messages.js';
 
 let folder: string;
@@ -19,6 +20,7 @@ beforeEach(async () => {
   time = 1_000;
   report = createStatusReport({
     folder,
+    stateDirectory: folder,
     about: { worker: 'w', pool: 'p', version: 'v', executor: 'host', update: null },
     now: () => time,
     onFault: (error) => {
@@ -31,19 +33,28 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('the last ten runs are kept, the newest first', async () => {
-  for (let number = 0; number < 12; number += 1) {
-    report.onRunStarted?.({ ...assignment, run: `run-${String(number)}` });
-    time += 500;
-    report.onRunOver?.();
-  }
+const written = async () => statusSchema.parse(JSON.parse(await readFile(join(folder, statusFile), 'utf8')));
+
+test('a run is there until it is over, and is remembered then with how it ended', async () => {
+  report.onRunStarted?.(assignment);
   await report.settled();
-  const read = statusSchema.parse(JSON.parse(await readFile(join(folder, statusFile), 'utf8')));
-  expect(read).toEqual(report.status);
-  expect(read.lastRuns.map(({ run }) => run)).toEqual(
-    [11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((number) => `run-${String(number)}`),
-  );
-  expect(read.lastRuns[0]).toMatchObject({ since: 6_500, until: 7_000 });
+  expect(await written()).toMatchObject({ run: { run: assignment.run, since: 1_000 } });
+  time += 500;
+  report.onRunOver?.('stopped');
+  await report.settled();
+  expect(await written()).toEqual(report.status);
+  expect(report.status.run).toBeNull();
+  const { run, stack, stage } = assignment;
+  expect(await lastRuns(folder, 10)).toEqual([
+    { worker: 'w', run, stack, stage, since: 1_000, until: 1_500, outcome: 'stopped' },
+  ]);
+});
+
+test('what keeps it from taking runs is there', async () => {
+  const state = { drained: true, leaving: 'an update', unavailable: 'the disk is full' };
+  report.onState?.(state);
+  await report.settled();
+  expect(await written()).toMatchObject(state);
 });
 
 test('a connection that stays away keeps the time at which it was lost', () => {
