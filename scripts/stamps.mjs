@@ -13,26 +13,33 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const stampFolder = join(root, 'dist', '.stamps');
 
 /**
- * Runs the named steps in order, those they need first.
+ * Runs the named steps side by side, each after those it needs.
  * @param {readonly string[]} names
  */
 export async function runSteps(names) {
   process.chdir(root);
-  /** @type {Set<string>} */
-  const done = new Set();
-  for (const name of names) await runStep(name, done);
+  await mkdir(stampFolder, { recursive: true });
+  /** @type {Map<string, Promise<void>>} */
+  const begun = new Map();
+  /** @param {string} name */
+  const once = (name) => {
+    const step = begun.get(name) ?? runStep(name, once);
+    begun.set(name, step);
+    return step;
+  };
+  // What has begun is brought to its end, also when another step fails: nothing is cut off in the middle.
+  const ends = await Promise.allSettled(names.map(once));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 /**
  * @param {string} name
- * @param {Set<string>} done
+ * @param {(name: string) => Promise<void>} once
  */
-async function runStep(name, done) {
-  if (done.has(name)) return;
-  done.add(name);
+async function runStep(name, once) {
   const step = buildSteps[name];
   if (step === undefined) throw new Error(`Expected a build step, got ${name}`);
-  for (const needed of step.needs ?? []) await runStep(needed, done);
+  await Promise.all((step.needs ?? []).map(once));
   const stampFile = join(stampFolder, name);
   const hash = await hashOf(name, step);
   const last = await readFile(stampFile, 'utf8').catch(() => '');
@@ -42,7 +49,6 @@ async function runStep(name, done) {
   await rm(stampFile, { force: true });
   const started = performance.now();
   const note = await step.run();
-  await mkdir(stampFolder, { recursive: true });
   await writeFile(`${stampFile}.new`, hash);
   await rename(`${stampFile}.new`, stampFile);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -6,7 +6,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { createGzip } from 'node:zlib';
@@ -50,14 +50,15 @@ export const executables = {
   needs: ['launcher', 'policyEngine'],
   async run() {
     const folder = await mkdtemp(join(tmpdir(), 'launcher-'));
-    const notes = [];
-    /** @type {Record<string, { file: string, sha256: string }>} */
-    const files = {};
     try {
-      for (const architecture of /** @type {const} */ (['x86_64', 'aarch64'])) {
-        notes.push(await make(architecture, folder, `dist/launcher-${architecture}`));
-        files[architecture] = await compress(`launcher-${architecture}`);
-      }
+      /** @param {Architecture} architecture */
+      const one = async (architecture) => ({
+        note: await make(architecture, folder, `dist/launcher-${architecture}`),
+        file: await compress(`launcher-${architecture}`),
+      });
+      const [x86_64, aarch64] = await Promise.all([one('x86_64'), one('aarch64')]);
+      const notes = [x86_64.note, aarch64.note];
+      const files = { x86_64: x86_64.file, aarch64: aarch64.file };
       if (!hasPacker) notes.push(`packed by zlib: there is no ${packer} here`);
       const policyEngine = existsSync(`dist/policy-engine-${own}.br`);
       const version = (await readFile('dist/launcher.version', 'utf8')).trim();
@@ -65,10 +66,10 @@ export const executables = {
         'dist/launchers.json',
         `${JSON.stringify({ version, policyEngine, files }, null, 2)}\n`,
       );
+      return notes.join(', ');
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    return notes.join(', ');
   },
 };
 
@@ -85,13 +86,13 @@ export const executables = {
  */
 export async function make(architecture, folder, target, main = 'dist/launcher.cjs') {
   /** @type {Record<Architecture, { package: string, integrity: string }>} */
-  const runtimes = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
+  const pinned = JSON.parse(await readFile('scripts/steps/node-runtimes.json', 'utf8'));
   const node = join(folder, `node-${architecture}`);
-  await cp(await runtime(runtimes[architecture]), node);
+  await cp(await runtime(pinned[architecture]), node);
   await chmod(node, 0o755);
   const stripped = await strip(architecture, node);
   // The blob is made by a Node of the same version.
-  const maker = await runtime(runtimes[own]);
+  const maker = await runtime(pinned[own]);
   const blob = await makeBlob(folder, maker, `dist/policy-engine-${architecture}.br`, main);
   await postject.inject(node, 'NODE_SEA_BLOB', await readFile(blob), { sentinelFuse: fuse });
   await cp(node, `${target}.new`);
@@ -128,8 +129,8 @@ async function compress(file) {
  * @param {string} main
  */
 async function makeBlob(folder, node, engine, main) {
-  const output = join(folder, 'blob');
-  const config = join(folder, 'sea.json');
+  const output = join(folder, `${basename(engine)}.blob`);
+  const config = `${output}.json`;
   await writeFile(
     config,
     JSON.stringify({
@@ -146,11 +147,21 @@ async function makeBlob(folder, node, engine, main) {
   return output;
 }
 
+/** @type {Map<string, Promise<string>>} */
+const runtimes = new Map();
+
 /**
  * The `node` program of a runtime package, fetched once and kept in the user's cache.
  * @param {{ package: string, integrity: string }} wanted
  */
-async function runtime({ package: name, integrity }) {
+function runtime(wanted) {
+  const program = runtimes.get(wanted.package) ?? fetchRuntime(wanted);
+  runtimes.set(wanted.package, program);
+  return program;
+}
+
+/** @param {{ package: string, integrity: string }} wanted */
+async function fetchRuntime({ package: name, integrity }) {
   const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'poolwright', name);
   const node = join(cache, 'package', 'bin', 'node');
   const complete = join(cache, 'complete');

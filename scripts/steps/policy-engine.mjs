@@ -15,7 +15,6 @@ export const policyEngine = {
   // Without Go there is nothing to make, and when it comes there is.
   inputs: hasGo ? ['policy-engine/*.{go,mod,sum}'] : [],
   outputs: hasGo ? Object.keys(targets).map((architecture) => `dist/policy-engine-${architecture}.br`) : [],
-  needs: ['launcher'],
   async run() {
     for (const architecture of Object.keys(targets)) {
       await rm(`dist/policy-engine-${architecture}`, { force: true });

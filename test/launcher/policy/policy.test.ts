@@ -1,7 +1,7 @@
 // Run initialization policies: real Rego, by the engine that launchers carry.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -185,10 +185,29 @@ describe.skipIf(missing)('launcher policy', () => {
 });
 
 describe.skipIf(missing)('an executable launcher', () => {
+  const launcher = fileURLToPath(new URL(`../../../dist/launcher-${architecture}`, import.meta.url));
+
+  test('has a doctor that looks at the policy before the first start, and leaves nothing behind', async () => {
+    const scratch = await mkdtemp(join(folder, 'scratch-'));
+    const state = join(folder, 'to-be-made');
+    const pool = await makePool();
+    const looked = await promisify(execFile)(launcher, ['doctor', '--json'], {
+      env: {
+        ...pool.environment(1),
+        TMPDIR: scratch,
+        POOLWRIGHT_STATE_DIR: state,
+        POOLWRIGHT_EXECUTOR: 'host',
+        SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: await fileOf('package spacelift\ndeny["x"] { false }'),
+      },
+      // Nobody listens where the token leads: exit code 1.
+    }).catch((error: unknown) => error as { stdout: string });
+    const { findings } = JSON.parse(looked.stdout) as { findings: { check: string; verdict: string }[] };
+    expect(findings.filter(({ check }) => check === 'policy')).toMatchObject([{ verdict: 'ok' }]);
+    expect([await readdir(scratch), existsSync(state)]).toEqual([[], false]);
+  });
+
   test('carries the engine, and leaves nothing of it behind', async () => {
-    const launcher = fileURLToPath(new URL(`../../../dist/launcher-${architecture}`, import.meta.url));
-    const scratch = join(folder, 'scratch');
-    await mkdir(scratch);
+    const scratch = await mkdtemp(join(folder, 'scratch-'));
     const file = await fileOf('package spacelift\ndeny["x"] { false }');
     const { stdout } = await promisify(execFile)(launcher, ['policy', 'check', file], {
       env: { TMPDIR: scratch },
