@@ -11,15 +11,21 @@ const pages = {
   pools: '/pools',
   'a pool': `/pools/${idOf('pool', 1)}`,
   'a queue': `/pools/${idOf('pool', 1)}/queued`,
+  'used by a pool': `/pools/${idOf('pool', 1)}/used-by`,
+  'activity of a pool, 24 hours': `/pools/${idOf('pool', 1)}/activity?span=24h`,
   'the public pool': '/pools/public',
+  'used by the public pool': '/pools/public/used-by',
   stacks: '/stacks',
   'a stack': '/stacks/stack-1',
+  'environment of a stack': '/stacks/stack-1/environment',
+  'webhooks of a stack': '/stacks/stack-1/webhooks',
   'a run': `/stacks/stack-2/runs/${idOf('run', 1)}`,
   'activity, 24 hours': '/activity?span=24h',
   'activity, 7 days': '/activity?span=7d',
   'activity, 30 days': '/activity?span=30d',
   alarms: '/alarms',
   audit: '/audit',
+  access: '/access',
 } as const;
 
 export async function bench(): Promise<Figure[]> {
@@ -37,28 +43,34 @@ export async function bench(): Promise<Figure[]> {
       redirect: 'manual',
     });
     const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? '';
+    /** Milliseconds; the first is the program's own warming up and counts apart. */
     const timed = async (path: string) => {
-      const times: number[] = [];
+      const [first = 0, ...later] = await times(path);
+      return { first, later };
+    };
+    const times = async (path: string) => {
+      const taken: number[] = [];
       for (let count = 0; count <= samples; count += 1) {
         const began = performance.now();
         const page = await fetch(`${plane.url}${path}`, { headers: { cookie }, redirect: 'manual' });
         await page.text();
         if (page.status !== 200) throw new Error(`${path} answered ${String(page.status)}`);
-        // The first of each is the program's own warming up.
-        if (count > 0) times.push(performance.now() - began);
+        taken.push(performance.now() - began);
       }
-      return times;
+      return taken;
     };
-    const health = await timed('/healthz');
+    const health = await times('/healthz');
     const figures: Figure[] = [];
     for (const [name, path] of Object.entries(pages)) {
+      const { first, later } = await timed(path);
       figures.push(
         figure({
           name: `page: ${name}`,
           unit: 'ms',
-          samples: await timed(path),
+          samples: later,
           reference: { what: '/healthz', samples: health },
           goal: { of: 'value', atMost: 100 },
+          note: `the first ${first.toFixed(0)} ms`,
         }),
       );
     }
