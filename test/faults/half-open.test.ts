@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { nextFreePort } from '../../control-plane/local/ports.js';
 import { serve } from '../../control-plane/serve.js';
@@ -59,12 +60,15 @@ describe('launchers whose connection is cut without FIN', () => {
       const taken = { tls: ways.tls.taken(), webSocket: ways.webSocket.taken() };
       ways.tls.freeze();
       ways.webSocket.freeze();
+      const delays = monitorEventLoopDelay();
+      delays.enable();
       const seconds = await Promise.all([noticed(launchers.tls), noticed(launchers.webSocket)]);
+      delays.disable();
       process.stdout.write(
         `half-open connections noticed after ${seconds.map((each) => each.toFixed(1)).join(' s (TLS) and ')} s (WebSocket)\n`,
       );
-      // 15 s; the rest is for a machine that is busy.
-      expect(Math.max(...seconds)).toBeLessThan(25);
+      // On a machine that is busy launchers come to their turn as late as this process does.
+      expect(Math.max(...seconds)).toBeLessThan(15 + (2 * delays.max) / 1e9);
       await until(
         () => ways.tls.taken() > taken.tls && ways.webSocket.taken() > taken.webSocket,
         'second connections',
