@@ -3,26 +3,28 @@ import {
   GraphQLError,
   GraphQLID,
   GraphQLString,
+  getNamedType,
   isListType,
   isNonNullType,
+  isObjectType,
   isTypeSubTypeOf,
   Kind,
   GraphQLList,
   GraphQLNonNull,
   specifiedRules,
   typeFromAST,
-  valueFromASTUntyped,
   VariablesInAllowedPositionRule,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLInputType,
+  type GraphQLObjectType,
   type GraphQLType,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
   type ValidationRule,
 } from 'graphql';
-import { largestPage, usualPage } from '../store/search.js';
+import { valuesOf, type Variables } from './sizes.js';
 
 /** Levels of fields in one another; the deepest that clients ask for has 9. */
 const deepest = 12;
@@ -30,29 +32,17 @@ const deepest = 12;
 const deepestIntrospection = 20;
 /** Fields in all, those of a fragment counted wherever it is used. */
 const most = 2000;
-/** Values in the answer at most: the fields below a list count once for each of its entries. */
+/** Values in the answer at most, as sizes.ts counts them: the fields below a list once for each of its entries. */
 const mostValues = 200_000;
-
-/** Entries of a list that nobody bounds by `first`, at most or as a fair guess. */
-const entries: Readonly<Record<string, number>> = {
-  workerPools: 100,
-  workers: 100,
-  runs: 50,
-  proposedRuns: 50,
-  tasks: 50,
-  history: 20,
-  config: 20,
-  usedBy: 100,
-  dependsOn: 10,
-  isDependedOnBy: 10,
-  webhooks: 20,
-};
 
 interface Size {
   readonly depth: number;
   readonly fields: number;
   readonly values: number;
 }
+
+/** The API has no interfaces and no unions. */
+type OutputType = GraphQLObjectType | undefined;
 
 const nothing: Size = { depth: 0, fields: 0, values: 0 };
 
@@ -62,17 +52,24 @@ const bounded =
   (context) => {
     const known = new Map<string, Size>();
 
-    function sizeOf(set: SelectionSetNode | undefined): Size {
+    /** `type`: that of which the selections are; undefined where a document asks for what is not there, which another rule says. */
+    function sizeOf(set: SelectionSetNode | undefined, type: OutputType): Size {
       let { depth, fields, values } = nothing;
       for (const selection of set?.selections ?? []) {
-        const own = selection.kind === Kind.FIELD ? 1 : 0;
+        if (selection.kind === Kind.FIELD) {
+          const inner = sizeOf(selection.selectionSet, typeOf(selection, type));
+          depth = Math.max(depth, 1 + inner.depth);
+          fields += 1 + inner.fields;
+          values += valuesOf(type?.name ?? '', selection, inner.values, variables);
+          continue;
+        }
         const inner =
           selection.kind === Kind.FRAGMENT_SPREAD
             ? sizeOfFragment(context.getFragment(selection.name.value))
-            : sizeOf(selection.selectionSet);
-        depth = Math.max(depth, own + inner.depth);
-        fields += own + inner.fields;
-        values += own + inner.values * (selection.kind === Kind.FIELD ? entriesOf(selection, variables) : 1);
+            : sizeOf(selection.selectionSet, named(selection.typeCondition?.name.value) ?? type);
+        depth = Math.max(depth, inner.depth);
+        fields += inner.fields;
+        values += inner.values;
       }
       return { depth, fields, values };
     }
@@ -84,14 +81,22 @@ const bounded =
       if (found !== undefined) return found;
       // A fragment that holds itself is another rule's affair; here it must only not go round for ever.
       known.set(name, nothing);
-      const size = sizeOf(fragment.selectionSet);
+      const size = sizeOf(fragment.selectionSet, named(fragment.typeCondition.name.value));
       known.set(name, size);
       return size;
     }
 
+    function named(name: string | undefined): OutputType {
+      const type = name === undefined ? undefined : context.getSchema().getType(name);
+      return isObjectType(type) ? type : undefined;
+    }
+
     return {
       OperationDefinition(operation) {
-        const { depth, fields, values } = sizeOf(operation.selectionSet);
+        const { depth, fields, values } = sizeOf(
+          operation.selectionSet,
+          context.getSchema().getRootType(operation.operation) ?? undefined,
+        );
         const allowed = isIntrospection(operation) ? deepestIntrospection : deepest;
         const faults = [
           depth > allowed ? `is deeper than ${String(allowed)} levels` : undefined,
@@ -112,13 +117,10 @@ function isIntrospection({ selectionSet }: OperationDefinitionNode): boolean {
   );
 }
 
-/** How many entries a field's answer may have. */
-function entriesOf({ name, arguments: args }: FieldNode, variables: Variables): number {
-  const input = args?.find((argument) => argument.name.value === 'input')?.value;
-  if (input === undefined || !name.value.startsWith('search')) return entries[name.value] ?? 1;
-  const value: unknown = valueFromASTUntyped(input, { ...variables });
-  const first = typeof value === 'object' && value !== null && 'first' in value ? value.first : undefined;
-  return typeof first === 'number' ? Math.min(Math.max(first, 0), largestPage) : usualPage;
+function typeOf({ name }: FieldNode, type: OutputType): OutputType {
+  const field = type?.getFields()[name.value];
+  const found = field === undefined ? undefined : getNamedType(field.type);
+  return isObjectType(found) ? found : undefined;
 }
 
 /**
@@ -170,8 +172,6 @@ function stringForId(type: GraphQLType): GraphQLType {
   if (isListType(type)) return new GraphQLList(stringForId(type.ofType));
   return type === GraphQLID ? GraphQLString : type;
 }
-
-type Variables = Readonly<Record<string, unknown>>;
 
 /** The rules for a document with the values of its variables. */
 export function validationRules(variables: Variables): readonly ValidationRule[] {

@@ -56,6 +56,9 @@ export function findRun(context: Pick<Context, 'db'>, run: string): Promise<RunR
   return context.db.selectFrom('runs').selectAll().where('id', '=', run).executeTakeFirst();
 }
 
+/** Runs of a list that says nothing else. */
+export const runsAtOnce = 50;
+
 export interface RunFilter {
   readonly stack?: string;
   readonly pool?: string;
@@ -63,7 +66,7 @@ export interface RunFilter {
   readonly states?: readonly RunState[];
   /** Only runs older than this one. */
   readonly before?: string | null;
-  /** Default 50. */
+  /** Default `runsAtOnce`. */
   readonly limit?: number;
 }
 
@@ -77,7 +80,7 @@ export function listRuns(context: Pick<Context, 'db'>, filter: RunFilter): Promi
   if (filter.before != null) query = query.where('id', '<', filter.before);
   return query
     .orderBy('id', 'desc')
-    .limit(filter.limit ?? 50)
+    .limit(filter.limit ?? runsAtOnce)
     .execute();
 }
 

@@ -24,7 +24,7 @@ export interface VisitLog {
 }
 
 /** Records and bytes of text given out at a time. */
-const page = { records: 2000, bytes: 1024 * 1024 } as const;
+export const logPage = { records: 2000, bytes: 1024 * 1024 } as const;
 
 /** In order, oldest first. */
 export async function runVisits(context: Pick<Context, 'db'>, run: string): Promise<Visit[]> {
@@ -68,7 +68,7 @@ export async function readVisit(
   let hasMore = false;
   for await (const { attempt, record } of logs.read(run.id, after ?? firstOf(visit))) {
     if (pastOf(visit, attempt)) break;
-    if (bytes >= page.bytes || records.length >= page.records) {
+    if (bytes >= logPage.bytes || records.length >= logPage.records) {
       hasMore = true;
       break;
     }

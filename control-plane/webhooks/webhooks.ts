@@ -22,7 +22,7 @@ export const speakers: Readonly<Record<GitProvider, Speaker>> = {
 };
 
 /** Webhooks of one stack. */
-const most = 20;
+export const mostWebhooks = 20;
 
 /**
  * Makes a webhook. Its secret is known only at this moment: what comes as it is (GitLab) is stored as a hash, what
@@ -42,10 +42,10 @@ export async function createWebhook(
   const row = await context.db.transaction().execute(async (tx) => {
     if ((await lockStack(tx, stack)) === undefined) throw stackNotFound(stack);
     const others = await tx.selectFrom('webhooks').select('id').where('stack_id', '=', stack).execute();
-    if (others.length >= most) {
+    if (others.length >= mostWebhooks) {
       throw new PoolwrightError(
         'CONFLICT',
-        `The stack ${stack} has ${String(most)} webhooks already. Delete one that is not used any more.`,
+        `The stack ${stack} has ${String(mostWebhooks)} webhooks already. Delete one that is not used any more.`,
       );
     }
     const made = await tx

@@ -271,6 +271,12 @@ describe('a request that is none', () => {
           '{ searchStacks(input: { first: 500 }) { edges { node { runs { history { note username state } } } } } }',
       }),
     ],
+    [
+      'too much text of logs',
+      JSON.stringify({
+        query: '{ stack(id: "a-one") { tasks { logs(state: PERFORMING) { messages { message } } } } }',
+      }),
+    ],
     ['too long', JSON.stringify({ query: `# ${'x'.repeat(1024 * 1024)}` })],
   ])('is refused with a code: %s', async (_what, body) => {
     const answer = await post(body, people[0]?.headers);
