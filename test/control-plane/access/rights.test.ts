@@ -24,8 +24,11 @@ interface Things {
 
 type Need = 'nobody' | 'any' | 'read' | 'operate' | 'administer';
 
-/** What each operation needs, and a call of it on things of a space. Calls of whoever may fail later, or change nothing. */
-const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> = {
+/**
+ * What each operation needs, and a call of it on things of a space, which are really there: what is not there is not
+ * there for anybody. Calls of whoever may fail later, change nothing, or are made on a thing of their own.
+ */
+const table: Readonly<Record<string, readonly [Need, (of: Things) => string | Promise<string>]>> = {
   viewer: ['any', () => '{ viewer { id } }'],
   spaces: ['any', () => '{ spaces { id } }'],
   space: ['read', ({ space }) => `{ space(id: "${space}") { id } }`],
@@ -34,7 +37,7 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> =
   workerPools: ['any', () => '{ workerPools { id } }'],
   workerPool: ['read', ({ pool }) => `{ workerPool(id: "${pool}") { id } }`],
   searchWorkerPools: ['any', () => '{ searchWorkerPools(input: {}) { edges { node { id } } } }'],
-  publicWorkerPool: ['any', () => '{ publicWorkerPool { usedBy { id } } }'],
+  publicWorkerPool: ['any', () => '{ publicWorkerPool { id } }'],
   alarms: ['any', () => '{ alarms { id } }'],
   stack: ['read', ({ stack }) => `{ stack(id: "${stack}") { id } }`],
   searchStacks: ['any', () => '{ searchStacks(input: {}) { edges { node { id } } } }'],
@@ -105,15 +108,18 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string]>> =
     ({ stack, other }) =>
       `mutation { stackDependencyCreate(input: { stackId: "${stack}", dependsOnStackId: "${other}" }) { id } }`,
   ],
-  stackDependencyDelete: ['any', () => 'mutation { stackDependencyDelete(id: "nothing") { id } }'],
+  stackDependencyDelete: [
+    'operate',
+    async (of) => `mutation { stackDependencyDelete(id: "${await dependencyOf(of)}") { id } }`,
+  ],
   stackDependenciesAddReference: [
-    'any',
-    () =>
-      'mutation { stackDependenciesAddReference(stackDependencyID: "nothing", reference: { outputName: "a", inputName: "A" }) { id } }',
+    'operate',
+    async (of) =>
+      `mutation { stackDependenciesAddReference(stackDependencyID: "${await dependencyOf(of)}", reference: { outputName: "", inputName: "A" }) { id } }`,
   ],
   stackDependenciesDeleteReference: [
-    'any',
-    () => 'mutation { stackDependenciesDeleteReference(id: "nothing") { id } }',
+    'operate',
+    async (of) => `mutation { stackDependenciesDeleteReference(id: "${await referenceOf(of)}") { id } }`,
   ],
   stackWebhookCreate: [
     'operate',
@@ -226,13 +232,50 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+interface Dependency {
+  readonly id: string;
+  readonly references: readonly { readonly id: string }[];
+}
+
+/** The dependency between the stacks of a space, made where it is not there or was deleted. */
+async function dependencyOf({ stack, other }: Pick<Things, 'stack' | 'other'>): Promise<string> {
+  return (
+    (await dependenciesOf(stack))[0]?.id ??
+    (
+      await admin.data<{ stackDependencyCreate: { id: string } }>(
+        `mutation { stackDependencyCreate(input: { stackId: "${stack}", dependsOnStackId: "${other}" }) { id } }`,
+      )
+    ).stackDependencyCreate.id
+  );
+}
+
+/** The same for a reference of that dependency. */
+async function referenceOf(of: Things): Promise<string> {
+  const id = await dependencyOf(of);
+  return (
+    (await dependenciesOf(of.stack))[0]?.references[0]?.id ??
+    (
+      await admin.data<{ stackDependenciesAddReference: { id: string } }>(
+        `mutation { stackDependenciesAddReference(stackDependencyID: "${id}", reference: { outputName: "a", inputName: "A" }) { id } }`,
+      )
+    ).stackDependenciesAddReference.id
+  );
+}
+
+async function dependenciesOf(stack: string): Promise<readonly Dependency[]> {
+  const answer = await admin.data<{ stack: { dependsOn: Dependency[] } }>(
+    `{ stack(id: "${stack}") { dependsOn { id references { id } } } }`,
+  );
+  return answer.stack.dependsOn;
+}
+
 type Outcome = 'unauthorized' | 'forbidden' | 'hidden' | 'allowed';
 
 function outcomeOf(name: string, { data, errors }: Answer): Outcome {
   const [error] = errors ?? [];
   if (error?.message === 'unauthorized') return 'unauthorized';
   if (error?.extensions?.code === 'FORBIDDEN') return 'forbidden';
-  if (/^There is no (stack|worker pool) /.test(error?.message ?? '')) return 'hidden';
+  if (/^There is no (stack|worker pool|dependency|reference) /.test(error?.message ?? '')) return 'hidden';
   return error === undefined && data?.[name] === null ? 'hidden' : 'allowed';
 }
 
@@ -265,28 +308,13 @@ describe('every operation', () => {
     const [need, call] = table[name]!;
     for (const of of ['b', 'a'] as const) {
       for (const [role, ask] of askers) {
-        const answer = await ask(call(things[of]));
+        const answer = await ask(await call(things[of]));
         const text = `${role} on ${of}: ${JSON.stringify(answer)}`;
         expect(`${role} on ${of}: ${outcomeOf(name, answer)}`, text).toBe(
           `${role} on ${of}: ${expected(need, role, of, name)}`,
         );
       }
     }
-  });
-});
-
-describe('lists', () => {
-  it.each([
-    '{ spaces { id } }',
-    '{ workerPools { id name spaceDetails { id name } searchSchedulableRuns(input: {}) { edges { node { stackId } } } usedBy { id } } }',
-    '{ searchWorkerPools(input: {}) { edges { node { id name } } } }',
-    '{ searchStacks(input: {}) { edges { node { id name dependsOn { id } config { id } runs { id waitReason } } } } }',
-    '{ searchAuditEntries(input: { first: 500 }) { edges { node { resourceId space after } } } }',
-    '{ publicWorkerPool { usedBy { id } searchSchedulableRuns(input: {}) { edges { node { stackId } } } } }',
-    '{ alarms { id } }',
-  ])('show nothing of another space: %s', async (query) => {
-    const text = JSON.stringify(await askers.get('reader of A')!.data(query));
-    for (const foreign of Object.values(things.b)) expect(text).not.toContain(foreign);
   });
 });
 
@@ -303,6 +331,78 @@ describe('a stack', () => {
         `mutation { stackUpdate(id: "${a.other}", input: { workerPool: "${b.pool}" }) { id } }`,
       ),
     ).toBe('INVALID_ARGUMENT');
+    const create = `mutation { stackCreate(input: { name: "of A", space: "${a.space}", workerPool: "${b.pool}", tool: COMMANDS, planCommands: ["true"] }) { id } }`;
+    expect(await ask.code(create)).toBe('NOT_FOUND');
+  });
+
+  it('has no runs, workspaces and webhooks of another one, whoever names them together', async () => {
+    const { a, b } = things;
+    const { uploadLocalWorkspace: upload, stackWebhookCreate: webhook } = await admin.data<
+      Record<'uploadLocalWorkspace' | 'stackWebhookCreate', { id: string }>
+    >(
+      `mutation { uploadLocalWorkspace(stack: "${b.stack}") { id } stackWebhookCreate(stack: "${b.stack}", provider: GITHUB) { id } }`,
+    );
+    const ofB = `stack: "${a.stack}", run: "${b.run}"`;
+    const ask = askers.get('operator of A')!;
+    for (const call of [
+      ...['runConfirm', 'runDiscard', 'runCancel', 'runStop', 'runRetry', 'runPromote'].map(
+        (name) => `${name}(${ofB})`,
+      ),
+      `runPrioritizeSet(${ofB}, prioritize: true)`,
+      `runTrigger(stack: "${a.stack}", workspace: "${upload.id}")`,
+      `runProposeLocalWorkspace(stack: "${a.stack}", workspace: "${upload.id}")`,
+      `stackWebhookDelete(stack: "${a.stack}", id: "${webhook.id}")`,
+    ])
+      expect(await ask.code(`mutation { ${call} { id } }`), call).toBe('NOT_FOUND');
+    expect(await ask.data(`{ stack(id: "${a.stack}") { run(id: "${b.run}") { id } } }`)).toEqual({
+      stack: { run: null },
+    });
+    const { stack } = await admin.data<{ stack: { webhooks: { id: string }[] } }>(
+      `{ stack(id: "${b.stack}") { webhooks { id } } }`,
+    );
+    expect(stack.webhooks.map(({ id }) => id)).toContain(webhook.id);
+  });
+});
+
+describe('what joins two stacks', () => {
+  it('is for those who have rights at both ends, and is taken away at the end that has it', async () => {
+    const { a, b } = things;
+    const ask = askers.get('operator of A')!;
+    const join = (stack: string, on: string) =>
+      `mutation { stackDependencyCreate(input: { stackId: "${stack}", dependsOnStackId: "${on}" }) { id } }`;
+    expect(await ask.code(join(a.other, b.other))).toBe('NOT_FOUND');
+    expect(await ask.code(join(b.other, a.other))).toBe('NOT_FOUND');
+    const refer = (id: string) =>
+      `mutation { stackDependenciesAddReference(stackDependencyID: "${id}", reference: { outputName: "a", inputName: "A" }) { id } }`;
+    const disjoin = (id: string) => `mutation { stackDependencyDelete(id: "${id}") { id } }`;
+    const there = await dependencyOf({ stack: b.other, other: a.other });
+    expect(await ask.code(refer(there))).toBe('NOT_FOUND');
+    expect(await ask.code(disjoin(there))).toBe('NOT_FOUND');
+    await admin.data(disjoin(there));
+    const here = await dependencyOf({ stack: a.other, other: b.other });
+    expect(await ask.code(refer(here))).toBe('NOT_FOUND');
+    const { stackDependenciesAddReference: made } = await admin.data<{
+      stackDependenciesAddReference: { id: string };
+    }>(refer(here));
+    expect(await ask.code(`mutation { stackDependenciesDeleteReference(id: "${made.id}") { id } }`)).toBe(
+      'NOT_FOUND',
+    );
+    expect(await ask.code(disjoin(here))).toBeUndefined();
+  });
+});
+
+describe('the public pool', () => {
+  it("is an administrator's to change", async () => {
+    const { publicWorkerPool } = await admin.data<{ publicWorkerPool: { id: string } }>(
+      '{ publicWorkerPool { id } }',
+    );
+    const { id } = publicWorkerPool;
+    for (const role of ['reader of all', 'operator of all'] as const)
+      for (const call of [
+        `workerPoolCycle(id: "${id}")`,
+        `workerPoolDrainSet(id: "${id}", drain: true) { id }`,
+      ])
+        expect(await askers.get(role)!.code(`mutation { ${call} }`), `${role}: ${call}`).toBe('FORBIDDEN');
   });
 });
 
