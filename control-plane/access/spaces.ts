@@ -10,6 +10,9 @@ export interface SpaceFields {
   readonly description: string;
 }
 
+/** The action under which the audit log says that a space is gone: for ever, as its id is not given again. */
+export const spaceDeleted = 'space.delete';
+
 /** By id; of the given ones only, or all. */
 export function listSpaces(
   context: Pick<Context, 'db'>,
@@ -76,7 +79,7 @@ async function assertNeverUsed(tx: Tx, id: string): Promise<void> {
     .select('id')
     .where('resource_type', '=', 'space')
     .where('resource_id', '=', id)
-    .where('action', '=', 'space.delete')
+    .where('action', '=', spaceDeleted)
     .limit(1)
     .executeTakeFirst();
   if (deleted === undefined) return;
@@ -130,7 +133,7 @@ export async function deleteSpace(context: Context, id: string): Promise<SpaceRo
     await tx.updateTable('worker_pools').set({ space: 'root' }).where('space', '=', id).execute();
     await tx.deleteFrom('spaces').where('id', '=', id).execute();
     await audit(tx, context, {
-      action: 'space.delete',
+      action: spaceDeleted,
       type: 'space',
       id,
       space: null,

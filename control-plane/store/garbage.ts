@@ -1,6 +1,7 @@
 // Removes what nobody can ask for any more: sealed objects of runs that have ended, earlier launcher releases, logs of runs that are gone. And, where
 // it was asked for, runs that ended long ago, or only their logs, and old entries of the audit log.
 import { sql } from 'kysely';
+import { spaceDeleted } from '../access/spaces.js';
 import type { Context } from '../context.js';
 import { endStates } from '../runs/transitions.js';
 import type { LogStore } from './logs.js';
@@ -119,11 +120,17 @@ export async function retire(
   return { runs, logs: removedLogs, audit };
 }
 
+/** What says that a space was deleted stays: its id is not given again, as keys may still name it (access/spaces.ts). */
 async function retireAudit(db: Context['db'], since: number): Promise<number> {
   const removed = await db
     .deleteFrom('audit_entries')
     .where('id', 'in', (query) =>
-      query.selectFrom('audit_entries').select('id').where('at', '<', since).limit(batch),
+      query
+        .selectFrom('audit_entries')
+        .select('id')
+        .where('at', '<', since)
+        .where('action', '!=', spaceDeleted)
+        .limit(batch),
     )
     .returning('id')
     .execute();

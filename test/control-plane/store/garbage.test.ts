@@ -3,6 +3,8 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { acting } from '../../../control-plane/access/audit.js';
+import { createSpace, deleteSpace, findSpace } from '../../../control-plane/access/spaces.js';
 import { cancelRun } from '../../../control-plane/runs/decisions.js';
 import { retryRun } from '../../../control-plane/runs/repeat.js';
 import { collectGarbage, retire } from '../../../control-plane/store/garbage.js';
@@ -182,4 +184,20 @@ it('removes entries of the audit log that are older than they are kept, and none
   expect((await retire(context, { logs }, { audit: 30 })).audit).toBe(2);
   const left = await context.db.selectFrom('audit_entries').select('resource_id').orderBy('at').execute();
   expect(left.map(({ resource_id }) => resource_id)).toEqual(['29', '0']);
+});
+
+it('keeps the entry of a deleted space, whose id is not given again', async () => {
+  const folder = await temporaryFolder();
+  const logs = createFileLogStore(join(folder, 'logs'));
+  await rules.reset();
+  const context = acting(rules.context, { key: 'key', name: 'ada', address: null });
+  await context.db.deleteFrom('audit_entries').execute();
+  const space = { id: 'gone', name: 'Gone', description: '', parent: 'root' };
+  await createSpace(context, space);
+  await deleteSpace(context, 'gone');
+  rules.now += 800 * day;
+  expect((await retire(context, { logs }, { audit: 730 })).audit).toBe(1);
+  expect((await retire(context, { logs }, { audit: 730 })).audit).toBe(0);
+  await expect(createSpace(context, space)).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(await findSpace(context, 'gone')).toBeUndefined();
 });
