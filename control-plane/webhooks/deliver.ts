@@ -111,7 +111,7 @@ async function whyNot(
   tx: Tx,
   stack: StackRow,
   repository: string | null,
-  { branch, commit, paths }: Moved,
+  { branch, commit, paths, again }: Moved,
   type: RunType,
 ): Promise<string | undefined> {
   if (stack.repository === null)
@@ -120,6 +120,7 @@ async function whyNot(
     return `the push is to ${repository}, and the stack's repository is another one`;
   if (paths !== null && stack.project_root !== null && !touches(paths, stack.project_root))
     return `nothing below ${stack.project_root} has changed on ${branch}`;
+  if (again === true) return undefined;
   const { rows } = await sql<{ id: string }>`
     select id from (
       select id, type, commit_sha from runs where stack_id = ${stack.id} and archive_object is null

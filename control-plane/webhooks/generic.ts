@@ -11,7 +11,7 @@ const schema = z.strictObject({
   repository: z.string().max(1024).nullish(),
   paths: z.array(z.string()).max(100_000).nullish(),
   pullRequest: z.boolean().default(false),
-  /** Makes two deliveries of the same tip two. */
+  /** Of what it tells: with it, a run is wanted also where there is one of the commit. */
   id: z.string().max(200).nullish(),
 });
 
@@ -20,13 +20,14 @@ export const generic: Speaker = {
   proof: { kind: 'signature', header: 'x-hub-signature-256' },
   ids: (delivery) => [digestOf(delivery)],
   read(delivery) {
-    const { branch, commit, title, repository, paths, pullRequest } = payloadOf(
+    const { branch, commit, title, repository, paths, pullRequest, id } = payloadOf(
       delivery,
       schema,
       'The delivery',
     );
     const kind = pullRequest ? 'pull request' : 'push';
-    const moved = { kind, branch, commit, title: firstLine(title), paths: paths ?? null } as const;
+    const again = id != null && id !== '';
+    const moved = { kind, branch, commit, title: firstLine(title), paths: paths ?? null, again } as const;
     return { repository: repository ?? null, moved: [moved], ignored: [] };
   },
 };

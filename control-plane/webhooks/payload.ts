@@ -43,7 +43,8 @@ export function digestOf({ body }: Delivery): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`;
 }
 
-/** The ids that are there. */
+/** The ids that are there, each once. */
 export function given(...ids: readonly (string | undefined)[]): string[] {
-  return ids.filter((id) => id !== undefined && id !== '').map((id) => String(id).slice(0, 200));
+  const there = ids.filter((id) => id !== undefined && id !== '').map((id) => String(id).slice(0, 200));
+  return [...new Set(there)];
 }

@@ -15,6 +15,8 @@ export interface Moved {
   readonly title: string | null;
   /** Paths that have changed in the repository; null where the delivery does not say all of them. */
   readonly paths: readonly string[] | null;
+  /** A run is wanted also where there is one of the commit; default: no. */
+  readonly again?: boolean;
 }
 
 export interface Told {
@@ -36,7 +38,10 @@ export interface Speaker {
   readonly name: string;
   /** How a delivery shows that its sender knows the secret: by itself in a header, or by an HMAC of the body. */
   readonly proof: { readonly kind: 'token' | 'signature'; readonly header: string };
-  /** Of the delivery: the same when it is sent again, and another one for every other event. */
+  /**
+   * Of the delivery: one of them the same when it is sent again, all others for every other event. Where the proof is a
+   * signature, one is of what is signed: a header can be changed by whoever sends again what somebody else has signed.
+   */
   ids(delivery: Delivery): readonly string[];
   /** Throws INVALID_ARGUMENT for a payload that is not of that server. */
   read(delivery: Delivery): Told;

@@ -14,8 +14,14 @@ import { setDisabled, setLock } from '../../../control-plane/stacks/locks.js';
 import { collectGarbage } from '../../../control-plane/store/garbage.js';
 import type { StackFields } from '../../../control-plane/stacks/fields.js';
 import type { DeliveryResult } from '../../../control-plane/store/webhook-tables.js';
+import { digestOf } from '../../../control-plane/webhooks/payload.js';
 import type { GitProvider } from '../../../control-plane/webhooks/told.js';
-import { createWebhook, deleteWebhook, listWebhooks } from '../../../control-plane/webhooks/webhooks.js';
+import {
+  createWebhook,
+  deleteWebhook,
+  listWebhooks,
+  speakers,
+} from '../../../control-plane/webhooks/webhooks.js';
 import { keptTraces } from '../support/kept-traces.js';
 import { eachWithRules, makePool, makeRun, makeStack, type Rules } from '../support/rules.js';
 import { delivery, payload, type Sent } from './support/deliveries.js';
@@ -253,6 +259,28 @@ describe('nothing is started by', () => {
   });
 });
 
+/** Pushes of a commit at servers whose deliveries are signed: provider, event, body. */
+const replayed: readonly (readonly [GitProvider, string, (commit: string) => string])[] = [
+  ['github', 'push', (after) => payload('github-push', { after })],
+  [
+    'bitbucket',
+    'repo:push',
+    (hash) =>
+      payload('bitbucket-push', {
+        push: { changes: [{ new: { type: 'branch', name: 'main', target: { hash } } }] },
+      }),
+  ],
+  [
+    'bitbucket',
+    'repo:refs_changed',
+    (toHash) =>
+      payload('bitbucket-server-push', {
+        changes: [{ ref: { displayId: 'main', type: 'BRANCH' }, toHash, type: 'UPDATE' }],
+      }),
+  ],
+  ['generic', '', (commit) => JSON.stringify({ branch: 'main', commit })],
+];
+
 describe('a delivery that comes again', () => {
   it('starts nothing and gets the same answer, also when all come at once', async () => {
     const made = await hook('github');
@@ -263,18 +291,37 @@ describe('a delivery that comes again', () => {
     expect(await runsOf(made)).toHaveLength(1);
   });
 
-  it('is known by its signed body, whatever the header says', async () => {
-    const made = await hook('github');
-    const push = (after: string, id: string) =>
-      post(
-        made.id,
-        delivery('github', made.secret, { event: 'push', body: payload('github-push', { after }), id }),
-      );
-    await push('a'.repeat(40), 'one');
-    await push('b'.repeat(40), 'two');
-    expect(await push('a'.repeat(40), 'three')).toMatchObject({ repeated: true });
-    expect(await runsOf(made)).toHaveLength(2);
+  it('has an example of every server that signs', () => {
+    const signing = Object.entries(speakers).filter(([, { proof }]) => proof.kind === 'signature');
+    expect([...new Set(replayed.map(([provider]) => provider))].sort()).toEqual(
+      signing.map(([provider]) => provider).sort(),
+    );
   });
+
+  it.each(replayed)(
+    'is known by what %s has signed, whatever the headers say: %s',
+    async (provider, event, of) => {
+      const made = await hook(provider);
+      const push = (commit: string, id: string) => {
+        const sent = delivery(provider, made.secret, { event, body: of(commit.repeat(40)), id });
+        const more = {
+          'x-github-delivery': id,
+          'x-request-uuid': id,
+          'x-request-id': id,
+          'idempotency-key': id,
+        };
+        return post(made.id, { ...sent, headers: { ...sent.headers, ...more } });
+      };
+      expect(await push('a', 'one')).toMatchObject({ repeated: false });
+      await push('b', 'two');
+      expect(await push('a', 'three')).toMatchObject({ status: 200, repeated: true });
+      const { body } = delivery(provider, made.secret, { event, body: of('c'.repeat(40)) });
+      expect(await push('c', digestOf({ body: Buffer.from(body), header: () => undefined }))).toMatchObject({
+        repeated: false,
+      });
+      expect(await runsOf(made)).toHaveLength(3);
+    },
+  );
 
   it('counts where the branch has come back to an earlier commit meanwhile', async () => {
     const made = await hook('gitlab');
@@ -282,6 +329,21 @@ describe('a delivery that comes again', () => {
       const body = payload('gitlab-push', { after: after.repeat(40) });
       await post(made.id, delivery('gitlab', made.secret, { event: 'Push Hook', body }));
     }
+    expect(await runsOf(made)).toHaveLength(3);
+  });
+
+  it('of a commit that has a run starts another one only where it has an id of its own, once', async () => {
+    const made = await hook('generic');
+    const send = (more: object) =>
+      post(made.id, delivery('generic', made.secret, { body: JSON.stringify({ ...gateway, ...more }) }));
+    await send({});
+    expect(await send({ title: 'Once more' })).toMatchObject({
+      runs: [],
+      ignored: [expect.stringContaining('of the same commit already')],
+    });
+    for (const id of ['monday', 'tuesday'])
+      expect(await send({ id })).toMatchObject({ repeated: false, runs: [{ type: 'PROPOSED' }] });
+    expect(await send({ id: 'monday' })).toMatchObject({ repeated: true });
     expect(await runsOf(made)).toHaveLength(3);
   });
 
