@@ -13,6 +13,7 @@ import type { NativeObject } from '../../protocol/kubernetes/fields.js';
 import type { ContainerSettings, PodSettings } from '../../protocol/kubernetes/pod-settings.js';
 import { ownerReference, type Worker } from './objects.js';
 import { assignmentFiles } from './pod/assignment-files.js';
+import { runLogsVariable } from './pod/run-logs.js';
 
 export interface PodRequest {
   readonly run: string;
@@ -71,9 +72,15 @@ export function podOf(request: PodRequest): object {
     { name: volumeNames.state, mountPath: places.state },
     { name: 'assignment', mountPath: places.assignment, readOnly: true },
   ];
-  const launcher = (name: string, command: string, of: ContainerSettings | undefined) =>
+  const launcher = (
+    name: string,
+    command: string,
+    of: ContainerSettings | undefined,
+    more: readonly object[] = [],
+  ) =>
     container(name, request.launcherImage, ['launcher', command], of, own, [
       { name: 'HOME', value: places.state },
+      ...more,
     ]);
   return {
     apiVersion: 'v1',
@@ -124,7 +131,7 @@ export function podOf(request: PodRequest): object {
       ],
       initContainers: [
         ...(settings.customInitContainers ?? []),
-        launcher(containers.init, 'run-init', settings.initContainer),
+        launcher(containers.init, 'run-init', settings.initContainer, runLogsOfWorker(settings)),
       ],
       containers: [
         launcher(containers.server, 'run-server', settings.grpcServerContainer),
@@ -140,6 +147,12 @@ export function podOf(request: PodRequest): object {
       ],
     },
   };
+}
+
+/** `launcher-grpc` asks the worker; `init`, which says the first lines of a run's log, is over before there is one. */
+function runLogsOfWorker({ initContainer, workerContainer }: PodSettings): readonly object[] {
+  const isIt = ({ name }: { readonly name: string }) => name === runLogsVariable;
+  return initContainer?.env?.some(isIt) === true ? [] : (workerContainer?.env?.filter(isIt) ?? []);
 }
 
 /** Seconds from the first signal until what is still there is killed. */

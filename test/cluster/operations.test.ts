@@ -160,6 +160,46 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
     expect(await podsOf(made.run)).toHaveLength(1);
   });
 
+  test('prints the logs of runs on standard output where the worker asks for it, masked, and only there', async () => {
+    const planCommands = ['echo "says hidden-value"; exit 3'];
+    const printed = async (name: string) => {
+      const made = await cluster.triggerRun({ name, planCommands });
+      await cluster.reached(made, 'FAILED');
+      const pod = `${made.run.toLowerCase()}-preparing-1`;
+      const records = ['init', 'launcher-grpc'].map((container) =>
+        cluster.kubelet
+          .logs(pod, container)
+          .split('\n')
+          .filter((line) => line.includes('"run_ulid"'))
+          .map((line) => JSON.parse(line) as { run_ulid: string; stack_id: string; ts: number; msg: string }),
+      );
+      return { ...made, records };
+    };
+    const env = [
+      { name: 'SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED', value: 'true' },
+      { name: 'SPACELIFT_MASK_ENVS', value: 'HIDDEN' },
+      { name: 'HIDDEN', value: 'hidden-value' },
+    ];
+    await patched({ pod: { workerContainer: { env } } }, { pod: { workerContainer: null } });
+    const { run, stack, records } = await printed('printed');
+    for (const of of records) {
+      expect(of.length).toBeGreaterThan(0);
+      for (const record of of)
+        expect(record).toEqual({
+          run_ulid: run,
+          stack_id: stack,
+          ts: expect.any(Number) as number,
+          msg: record.msg,
+        });
+    }
+    const [init = [], server = []] = records.map((of) => of.map(({ msg }) => msg));
+    expect(init.join('\n')).toContain('prepares the run');
+    expect(server).toContainEqual(expect.stringMatching(/^says \*+$/));
+    expect(server.join('\n')).toContain('exit code 3');
+    await cluster.patchPool('life', { pod: { workerContainer: null } });
+    expect((await printed('silent')).records).toEqual([[], []]);
+  });
+
   test('keeps as many pods of failed runs as it says, and for as long', async () => {
     cluster.kubelet.fate = () => fails;
     await patched({ failedPodsHistoryLimit: 2 }, { failedPodsHistoryLimit: 5, failedPodsHistoryTTL: null });

@@ -179,6 +179,9 @@ export const guide: Readonly<Record<string, Effect>> = {
   'Troubleshooting: pods by run and by worker': life(
     'gives runs its own programs first, and ends what runs beside a run with it',
   ),
+  'Troubleshooting: kubectl logs of the containers of a run': life(
+    'prints the logs of runs on standard output where the worker asks for it, masked, and only there',
+  ),
   'Troubleshooting: WorkerPoolCannotRegister': path('says on the pool why it cannot register'),
   'Troubleshooting: an image that cannot be pulled, memory that runs out': told,
   'Troubleshooting: successful pods are removed unless they are kept': kept,

@@ -4,7 +4,7 @@ import { isReadRun, type RunType } from '../../../protocol/runs.js';
 import type { Settings } from '../../settings/settings.js';
 import { variables } from '../../settings/variables.js';
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface GivenVariables {
   /** Of the worker, and what the server passes on or masks. */

@@ -6,14 +6,17 @@ import { systemClock } from '../../clock.js';
 import { policyInput } from '../../policy/input.js';
 import { openPolicy } from '../../policy/policy.js';
 import { createJournal, type Journal } from '../../run/journal.js';
+import type { RunPrinter } from '../../run/printer.js';
 import { prepareSource } from '../../run/source/prepare.js';
 import { openSpool } from '../../run/spool.js';
 import { startUploader } from '../../run/uploader.js';
 import { readVcsMappings } from '../../settings/families.js';
 import { variables } from '../../settings/variables.js';
+import { writeOut } from '../../standard-output.js';
 import type { LastWord } from './assignment-files.js';
 import { makePipe } from './bridge.js';
 import { inContainer, isStale, type Container, type ContainerOptions } from './container.js';
+import { runLogsOf } from './run-logs.js';
 import { workerScript } from './worker-script.js';
 
 /** Below the state folder: what `launcher-grpc` has to know of the preparation. */
@@ -33,7 +36,8 @@ async function prepare(container: Container, terminated: AbortSignal): Promise<L
     // Nobody goes on where this container was killed.
     note: () => Promise.resolve(),
   });
-  const journal = createJournal({ spool, clock: systemClock });
+  let printer: RunPrinter | undefined;
+  const journal = createJournal({ spool, clock: systemClock, onText: (text) => printer?.text(text) });
   const delivery = new AbortController();
   const stale = new AbortController();
   const uploader = startUploader({
@@ -50,6 +54,8 @@ async function prepare(container: Container, terminated: AbortSignal): Promise<L
   const signal = AbortSignal.any([terminated, stale.signal]);
   let word: LastWord = { delivered: false, outcome: 'prepared' };
   try {
+    const { assignment } = container.secret;
+    printer = runLogsOf({ assignment, environments: [process.env], write: writeOut, now });
     await fill(container, journal, signal);
   } catch (error) {
     if (stale.signal.aborted || isStale(error)) return { delivered: true, outcome: 'dropped' };
@@ -72,6 +78,7 @@ async function prepare(container: Container, terminated: AbortSignal): Promise<L
     }
   }
   journal.endOutput();
+  printer?.end();
   await spool.finish();
   await uploader.done;
   await spool.close();

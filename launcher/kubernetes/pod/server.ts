@@ -13,11 +13,13 @@ import type { StageSettings } from '../../run/stage.js';
 import { phasesOf } from '../../run/phases.js';
 import { keepWorkspace } from '../../run/source/workspace.js';
 import { variables } from '../../settings/variables.js';
+import { writeOut } from '../../standard-output.js';
 import type { LastWord, RunSecret } from './assignment-files.js';
 import { openBridge } from './bridge.js';
 import { givenVariables, readVariable, type GivenVariables, type Variable } from './given-variables.js';
 import { inContainer, type Container, type ContainerOptions } from './container.js';
 import { preparedFile } from './init.js';
+import { runLogsOf } from './run-logs.js';
 import { giveSigns } from './signs-of-life.js';
 
 /** Text of a run has its quotes escaped in a record: it cannot look like one. */
@@ -54,6 +56,7 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
   const worker = await Promise.race([bridge.hello, stopWaiting]);
   const given = givenVariables(worker, process.env, assignment.runType);
   ({ withheld } = given);
+  const printer = runLogsOf({ assignment, environments: [process.env, worker], write: writeOut, now });
   let outcome: LastWord['outcome'] | undefined;
   const ended = { handedOver: false };
   const attempt = startAttempt(
@@ -87,6 +90,7 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
       greeting: 'The container worker is ready.',
       onBegun: () => undefined,
       spoolAfter: acknowledged,
+      ...(printer === undefined ? {} : { printer }),
       onDelivered: (told) => {
         outcome = told;
       },

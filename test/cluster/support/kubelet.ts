@@ -20,6 +20,8 @@ export interface Kubelet {
   readonly seen: readonly string[];
   setStatus(pod: TestPod, status: object): Promise<void>;
   event(pod: TestPod, reason: string, message: string): Promise<void>;
+  /** What a container has written to its standard output, as `kubectl logs` would show it. */
+  logs(pod: string, container: string): string;
   /** Confirms the end of a pod that is being deleted, as a kubelet does. */
   confirm(pod: TestPod): Promise<void>;
   close(): Promise<void>;
@@ -35,6 +37,8 @@ export interface KubeletOptions {
 
 interface Running {
   readonly folder: string;
+  /** Standard output by container. */
+  readonly said: Map<string, string>;
   readonly children: Map<string, ChildProcess>;
   ended: boolean;
 }
@@ -68,6 +72,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
     seen,
     setStatus: (pod, status) => client.patchStatus(pod, status),
     event: (pod, reason, message) => client.event(pod, reason, message),
+    logs: (pod, container) => pods.get(pod)?.said.get(container) ?? '',
     async confirm(pod) {
       await client.removeNow(pod);
     },
@@ -120,7 +125,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
     const { name } = pod.metadata;
     const folder = await mkdtemp(join(tmpdir(), 'poolwright-pod-'));
     await chmod(folder, 0o755);
-    const running: Running = { folder, children: new Map(), ended: false };
+    const running: Running = { folder, said: new Map(), children: new Map(), ended: false };
     pods.set(name, running);
     const volumes = await makeVolumes(pod, folder);
     const spec = pod.spec as unknown as {
@@ -217,8 +222,11 @@ export function startKubelet(options: KubeletOptions): Kubelet {
         ...(hosted === null ? [program] : [process.execPath, hosted]),
         ...rest,
       ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      running.said.set(container.name, (running.said.get(container.name) ?? '') + text);
+    });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-2000)));
     running.children.set(container.name, child);

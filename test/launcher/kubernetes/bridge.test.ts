@@ -133,6 +133,7 @@ describe.each(there)('a worker in %s', (shell) => {
   test('tells the variables that the server asks for, and those to be masked', async () => {
     const given = {
       SPACELIFT_LAUNCHER_RUN_TIMEOUT: '90m',
+      SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED: 'true',
       SPACELIFT_MASK_ENVS: 'SECRET, OTHER,NOT-A-NAME',
       SECRET: 'two\nlines',
       OTHER: '',
@@ -141,6 +142,7 @@ describe.each(there)('a worker in %s', (shell) => {
     expect((await run(bridge, 'echo ${GIVEN:-none} ${WITHHELD:-none}')).output).toBe('yes none\n');
     expect(variables).toMatchObject({
       SPACELIFT_LAUNCHER_RUN_TIMEOUT: '90m',
+      SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED: 'true',
       SECRET: 'two\nlines',
       OTHER: '',
     });
