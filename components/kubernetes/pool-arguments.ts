@@ -14,13 +14,16 @@ export interface KubernetesNativeArgs {
   allowedRunnerImageHosts?: Input<Input<string>[]>;
   /** Older setting: keep the pods of all successful runs. successfulPodsHistoryLimit says how many. */
   keepSuccessfulPods?: Input<boolean>;
-  /** How many pods of successful runs are kept. Default: 0. */
+  /**
+   * How many pods of successful runs are kept. Default: 0; with successfulPodsHistoryTTL, all for that
+   * time.
+   */
   successfulPodsHistoryLimit?: Input<number>;
-  /** How many pods of failed runs are kept. Default: 5. */
+  /** How many pods of failed runs are kept. Default: 5; with failedPodsHistoryTTL, all for that time. */
   failedPodsHistoryLimit?: Input<number>;
-  /** How long pods of successful runs are kept, since they were made. */
+  /** How long pods of successful runs are kept, since they were made. Without a limit, it alone decides. */
   successfulPodsHistoryTTL?: Input<string>;
-  /** How long pods of failed runs are kept, since they were made. */
+  /** How long pods of failed runs are kept, since they were made. Without a limit, it alone decides. */
   failedPodsHistoryTTL?: Input<string>;
   /**
    * Failed tries to connect after which an event on the pool says so. The controller goes on trying.

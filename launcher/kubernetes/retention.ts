@@ -1,7 +1,7 @@
 // Which pods of ended runs are kept to look at, and for how long.
 import { millisecondsOf } from '../../protocol/kubernetes/fields.js';
 import { annotations } from '../../protocol/kubernetes/names.js';
-import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
+import { defaultFailedPods, type WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import type { Clock } from '../clock.js';
 import { paths, type KubeApi } from './api.js';
 import type { Pod } from './objects.js';
@@ -11,13 +11,20 @@ export function keepsSuccessful(spec: WorkerPoolSpec): boolean {
   return successfulLimit(spec) > 0;
 }
 
-/** `keepSuccessfulPods` alone keeps all. */
+/** `keepSuccessfulPods` alone keeps all, and so does a time to live, until it is over. */
 export function successfulLimit(spec: WorkerPoolSpec): number {
-  return spec.successfulPodsHistoryLimit ?? (spec.keepSuccessfulPods === true ? Infinity : 0);
+  const { successfulPodsHistoryLimit, successfulPodsHistoryTTL, keepSuccessfulPods } = spec;
+  const forATime = successfulPodsHistoryTTL !== undefined;
+  return successfulPodsHistoryLimit ?? (keepSuccessfulPods === true || forATime ? Infinity : 0);
 }
 
 export function keepsFailed(spec: WorkerPoolSpec): boolean {
-  return spec.failedPodsHistoryLimit > 0;
+  return failedLimit(spec) > 0;
+}
+
+/** The same: a time to live alone counts no pods. */
+function failedLimit({ failedPodsHistoryLimit, failedPodsHistoryTTL }: WorkerPoolSpec): number {
+  return failedPodsHistoryLimit ?? (failedPodsHistoryTTL === undefined ? defaultFailedPods : Infinity);
 }
 
 export function isDone(pod: Pod): boolean {
@@ -36,7 +43,7 @@ export async function prune(
     .sort((a, b) => b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp));
   const kinds = [
     { outcome: 'finished', limit: successfulLimit(spec), ttl: spec.successfulPodsHistoryTTL },
-    { outcome: 'failed', limit: spec.failedPodsHistoryLimit, ttl: spec.failedPodsHistoryTTL },
+    { outcome: 'failed', limit: failedLimit(spec), ttl: spec.failedPodsHistoryTTL },
   ];
   for (const { outcome, limit, ttl } of kinds) {
     const oldest = ttl === undefined ? -Infinity : clock.now() - millisecondsOf(ttl);

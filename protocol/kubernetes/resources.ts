@@ -25,6 +25,9 @@ const driftDetectionRunLimits = described(
   },
 );
 
+/** Pods of failed runs that are kept where a pool says neither how many nor for how long. */
+export const defaultFailedPods = 5;
+
 export const workerPoolSpec = described(
   z.object({
     poolSize: z
@@ -63,14 +66,18 @@ export const workerPoolSpec = described(
     ),
     successfulPodsHistoryLimit: described(
       z.int().min(0).optional(),
-      'How many pods of successful runs are kept. Default: 0.',
+      'How many pods of successful runs are kept. Default: 0; with successfulPodsHistoryTTL, all for that time.',
     ),
-    failedPodsHistoryLimit: z.int().min(0).default(5).describe('How many pods of failed runs are kept.'),
+    // No default of the schema's: it would be there before anybody could see that only a time was given.
+    failedPodsHistoryLimit: described(
+      z.int().min(0).optional(),
+      `How many pods of failed runs are kept. Default: ${String(defaultFailedPods)}; with failedPodsHistoryTTL, all for that time.`,
+    ),
     successfulPodsHistoryTTL: goDuration(
-      'How long pods of successful runs are kept, since they were made.',
+      'How long pods of successful runs are kept, since they were made. Without a limit, it alone decides.',
     ).optional(),
     failedPodsHistoryTTL: goDuration(
-      'How long pods of failed runs are kept, since they were made.',
+      'How long pods of failed runs are kept, since they were made. Without a limit, it alone decides.',
     ).optional(),
     mqttReconnectRetryCount: described(
       z.int().min(0).default(5),

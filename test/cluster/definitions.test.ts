@@ -43,11 +43,13 @@ describe.runIf(hasApiServer('custom resources'))('custom resources', () => {
     expect(await get('defaults')).toMatchObject({
       spec: {
         poolSize: 1,
-        failedPodsHistoryLimit: 5,
         mqttReconnectRetryCount: 5,
         pod: { activeDeadlineSeconds: 4200 },
       },
     });
+    // The controller's, so that it sees whether a time to live was given without a limit.
+    for (const limit of ['failedPodsHistoryLimit', 'successfulPodsHistoryLimit'])
+      expect(await get('defaults')).not.toHaveProperty(`spec.${limit}`);
   });
 
   test('a pool scales by kubectl, by autoscalers, and is shown with its sizes', async () => {
@@ -153,10 +155,10 @@ describe.runIf(hasApiServer('custom resources'))('custom resources', () => {
       spec: { versions: { schema: { openAPIV3Schema: { properties: { spec: { properties: object } } } } }[] };
     };
     const properties = older.spec.versions[0]!.schema.openAPIV3Schema.properties.spec.properties;
-    Object.assign(properties, { failedPodsHistoryLimit: { type: 'integer' } });
+    Object.assign(properties, { mqttReconnectRetryCount: { type: 'integer' } });
     await apply(pool('kept', pair));
     await server.kubectl(['apply', '--server-side', '-f', '-'], json(older));
     await installDefinitions(server);
-    expect(await get('kept')).toMatchObject({ spec: { ...pair, failedPodsHistoryLimit: 5 } });
+    expect(await get('kept')).toMatchObject({ spec: { ...pair, mqttReconnectRetryCount: 5 } });
   });
 });

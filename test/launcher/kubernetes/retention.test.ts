@@ -1,7 +1,7 @@
 // Which pods of ended runs are kept, and for how long.
 import { expect, test } from 'vitest';
 import type { Pod } from '../../../launcher/kubernetes/objects.js';
-import { keepsSuccessful, prune } from '../../../launcher/kubernetes/retention.js';
+import { keepsFailed, keepsSuccessful, prune } from '../../../launcher/kubernetes/retention.js';
 import { annotations } from '../../../protocol/kubernetes/names.js';
 import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
 import { manualClock } from '../support/manual-clock.js';
@@ -46,6 +46,28 @@ test.each([
 test('keeps successful pods for as long as it says', async () => {
   const spec = { keepSuccessfulPods: true, successfulPodsHistoryTTL: '15m' };
   expect(await left(spec, finished)).toEqual(['finished-10']);
+});
+
+test('a time to live alone counts none', async () => {
+  const spec = { successfulPodsHistoryTTL: '25m', keepSuccessfulPods: false };
+  expect(await left(spec, finished)).toEqual(['finished-10', 'finished-20']);
+  expect(keepsSuccessful(workerPoolSpec.parse(spec))).toBe(true);
+  const failed = Array.from({ length: 7 }, (_, index) => pod('failed', 60 - index));
+  const names = failed.map(({ metadata }) => metadata.name);
+  expect(await left({ failedPodsHistoryTTL: '59m' }, failed)).toEqual(names.slice(1));
+  expect(keepsFailed(workerPoolSpec.parse({ failedPodsHistoryTTL: '59m' }))).toBe(true);
+});
+
+test.each([
+  ['five by default', {}, 5],
+  ['the newest with a limit', { failedPodsHistoryLimit: 2 }, 2],
+  ['none with a limit of none', { failedPodsHistoryLimit: 0, failedPodsHistoryTTL: '1h' }, 0],
+  ['the limit beside a time', { failedPodsHistoryLimit: 6, failedPodsHistoryTTL: '1h' }, 6],
+])('keeps as many failed pods as it says: %s', async (_, spec, count) => {
+  const failed = Array.from({ length: 7 }, (_, index) => pod('failed', 10 - index));
+  const names = failed.map(({ metadata }) => metadata.name);
+  expect(await left(spec, failed)).toEqual(names.slice(names.length - count));
+  expect(keepsFailed(workerPoolSpec.parse(spec))).toBe(count > 0);
 });
 
 test('counts failed pods apart, and leaves alone those whose run goes on or that are being removed', async () => {
