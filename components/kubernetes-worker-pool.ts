@@ -1,6 +1,7 @@
 // A worker pool on Kubernetes: a WorkerPool, and the controller that looks after it.
 import * as pulumi from '@pulumi/pulumi';
 import { Namespace } from '@pulumi/kubernetes/core/v1/namespace.js';
+import { accountName } from '../protocol/kubernetes/deployment.js';
 import type { KubernetesWorkerPoolArgs } from './kubernetes/arguments.js';
 import { controllerOf } from './kubernetes/controller.js';
 import { sharedDefinitions } from './kubernetes/definitions.js';
@@ -70,6 +71,9 @@ export class KubernetesWorkerPool extends pulumi.ComponentResource {
       after(...definitions, ...data.made, ...protection, ...controller),
     );
 
+    // Where another one looks after the pool, nobody here knows its name.
+    const controllerLogs = (where: string) =>
+      plan.installController ? [`kubectl logs deployment/${accountName(name)} --namespace ${where}`] : [];
     const gate = gateFor(this, args.waitForWorkers, () =>
       pulumi.all([pool.id, pool.metadata.name, namespace]).apply(([, poolName, where]) => ({
         counts: ({ metadata }: KnownWorker) =>
@@ -77,9 +81,7 @@ export class KubernetesWorkerPool extends pulumi.ComponentResource {
         explain: () =>
           Promise.resolve([
             `kubectl describe workerpool ${poolName} --namespace ${where}`,
-            ...(plan.installController
-              ? [`kubectl logs deployment/${name}-controller-manager --namespace ${where}`]
-              : []),
+            ...controllerLogs(where),
           ]),
       })),
     );
@@ -91,9 +93,15 @@ export class KubernetesWorkerPool extends pulumi.ComponentResource {
     const secret = data.credentials ?? pulumi.interpolate`${this.poolName}-registration`;
     this.credentialsId = pulumi.interpolate`${namespace}/${secret}`;
     this.launcherImage = pulumi.output(image);
-    this.howToLook = pulumi.interpolate`kubectl get workerpools,workers,pods --namespace ${namespace}
-kubectl describe workerpool ${this.poolName} --namespace ${namespace}
-kubectl logs deployment/${name}-controller-manager --namespace ${namespace}`;
+    this.howToLook = pulumi
+      .all([namespace, this.poolName])
+      .apply(([where, poolName]) =>
+        [
+          `kubectl get workerpools,workers,pods --namespace ${where}`,
+          `kubectl describe workerpool ${poolName} --namespace ${where}`,
+          ...controllerLogs(where),
+        ].join('\n'),
+      );
     this.registerOutputs({
       poolName: this.poolName,
       namespace: this.namespace,

@@ -167,7 +167,14 @@ export function checkRegistration(
   }
 }
 
-export function checkController(args: ControllerArgs | undefined, faults: Fault[]): void {
+export function checkController(
+  {
+    controller: args,
+    networkPolicy,
+    metrics,
+  }: Pick<KubernetesWorkerPoolArgs, 'controller' | 'networkPolicy' | 'metrics'>,
+  faults: Fault[],
+): void {
   const { replicas = 1, namespaces = [] } = args ?? {};
   if (!Number.isInteger(replicas) || replicas < 1) {
     faults.push({
@@ -179,9 +186,14 @@ export function checkController(args: ControllerArgs | undefined, faults: Fault[
     checkName(`controller.namespaces[${String(index)}]`, namespace, faults);
   });
   if (args?.install !== false) return;
-  for (const name of Object.keys(args).filter((name) => name !== 'install')) {
-    faults.push({ path: `controller.${name}`, reason: 'has no effect when controller.install is false' });
-  }
+  const paths = [
+    ...Object.keys(args)
+      .filter((name) => name !== 'install')
+      .map((name) => `controller.${name}`),
+    ...(networkPolicy?.controllerPorts === undefined ? [] : ['networkPolicy.controllerPorts']),
+    ...(metrics === undefined ? [] : ['metrics']),
+  ];
+  for (const path of paths) faults.push({ path, reason: 'has no effect when controller.install is false' });
 }
 
 export function checkPorts(args: NetworkPolicyArgs | undefined, faults: Fault[]): void {

@@ -68,7 +68,7 @@ export function planPool(type: string, name: string, args: KubernetesWorkerPoolA
   }
   if (typeof known.token === 'string' && typeof known.privateKey === 'string')
     checkCredentials('bundled', { token: known.token, privateKey: known.privateKey }, faults);
-  checks.checkController(known.controller, faults);
+  checks.checkController(known, faults);
   checks.checkPorts(known.networkPolicy, faults);
   checks.checkRegistration(args.apiCredentials !== undefined, args.kubernetes, faults);
   checks.checkName('namespace', known.namespace, faults);

@@ -382,7 +382,17 @@ describe('a pool on Kubernetes', () => {
       'builds-1a2b3c4d/builds-credentials-1a2b3c4d',
       image,
     ]);
-    expect(found[5]?.value).toContain('kubectl get workerpools,workers,pods --namespace builds-1a2b3c4d\n');
+    const where = '--namespace builds-1a2b3c4d';
+    const look = [
+      `kubectl get workerpools,workers,pods ${where}`,
+      `kubectl describe workerpool builds ${where}`,
+    ];
+    const logs = `kubectl logs deployment/builds-controller-manager ${where}`;
+    expect(found[5]?.value).toBe([...look, logs].join('\n'));
+    // There is no such Deployment when another controller looks after the pool.
+    const without = { ...least(), controller: { install: false } };
+    await deploy(() => (pool = new KubernetesWorkerPool('builds', without)), kubernetes);
+    expect((await valueOf<unknown>(pool!.howToLook)).value).toBe(look.join('\n'));
   });
 
   it('is previewed when token, key, namespace and image are not known yet', async () => {
@@ -483,9 +493,14 @@ describe('wrong arguments of a pool on Kubernetes', () => {
     expect((await refusal({ ...registered, kubernetes: { driftDetectionRunLimits: {} } })).paths).toEqual([
       'kubernetes.driftDetectionRunLimits',
     ]);
-    expect((await refusal({ ...least(), controller: { install: false, replicas: 2 } })).paths).toEqual([
-      'controller.replicas',
-    ]);
+    const { paths, reasons } = await refusal({
+      ...least(),
+      controller: { install: false, replicas: 2 },
+      networkPolicy: { ports: [22], controllerPorts: [16_443] },
+      metrics: {},
+    });
+    expect(paths).toEqual(['controller.replicas', 'networkPolicy.controllerPorts', 'metrics']);
+    expect(new Set(reasons)).toEqual(new Set(['has no effect when controller.install is false']));
   });
 
   it('are arguments that come late but decide what is made', async () => {
