@@ -80,6 +80,12 @@ controllerManager:
   imagePullSecrets: []
   extraLabels: {}
   extraVolumes: []
+  # Of the controllers: how many the maintenance of nodes leaves, or else how many it may take at a time. With one replica, a
+  # minAvailable of 1 holds up its node for ever.
+  pdb:
+    enabled: false
+    maxUnavailable: 1
+    # minAvailable: 1
 
 metricsService:
   enabled: false
@@ -115,7 +121,7 @@ pdb:
   minAvailable: 2147483647
   # maxUnavailable: 1
 
-# Nothing comes in but collectors of figures; names, HTTPS, MQTT over TLS (controller only) and these TCP ports go out.
+# Nothing comes in but collectors of figures where metricsService is enabled; names, HTTPS, MQTT over TLS (controller only) and these TCP ports go out.
 networkPolicy:
   enabled: false
   ports: []

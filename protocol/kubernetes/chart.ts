@@ -1,18 +1,12 @@
 // The Helm chart of the pool controller: the manifests of manifests.ts with values in their places, under the names that
 // users of charts for this kind of pool know.
 import { definitions } from './definitions.js';
-import { controllerDefaults, ports, type ControllerSettings } from './deployment.js';
+import { controllerDefaults, type ControllerSettings } from './deployment.js';
 import { clusterRoles, roles, serviceAccount } from './manifests.js';
-import {
-  brokerPort,
-  controllerNetworkPolicy,
-  disruptionBudget,
-  httpsPort,
-  runNetworkPolicy,
-} from './protection.js';
 import { helpers, valuesText } from './chart-values.js';
 import { at, createSlots, type Dump } from './slots.js';
 import { metricsTemplates } from './chart-metrics.js';
+import { protectionTemplates } from './chart-protection.js';
 import { deploymentOf } from './chart-deployment.js';
 
 export interface ChartFile {
@@ -28,7 +22,7 @@ export function chart(
   options: { readonly version: string; readonly repository: string; readonly tag: string },
 ): readonly ChartFile[] {
   const slots = createSlots(dump);
-  const { inline, optional, lines, entries, render } = slots;
+  const { inline, optional, entries, render } = slots;
   const doc = (object: object) => `---\n${render(object)}`;
   const settings: ControllerSettings = {
     name: inline(`include "controller.fullname" $`),
@@ -54,7 +48,6 @@ export function chart(
   const namespaced = roles({ ...settings, namespaces: [inline('.')] });
   const leading = namespaced.slice(0, 1);
   const inEach = namespaced.slice(1);
-  const budget = disruptionBudget(settings.name, inline('.'));
   const each = (text: string) =>
     `{{- range ${at('controllerManager.namespaces')} | default (list $.Release.Namespace) }}\n${text}{{- end }}\n`;
   const when = (condition: string, ...texts: string[]) =>
@@ -133,60 +126,11 @@ export function chart(
     },
     {
       path: 'templates/protection.yaml',
-      text: [
-        when(
-          at('pdb.enabled'),
-          each(
-            doc({
-              ...budget,
-              spec: {
-                selector: budget.spec.selector,
-                ...lines(`{{- if ne (toString (${at('pdb.maxUnavailable')} | default "")) "" }}
-maxUnavailable: {{ ${whole(at('pdb.maxUnavailable'))} }}
-{{- else }}
-minAvailable: {{ ${whole(at('pdb.minAvailable'))} }}
-{{- end }}`),
-              },
-            }),
-          ),
-        ),
-        when(
-          at('networkPolicy.enabled'),
-          doc(
-            withPorts(
-              controllerNetworkPolicy(
-                settings.name,
-                settings.namespace,
-                [httpsPort, brokerPort],
-                ports.metrics,
-              ),
-              lines,
-              at('networkPolicy.controllerPorts'),
-            ),
-          ),
-          each(
-            doc(
-              withPorts(
-                runNetworkPolicy(settings.name, inline('.'), [httpsPort]),
-                lines,
-                at('networkPolicy.ports'),
-              ),
-            ),
-          ),
-        ),
-      ].join(''),
+      text: protectionTemplates(slots, dump, settings)
+        .map(({ when: condition, own: objects = [], inEach: repeated = [] }) =>
+          when(condition, ...objects.map(doc), ...repeated.map((object) => each(doc(object)))),
+        )
+        .join(''),
     },
   ];
-}
-
-/** Helm reads numbers as floating-point ones, and would write large ones as such. */
-const whole = (value: string) => `kindIs "string" ${value} | ternary ${value} (int64 ${value})`;
-
-type Policy = ReturnType<typeof runNetworkPolicy>;
-
-/** The policy, with the TCP ports of a value among those that let out. */
-function withPorts(policy: Policy, lines: (text: string) => object, list: string): object {
-  const [names, tcp] = policy.spec.egress;
-  const more = lines(`{{- range ${list} }}\n- protocol: TCP\n  port: {{ . }}\n{{- end }}`);
-  return { ...policy, spec: { ...policy.spec, egress: [names, { ports: [...(tcp?.ports ?? []), more] }] } };
 }

@@ -1,6 +1,6 @@
 // What protects run pods and the controller: a disruption budget, and policies for the network. Policies know ports and
 // addresses, no names: what the guide to this kind of pool lists by name is HTTPS, and MQTT over TLS.
-import { controllerLabels } from './deployment.js';
+import { accountName, controllerLabels } from './deployment.js';
 import { labels } from './names.js';
 
 interface Selector {
@@ -29,6 +29,16 @@ export function disruptionBudget<Text>(name: string, namespace: Text) {
       minAvailable: 2_147_483_647,
       selector: runPods,
     },
+  };
+}
+
+/** Of the controllers, one at a time: a budget that never lets the only one go would hold up its node for ever. */
+export function controllerBudget<Text>(name: string, namespace: Text) {
+  return {
+    apiVersion: 'policy/v1' as const,
+    kind: 'PodDisruptionBudget' as const,
+    metadata: { name: `${accountName(name)}-pdb`, namespace, labels: controllerLabels(name) },
+    spec: { maxUnavailable: 1, selector: { matchLabels: controllerLabels(name) } },
   };
 }
 

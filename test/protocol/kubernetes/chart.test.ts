@@ -64,8 +64,11 @@ describe('the chart', () => {
       path
         .split('.')
         .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], values);
-    // It is an alternative to minAvailable, and so has no default.
-    expect([...asked].filter((path) => at(path) === undefined)).toEqual(['pdb.maxUnavailable']);
+    // They are alternatives to what has a default, and so have none.
+    expect([...asked].filter((path) => at(path) === undefined).sort()).toEqual([
+      'controllerManager.pdb.minAvailable',
+      'pdb.maxUnavailable',
+    ]);
     const leaves = (value: unknown, path: string): string[] =>
       asked.has(path) || value === null || typeof value !== 'object' || Array.isArray(value)
         ? [path]
@@ -224,6 +227,48 @@ describe.runIf(hasHelm)('the chart in Helm', () => {
     const ports = (name: string) => JSON.stringify(one('NetworkPolicy', name)?.spec?.['egress']);
     expect(ports('pools-runs')).toContain('"port":22}');
     expect(ports('pools-controller')).toContain('"port":9000}');
+  });
+
+  it('lets nothing in to the controller where no figures are served', async () => {
+    const ingress = async (...set: string[]): Promise<unknown> => {
+      const on = ['networkPolicy.enabled=true', ...set].flatMap((value) => ['--set', value]);
+      const policies = (await template(...on)).filter(({ kind }) => kind === 'NetworkPolicy');
+      return Object.fromEntries(
+        policies.map(({ metadata, spec }) => [metadata.name.split('-').at(-1), spec?.['ingress']]),
+      );
+    };
+    expect(await ingress()).toEqual({ controller: [], runs: [] });
+    expect(await ingress('metricsService.enabled=true')).toEqual({
+      controller: [{ ports: [{ protocol: 'TCP', port: 8443 }] }],
+      runs: [],
+    });
+  });
+
+  it.each([
+    ['one controller at a time', [], { maxUnavailable: 1 }],
+    ['as many as may go', ['maxUnavailable=2'], { maxUnavailable: 2 }],
+    ['as many as have to stay', ['minAvailable=1'], { minAvailable: 1 }],
+    ['a part of them', ['minAvailable=50%'], { minAvailable: '50%' }],
+    ['none', ['maxUnavailable=0'], { maxUnavailable: 0 }],
+  ])('lets the maintenance of nodes take %s', async (_, values, demand) => {
+    const set = ['enabled=true', ...values].flatMap((value) => ['--set', `controllerManager.pdb.${value}`]);
+    const budgets = (await template(...set)).filter(({ kind }) => kind === 'PodDisruptionBudget');
+    const labels = {
+      'app.kubernetes.io/name': 'spacelift-workerpool-controller',
+      'app.kubernetes.io/component': 'controller',
+    };
+    expect(budgets).toEqual([
+      {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: {
+          name: 'spacelift-workerpool-controller-controller-manager-pdb',
+          namespace: 'spacelift-worker-controller-system',
+          labels,
+        },
+        spec: { selector: { matchLabels: labels }, ...demand },
+      },
+    ]);
   });
 
   it('serves plain figures without ClusterRoles where they are not to be secured', async () => {
