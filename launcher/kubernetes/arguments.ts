@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { parseTimeout } from '../../protocol/duration.js';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import type { LeaseTimes } from './lease.js';
+import type { Patience } from './pod-watch.js';
 
 export interface ControllerArguments {
   /** Empty: all. */
@@ -21,7 +22,7 @@ export interface ControllerArguments {
   };
   readonly launcherImage: string;
   /** Milliseconds. */
-  readonly patience: { readonly start: number; readonly create: number; readonly confirm: number };
+  readonly patience: Patience;
   readonly lease: LeaseTimes;
   /** Milliseconds: Secrets of pools are read again, and old pods looked at. */
   readonly syncPeriod: number;
@@ -54,6 +55,10 @@ Usage: launcher controller [options]
   --launcher-image IMAGE              Image of init and launcher-grpc in run pods; has this program as "launcher".
                                       Default: $POOLWRIGHT_LAUNCHER_IMAGE.
   --start-timeout DURATION            How long an image may fail to be pulled before its run fails. Default: 2m.
+  --begin-notice DURATION             How long a pod may take to start before its run's log says what it waits for.
+                                      Default: 30s.
+  --begin-timeout DURATION            How long a pod may take to start before its run fails; the control plane waits for
+                                      30m. Default: 20m.
   --create-timeout DURATION           How long a pod may fail to be made, for a full quota. Default: 5m.
   --confirm-timeout DURATION          How long a node may take to confirm the end of a pod, beyond the pod's own
                                       grace, before it counts as gone. Default: 15s.
@@ -94,6 +99,8 @@ export function readControllerArguments(
     launcherImage,
     patience: {
       start: duration('start-timeout', values['start-timeout'] ?? '2m'),
+      notice: duration('begin-notice', values['begin-notice'] ?? '30s'),
+      begin: duration('begin-timeout', values['begin-timeout'] ?? '20m'),
       create: duration('create-timeout', values['create-timeout'] ?? '5m'),
       confirm: duration('confirm-timeout', values['confirm-timeout'] ?? '15s'),
     },
@@ -148,6 +155,8 @@ function parse(args: readonly string[]) {
       'metrics-cert-path': { type: 'string' },
       'launcher-image': { type: 'string' },
       'start-timeout': { type: 'string' },
+      'begin-notice': { type: 'string' },
+      'begin-timeout': { type: 'string' },
       'create-timeout': { type: 'string' },
       'confirm-timeout': { type: 'string' },
       'sync-period': { type: 'string' },

@@ -27,6 +27,7 @@ export const eventReasons = {
     'RunResumed',
     'RunPodCreated',
     'RunPodNotCreated',
+    'RunPodNotStarted',
     'RunPodFailed',
     'RunFinished',
   ],
@@ -126,8 +127,15 @@ export function createRecorder(api: KubeApi, clock: Clock, log: Log): Recorder {
   };
 }
 
-/** The last warnings about a pod, as a sentence to append; empty when there are none. */
-export async function wordsOfEvents(api: KubeApi, pod: KubeObject): Promise<string> {
+/**
+ * The last warnings about a pod, as a sentence to append; empty when there are none. `said`: what need not be said again.
+ * `orLast`: where there is no warning, whatever was said last.
+ */
+export async function wordsOfEvents(
+  api: KubeApi,
+  pod: KubeObject,
+  { said, orLast = false }: { readonly said: string; readonly orLast?: boolean },
+): Promise<string> {
   interface Events {
     readonly items: readonly {
       readonly type?: string;
@@ -139,9 +147,10 @@ export async function wordsOfEvents(api: KubeApi, pod: KubeObject): Promise<stri
   const path = `${paths.events(pod.metadata.namespace)}?${query.toString()}`;
   // Only more words on something that is told anyway.
   const found = await api.get<Events>(path).catch(() => undefined);
-  const warnings = (found?.items ?? [])
-    .filter(({ type }) => type === 'Warning')
-    .slice(-3)
+  const events = found?.items ?? [];
+  const warnings = events.filter(({ type }) => type === 'Warning');
+  const words = (warnings.length > 0 || !orLast ? warnings.slice(-3) : events.slice(-1))
+    .filter(({ message = '' }) => message === '' || !said.includes(message))
     .map(({ reason = '', message = '' }) => `${reason}: ${message}`);
-  return warnings.length === 0 ? '' : ` Events of the pod: ${[...new Set(warnings)].join('; ')}`;
+  return words.length === 0 ? '' : ` Events of the pod: ${[...new Set(words)].join('; ')}`;
 }

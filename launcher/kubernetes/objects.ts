@@ -68,7 +68,11 @@ export interface Condition {
 }
 
 export interface Pod extends KubeObject {
-  readonly spec?: { readonly nodeName?: string; readonly activeDeadlineSeconds?: number };
+  readonly spec?: {
+    readonly nodeName?: string;
+    readonly schedulerName?: string;
+    readonly activeDeadlineSeconds?: number;
+  };
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;

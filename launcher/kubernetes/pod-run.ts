@@ -14,6 +14,7 @@ import { wordsOfEvents, type EventReason, type Recorder } from './events.js';
 import type { Metrics } from './metrics.js';
 import { keyOf, type Pod, type Worker } from './objects.js';
 import type { LastWord, RunSecret } from './pod/assignment-files.js';
+import { watchDelay } from './pod-delay.js';
 import { endOf, lastWordOf, statusOf, type PodEnd } from './pod-end.js';
 import { startPod } from './pod-start.js';
 import { untilOver, type Patience } from './pod-watch.js';
@@ -68,7 +69,7 @@ export interface PodRun {
 
 export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): PodRun {
   const { api, clock, log, recorder, metrics } = deps;
-  const { worker, secret } = request;
+  const { worker, secret, resumed, now } = request;
   const { assignment } = secret;
   const { run, attempt } = assignment;
   const { namespace } = worker.metadata;
@@ -77,11 +78,11 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   const started = clock.monotonic();
   const cut = new AbortController();
   let wake: () => void = () => undefined;
-  let begun = request.resumed;
+  let begun = resumed;
   let ending: RunEnd | undefined;
   let removing = false;
   let givenBack = false;
-  let seenRunning = request.resumed;
+  let seenRunning = resumed;
 
   const podRun: PodRun = {
     run,
@@ -112,7 +113,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
       ...assignment.bulk,
       run,
       attempt,
-      client: deps.bulk.to(assignment.bulk.endpoint, { authorities: secret.authorities, now: request.now }),
+      client: deps.bulk.to(assignment.bulk.endpoint, { authorities: secret.authorities, now }),
       clock,
       random: deps.random,
       log,
@@ -133,12 +134,12 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   }
 
   async function work(line: WorkerApi): Promise<LastWord['outcome']> {
-    if (!request.resumed || (await again(objects.pod)) === undefined) {
+    if (!resumed || (await again(objects.pod)) === undefined) {
       begun = false;
       const none = await startPod({
         ...deps,
-        ...{ run, namespace, objects, line, record, now: request.now },
-        hasSecret: request.resumed,
+        ...{ run, namespace, objects, line, record, now },
+        hasSecret: resumed,
         assignedAt: started,
         signal: cut.signal,
         stopped,
@@ -153,6 +154,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
       ending: () => ending !== undefined,
       onWake: (next) => (wake = next),
       observe,
+      delayed: watchDelay({ ...deps, ...{ run, line, record, resumed, now }, signal: cut.signal }),
       clock,
       patience: deps.patience,
     });
@@ -190,7 +192,8 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   ): Promise<LastWord['outcome']> {
     const where = `Pod ${namespace}/${name}`;
     const reason = stopped();
-    const words = pod === undefined || reason !== undefined ? '' : await wordsOfEvents(api, pod);
+    const words =
+      pod === undefined || reason !== undefined ? '' : await wordsOfEvents(api, pod, { said: end.text });
     const message =
       reason === undefined ? `${where}: ${end.text.trim()}.${words}` : `The run was stopped: ${reason}`;
     record('Warning', 'RunPodFailed', `Run ${run}: ${message}`);
@@ -201,11 +204,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
         : { outcome: 'stopped', code: 'RUN_STOPPED', message };
     if (reason === undefined && end.elsewhere && (await giveBack(line, end, message))) return 'dropped';
     // Every run has been preparing: where nobody has said more, the line is found there.
-    await append(
-      line,
-      { state: word?.state ?? 'PREPARING', line: message, verdict, now: request.now() },
-      cut.signal,
-    );
+    await append(line, { state: word?.state ?? 'PREPARING', line: message, verdict, now: now() }, cut.signal);
     return verdict.outcome;
   }
 

@@ -7,6 +7,10 @@ import { isOver, startProblem, type PodEnd } from './pod-end.js';
 export interface Patience {
   /** For an image that cannot be pulled: a registry may have a bad minute. */
   readonly start: number;
+  /** For a pod to start, before anybody is told what it waits for. */
+  readonly notice: number;
+  /** For a pod to start at all: a cluster may have to get itself a node first. */
+  readonly begin: number;
   /** For a quota that is full: other runs end. */
   readonly create: number;
   /** For a node to confirm that it has ended a pod, beyond the time that the pod has for it. */
@@ -34,6 +38,8 @@ export interface WatchOptions {
   /** Takes what wakes the watch before its time. */
   readonly onWake: (wake: () => void) => void;
   readonly observe: (pod: Pod) => void;
+  /** Why a pod that does not start is to be ended; undefined while it may wait. */
+  readonly delayed: (pod: Pod) => Promise<PodEnd | undefined>;
   readonly clock: Clock;
   readonly patience: Patience;
 }
@@ -53,8 +59,14 @@ export async function untilOver(options: WatchOptions): Promise<Over> {
     options.observe(pod);
     if (isOver(pod)) return over(false);
     const trouble = startProblem(pod);
-    if (trouble === undefined) problemSince = undefined;
-    else {
+    if (trouble === undefined) {
+      problemSince = undefined;
+      const late = await options.delayed(pod);
+      if (late !== undefined) {
+        problem ??= late;
+        await options.remove();
+      }
+    } else {
       problemSince ??= clock.monotonic();
       if (trouble.atOnce || clock.monotonic() - problemSince >= limits.start) {
         problem ??= trouble;

@@ -15,7 +15,7 @@ export interface Verdict {
  * STALE_ATTEMPT when the attempt no longer counts.
  */
 export async function append(
-  api: WorkerApi,
+  api: Pick<WorkerApi, 'sendSpool'>,
   entry: {
     readonly state: WorkState;
     readonly line: string;

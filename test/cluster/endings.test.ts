@@ -36,6 +36,17 @@ const running = (name: string) => ({
   state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
 });
 const initDone = [ended('init', 0, 'Completed')];
+const unplaced = {
+  phase: 'Pending',
+  conditions: [
+    {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message: '0/3 nodes are available: 3 Insufficient cpu.',
+    },
+  ],
+};
 
 /** All that the history says. */
 const notesOf = (run: RunWithHistory) => run.history.map(({ note }) => note ?? '').join('\n');
@@ -46,6 +57,8 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     cluster = await startCluster([
       '--start-timeout=500ms',
+      '--begin-notice=2s',
+      '--begin-timeout=8s',
       '--create-timeout=20s',
       '--confirm-timeout=5s',
       '--leader-elect',
@@ -114,6 +127,26 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
       (pod, node) =>
         node.setStatus(pod, { phase: 'Failed', reason: 'DeadlineExceeded', message: 'too long' }),
       /ran longer than spec\.pod\.activeDeadlineSeconds \(4200 s\)/,
+    ],
+    [
+      'is taken by no node',
+      { unplaced: (pod, node) => node.setStatus(pod, unplaced) },
+      /has not started within 8 s: no node takes it \(Unschedulable\): 0\/3 nodes are available: 3 Insufficient cpu/,
+    ],
+    [
+      'has a volume that is not there',
+      async (pod, node) => {
+        await node.event(pod, 'FailedMount', 'MountVolume.SetUp failed: secret "settings" not found');
+        await node.setStatus(pod, {
+          phase: 'Pending',
+          initContainerStatuses: [waiting('init', 'PodInitializing', '')],
+          containerStatuses: [
+            waiting('launcher-grpc', 'PodInitializing', ''),
+            waiting('worker', 'PodInitializing', ''),
+          ],
+        });
+      },
+      /has not started within 8 s: its node node-1 has not started its container init.*FailedMount: .*secret "settings" not found/,
     ],
     [
       'has a custom init container that fails',
@@ -189,6 +222,28 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     const made = await cluster.triggerRun({ name: 'comes through', planCommands: ['echo came through'] });
     await cluster.reached(made, 'UNCONFIRMED');
     expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toContain('came through');
+  });
+
+  test('waits for a node: its log says why, and it comes through when there is one', async () => {
+    let place: () => void = () => undefined;
+    const placed = new Promise<void>((resolve) => (place = resolve));
+    cluster.kubelet.fate = () => ({
+      async unplaced(pod, node) {
+        await node.setStatus(pod, unplaced);
+        await placed;
+        await node.run(pod);
+      },
+    });
+    const made = await cluster.triggerRun({ name: 'waits for a node', planCommands: ['echo came through'] });
+    await cluster.logHas(
+      made,
+      'PREPARING',
+      'has not started yet: no node takes it (Unschedulable): 0/3 nodes',
+    );
+    place();
+    await cluster.reached(made, 'UNCONFIRMED');
+    expect(await logOf(cluster.plane, made.stack, made.run, 'PLANNING')).toContain('came through');
+    expect(await cluster.events()).toContain('Worker RunPodNotStarted');
   });
 
   test('cannot be made for a full quota waits, says so, and goes on when there is room', async () => {

@@ -130,6 +130,7 @@ export const events: Readonly<Record<string, Effect>> = {
   RunResumed: endings('goes on while the controller is killed and another one takes over'),
   RunPodCreated: eventful,
   RunPodNotCreated: endings('cannot be made for a full quota waits, says so, and goes on when there is room'),
+  RunPodNotStarted: endings('waits for a node: its log says why, and it comes through when there is one'),
   RunPodFailed: endings('is deleted in mid-run: fails, with what was printed until then'),
   RunFinished: eventful,
 };
@@ -183,6 +184,7 @@ export const guide: Readonly<Record<string, Effect>> = {
     'prints the logs of runs on standard output where the worker asks for it, masked, and only there',
   ),
   'Troubleshooting: WorkerPoolCannotRegister': path('says on the pool why it cannot register'),
+  'Troubleshooting: a run that does not start, since no node takes its pod or a volume is not there': told,
   'Troubleshooting: an image that cannot be pulled, memory that runs out': told,
   'Troubleshooting: successful pods are removed unless they are kept': kept,
 };

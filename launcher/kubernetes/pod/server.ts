@@ -19,6 +19,7 @@ import { openBridge } from './bridge.js';
 import { givenVariables, readVariable, type GivenVariables, type Variable } from './given-variables.js';
 import { inContainer, type Container, type ContainerOptions } from './container.js';
 import { preparedFile } from './init.js';
+import { untilHello } from './late-worker.js';
 import { runLogsOf } from './run-logs.js';
 import { giveSigns } from './signs-of-life.js';
 
@@ -33,7 +34,7 @@ export function runServer(options: ContainerOptions = {}): Promise<number> {
 }
 
 async function serve(container: Container, terminated: AbortSignal): Promise<LastWord> {
-  const { secret, api, log, places, acknowledged, now, note } = container;
+  const { secret, api, log, places, now, note } = container;
   const { assignment } = secret;
   const { commit } = preparedSchema.parse(
     JSON.parse(await readFile(join(places.state, preparedFile), 'utf8')),
@@ -53,7 +54,10 @@ async function serve(container: Container, terminated: AbortSignal): Promise<Las
   });
   stopWaiting.catch(() => undefined);
   // Timeouts and masks are the worker's own variables, which may come from ConfigMaps and Secrets.
-  const worker = await Promise.race([bridge.hello, stopWaiting]);
+  const { hello: worker, acknowledged } = await untilHello(Promise.race([bridge.hello, stopWaiting]), {
+    ...{ api, now, clock: systemClock, signal: terminated },
+    acknowledged: container.acknowledged,
+  });
   const given = givenVariables(worker, process.env, assignment.runType);
   ({ withheld } = given);
   const printer = runLogsOf({ assignment, environments: [process.env, worker], write: writeOut, now });

@@ -10,14 +10,21 @@ import { createClient, type Client, type TestPod } from './client.js';
 
 const run = promisify(execFile);
 
-/** What becomes of a pod; `run`: its containers are executed. Anything else is a status that is written to it. */
-export type Fate = 'run' | ((pod: TestPod, node: Kubelet) => Promise<void>);
+type Act = (pod: TestPod, node: Kubelet) => Promise<void>;
+
+/**
+ * What becomes of a pod; `run`: its containers are executed. Anything else is a status that is written to it; `unplaced`:
+ * before a node has it.
+ */
+export type Fate = 'run' | Act | { readonly unplaced: Act };
 
 export interface Kubelet {
   /** Decides over pods that come from now on. */
   fate: (pod: TestPod) => Fate;
   /** Pods that it has got, by name. */
   readonly seen: readonly string[];
+  /** Takes a pod, and executes its containers. */
+  run(pod: TestPod): Promise<void>;
   setStatus(pod: TestPod, status: object): Promise<void>;
   event(pod: TestPod, reason: string, message: string): Promise<void>;
   /** What a container has written to its standard output, as `kubectl logs` would show it. */
@@ -70,6 +77,10 @@ export function startKubelet(options: KubeletOptions): Kubelet {
   const kubelet: Kubelet = {
     fate: () => 'run',
     seen,
+    async run(pod) {
+      await client.bind(pod, node);
+      await execute(pod);
+    },
     setStatus: (pod, status) => client.patchStatus(pod, status),
     event: (pod, reason, message) => client.event(pod, reason, message),
     logs: (pod, container) => pods.get(pod)?.said.get(container) ?? '',
@@ -114,10 +125,13 @@ export function startKubelet(options: KubeletOptions): Kubelet {
   }
 
   async function take(pod: TestPod): Promise<void> {
-    await client.bind(pod, node);
     const fate = kubelet.fate(pod);
-    if (fate === 'run') await execute(pod);
-    else await fate(pod, kubelet);
+    if (fate === 'run') await kubelet.run(pod);
+    else if ('unplaced' in fate) await fate.unplaced(pod, kubelet);
+    else {
+      await client.bind(pod, node);
+      await fate(pod, kubelet);
+    }
   }
 
   /** Containers of one pod: the init containers one after the other, then the others at once. */
@@ -141,8 +155,10 @@ export function startKubelet(options: KubeletOptions): Kubelet {
         containerStatuses: [...statuses.values()],
       });
     for (const container of spec.initContainers) {
+      const place = initStatuses.push(statusOf(container, startedNow())) - 1;
+      await write('Pending');
       const end = await runContainer(pod, container, volumes, running);
-      initStatuses.push(statusOf(container, { terminated: end }));
+      initStatuses[place] = statusOf(container, { terminated: end });
       if (end.exitCode !== 0) {
         await write('Failed');
         running.ended = true;
@@ -150,7 +166,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
       }
     }
     const ends = spec.containers.map(async (container) => {
-      statuses.set(container.name, statusOf(container, { running: { startedAt: new Date().toISOString() } }));
+      statuses.set(container.name, statusOf(container, startedNow()));
       const end = await runContainer(pod, container, volumes, running);
       statuses.set(container.name, statusOf(container, { terminated: end }));
       if (
@@ -273,6 +289,10 @@ function hostProgram(program: string): string[] {
 
 function engineName(pod: string, container: string): string {
   return `poolwright-${pod}-${container}`;
+}
+
+function startedNow(): object {
+  return { running: { startedAt: new Date().toISOString() } };
 }
 
 function statusOf({ name, image }: ContainerSpec, state: object): object {

@@ -83,7 +83,7 @@ function start() {
     launcherImage: 'image',
     requeue: () => undefined,
     pods: { get: () => undefined, note: (pod) => pod },
-    patience: { start: 0, create: 0, confirm: 0 },
+    patience: { start: 0, notice: 0, begin: 0, create: 0, confirm: 0 },
     runSecretsOf: () => [],
     noteWorker(worker) {
       memory.set(worker.metadata.name, worker);

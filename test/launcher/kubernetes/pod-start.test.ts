@@ -1,38 +1,16 @@
 // From an assignment to its pod: what waits for what, and what becomes of the run while the API server does not answer.
 import { beforeAll, expect, test } from 'vitest';
-import { startPodRun } from '../../../launcher/kubernetes/pod-run.js';
-import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
-import { assignment } from '../../protocol/support/messages.js';
 import { makePool, type TestPool } from '../support/pool.js';
 import { until } from '../support/until.js';
-import { openWorld, worker, type World } from './support/world.js';
+import { openRun } from './support/pod-run.js';
+import type { World } from './support/world.js';
 
 let pool: TestPool;
 beforeAll(async () => {
   pool = await makePool();
 });
 
-async function start(how: Partial<World>) {
-  const world = await openWorld(how);
-  const run = startPodRun(world.deps, {
-    worker,
-    workerId: '01ARZ3NDEKTSV4RRFFQ69G5FAV',
-    secret: {
-      assignment: { ...assignment, bulk: { endpoint: world.endpoint, token: 't' } },
-      privateKey: pool.key,
-      authorities: [],
-      defaultImage: 'runner',
-      customBinariesPath: '',
-      grace: 1,
-      metadata: {},
-      greeting: '',
-    },
-    spec: workerPoolSpec.parse({}),
-    resumed: false,
-    now: () => world.clock.now(),
-  });
-  return { ...world, run };
-}
+const start = (how: Partial<World>) => openRun(pool, how);
 
 test('Secret and acceptance do not wait for each other, and the pod waits for both', async () => {
   for (const last of ['accept', 'create secrets']) {

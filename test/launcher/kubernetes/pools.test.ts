@@ -91,7 +91,7 @@ it('stays until the control plane has been asked to remove the pool, and then go
     requeue: () => undefined,
     pods: { get: () => undefined, note: (pod) => pod },
     syncPeriod: 30_000,
-    patience: { start: 0, create: 0, confirm: 0 },
+    patience: { start: 0, notice: 0, begin: 0, create: 0, confirm: 0 },
     caches: {
       pool: () => pool,
       workersOf: () => [],
@@ -160,7 +160,7 @@ it('says that workers cannot connect after as many tries as it allows', async ()
     requeue: () => undefined,
     pods: { get: () => undefined, note: (pod) => pod },
     syncPeriod: 3_600_000,
-    patience: { start: 0, create: 0, confirm: 0 },
+    patience: { start: 0, notice: 0, begin: 0, create: 0, confirm: 0 },
     caches: {
       pool: () => ({ metadata, spec }),
       workersOf: () =>

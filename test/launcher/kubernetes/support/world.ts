@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { KubeError, type KubeApi } from '../../../../launcher/kubernetes/api.js';
+import type { Pod } from '../../../../launcher/kubernetes/objects.js';
 import { createBulkClients } from '../../../../launcher/kubernetes/bulk-clients.js';
 import { createMetrics } from '../../../../launcher/kubernetes/metrics.js';
 import { proxiesOf } from '../../../../launcher/kubernetes/proxies.js';
@@ -33,12 +34,22 @@ export interface World {
   readonly begun: boolean;
   /** Null: it runs until it is removed. */
   readonly podEnds: 'DeadlineExceeded' | 'Evicted' | null;
+  /** That an earlier controller has made. */
+  readonly pod: Pod | undefined;
+  /** That takes the pod; empty for none. */
+  readonly node: string;
+  /** What the API server says of the pod instead. */
+  podStatus: object | undefined;
+  /** Of the pod. */
+  events: readonly object[];
 }
 
 /** What happens is in `steps`, in its order. A pod that is made ends at once, by `podEnds`. */
 export async function openWorld(how: Partial<World>) {
   const steps: string[] = [];
   const results: string[] = [];
+  const lines: string[] = [];
+  const noted: string[] = [];
   let held: (() => void)[] = [];
   const state: World = {
     holding: [],
@@ -47,6 +58,10 @@ export async function openWorld(how: Partial<World>) {
     accept: 'ok',
     begun: false,
     podEnds: 'DeadlineExceeded',
+    pod: undefined,
+    node: '',
+    podStatus: undefined,
+    events: [],
     ...how,
   };
   const reached = async (step: string) => {
@@ -59,6 +74,7 @@ export async function openWorld(how: Partial<World>) {
     request.setEncoding('utf8').on('data', (text: string) => (body += text));
     request.on('end', () => {
       for (const [, outcome = ''] of body.matchAll(/"k":"result","outcome":"(\w+)"/g)) results.push(outcome);
+      for (const [, line = ''] of body.matchAll(/"k":"log",.*"m":"(.*)\\n"/g)) lines.push(line);
       void reached(call).then(() => {
         const refuse = (code: string) => response.writeHead(409).end(JSON.stringify({ code, message: code }));
         if (call === 'accept' && state.accept === 'stale') refuse('STALE_ATTEMPT');
@@ -75,7 +91,7 @@ export async function openWorld(how: Partial<World>) {
   });
 
   const there = new Set<string>();
-  let made: object | undefined;
+  let made = state.pod;
   const kindOf = (path: string) => (path.includes('/secrets') ? 'secrets' : 'pods');
   const answer = (kind: 'secrets' | 'pods', write = false) => {
     if (state[kind] === 'away') throw new Error('connect ECONNREFUSED');
@@ -86,6 +102,10 @@ export async function openWorld(how: Partial<World>) {
   };
   const api: KubeApi = {
     get: (path) => {
+      if (path.includes('/events')) {
+        steps.push('look at events');
+        return Promise.resolve({ items: state.events } as never);
+      }
       answer(kindOf(path));
       return Promise.resolve(undefined);
     },
@@ -117,27 +137,18 @@ export async function openWorld(how: Partial<World>) {
   const deps: PodRunDependencies = {
     api,
     bulk: createBulkClients({ proxies: proxiesOf({}) }),
-    recorder: { record: () => undefined },
+    recorder: { record: (_kind, _about, _type, reason, message) => noted.push(`${reason}: ${message}`) },
     metrics: createMetrics(() => []),
     clock,
     random: () => 0.5,
     log: recordedLog(),
     pods: {
-      get: () => made as never,
-      note(pod) {
-        const running = { name: 'launcher-grpc', state: { running: {} } };
-        made = {
-          ...pod,
-          status:
-            state.podEnds === null
-              ? { phase: 'Running', containerStatuses: [running] }
-              : { phase: 'Failed', reason: state.podEnds },
-        };
-        return pod;
-      },
+      get: () =>
+        made === undefined ? undefined : { ...made, status: state.podStatus ?? endedBy(state.podEnds) },
+      note: (pod) => (made = { ...pod, spec: { ...pod.spec, nodeName: state.node } }),
     },
     launcherImage: 'launcher',
-    patience: { start: 0, create: 60_000, confirm: 0 },
+    patience: { start: 0, notice: 30_000, begin: 1_200_000, create: 60_000, confirm: 0 },
   };
   return {
     deps,
@@ -146,6 +157,10 @@ export async function openWorld(how: Partial<World>) {
     steps,
     /** Outcomes that were told. */
     results,
+    /** Of the run's log, from here. */
+    lines,
+    /** Events on the worker. */
+    noted,
     state,
     there,
     release: () => {
@@ -160,4 +175,9 @@ export async function openWorld(how: Partial<World>) {
         return look();
       }, what),
   };
+}
+
+function endedBy(reason: World['podEnds']): object {
+  if (reason !== null) return { phase: 'Failed', reason };
+  return { phase: 'Running', containerStatuses: [{ name: 'launcher-grpc', state: { running: {} } }] };
 }
