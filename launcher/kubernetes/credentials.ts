@@ -69,3 +69,8 @@ export function fingerprintOf(tokenText: string, keyText: string): string {
 export function cannotRegister(error: unknown): string {
   return `Unable to register worker pool: cannot retrieve workerpool token: ${messageOf(error)}`;
 }
+
+/** The same of what was changed about a pool that is registered. */
+export function cannotUpdate(error: unknown): string {
+  return `Unable to update worker pool: the control plane has not taken space, description or drift detection limits: ${messageOf(error)}`;
+}

@@ -12,6 +12,7 @@ export const eventReasons = {
   WorkerPool: [
     'WorkerPoolRegistered',
     'WorkerPoolCannotRegister',
+    'WorkerPoolNotUpdated',
     'WorkerCannotConnect',
     'CredentialsChanged',
     'ScaledUp',

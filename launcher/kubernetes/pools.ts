@@ -4,17 +4,11 @@ import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { finalizer, labels } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec, WorkerPoolStatus } from '../../protocol/kubernetes/resources.js';
 import { paths } from './api.js';
-import {
-  cannotRegister,
-  credentialsOf,
-  fingerprintOf,
-  readSecretKey,
-  type PoolCredentials,
-} from './credentials.js';
 import { createFleet, type FleetOptions, type PoolOfWorkers } from './fleet.js';
 import type { PoolFigures } from './metrics.js';
 import { keyOf, specOf, type Pod, type Secret, type Worker, type WorkerPool } from './objects.js';
-import { deregister, registered, registrationSecret, type RegistrationOptions } from './registration.js';
+import { createCredentialsKeeper } from './pool-credentials.js';
+import { deregister, registrationSecret, type RegistrationOptions } from './registration.js';
 import { prune } from './retention.js';
 import { pathOf } from './workers.js';
 
@@ -45,26 +39,23 @@ export interface Pools {
   figures(): readonly PoolFigures[];
 }
 
-interface Known {
-  readonly uid: string;
-  readonly credentials: PoolCredentials;
-  /** When they were read, by the monotonic clock, and from where. */
-  readonly readAt: number;
-  readonly readFrom: string;
-}
-
 /** Milliseconds until the workers of a pool that is deleted are looked at again, unless something happens. */
 const lookAtLast = 1_000;
 
 export function createPools(options: PoolsOptions): Pools {
   const { api, caches, recorder, clock, log } = options;
-  const known = new Map<string, Known>();
   const fleet = createFleet({ ...options, runSecretsOf: caches.runSecretsOf, noteWorker: caches.noteWorker });
+  const keeper = createCredentialsKeeper({
+    ...options,
+    onChanged: (key, credentials) => {
+      fleet.useCredentials(key, credentials);
+    },
+  });
 
   async function reconcile(key: string): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
     const pool = caches.pool(namespace, name);
-    if (pool === undefined || known.get(key)?.uid !== pool.metadata.uid) known.delete(key);
+    keeper.forget(key, pool?.metadata.uid);
     const workers = () => caches.workersOf(namespace, name);
     const own = () => workers().filter((worker) => isOf(worker, pool));
     const spec = pool === undefined ? specOf({ spec: {} }) : specOf(pool);
@@ -74,7 +65,9 @@ export function createPools(options: PoolsOptions): Pools {
 
     if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
       await fleet.remove(own());
-      const credentials = pool === undefined ? undefined : await credentialsLeft(key, pool, spec, own());
+      // To end the runs that an earlier controller has left.
+      const credentials =
+        pool === undefined || own().length === 0 ? undefined : await keeper.left(key, pool, spec);
       fleet.end({ key, name, spec: () => spec, ...(credentials === undefined ? {} : { credentials }) }, [
         ...left,
         ...own(),
@@ -83,8 +76,9 @@ export function createPools(options: PoolsOptions): Pools {
       else if (pool !== undefined) await takeLeave(key, pool, spec);
       return;
     }
-    const credentials = await currentCredentials(key, pool, spec);
+    const { credentials, fault } = await keeper.current(key, pool, spec);
     if (credentials === undefined) {
+      await patchStatus(pool, { desiredPoolSize: spec.poolSize, message: fault });
       // Whatever an earlier controller has left can be ended without the pool's Secret.
       const left = { key, name, spec: () => spec };
       fleet.resume(left, own());
@@ -99,80 +93,8 @@ export function createPools(options: PoolsOptions): Pools {
     fleet.end(of, workers());
     await fleet.scale(of, marked, own());
     await prune(api, clock, caches.podsOf(credentials.token.pool, namespace), spec);
-    await publish(key, marked, spec, credentials.token.pool);
+    await publish(key, marked, spec, { id: credentials.token.pool, fault });
     options.requeue(key, options.syncPeriod);
-  }
-
-  // ——— credentials
-
-  /** Reads them when it is time, and tells the workers of others than before. Undefined: there are none. */
-  async function currentCredentials(
-    key: string,
-    pool: WorkerPool,
-    spec: WorkerPoolSpec,
-  ): Promise<PoolCredentials | undefined> {
-    const before = known.get(key);
-    const readFrom = JSON.stringify([spec.token, spec.privateKey, spec.spaceliftAPICredentials]);
-    if (before?.readFrom === readFrom && clock.monotonic() - before.readAt < options.syncPeriod)
-      return before.credentials;
-    const credentials = await credentialsFor(pool, spec, before?.credentials);
-    if (credentials === undefined) return undefined;
-    known.set(key, { uid: pool.metadata.uid, credentials, readFrom, readAt: clock.monotonic() });
-    if (before !== undefined && before.credentials !== credentials) {
-      const message = 'Token or key has changed; workers connect again.';
-      recorder.record('WorkerPool', pool, 'Normal', 'CredentialsChanged', message);
-      fleet.useCredentials(key, credentials);
-    }
-    return credentials;
-  }
-
-  async function credentialsFor(
-    pool: WorkerPool,
-    spec: WorkerPoolSpec,
-    before: PoolCredentials | undefined,
-  ): Promise<PoolCredentials | undefined> {
-    try {
-      const pair =
-        spec.token === undefined || spec.privateKey === undefined
-          ? await registered(options, pool, spec)
-          : await pairIn(pool, spec);
-      if (before?.fingerprint === fingerprintOf(pair.token, pair.privateKey)) return before;
-      return credentialsOf(pair.token, pair.privateKey, clock.now());
-    } catch (error) {
-      if (!(error instanceof PoolwrightError)) throw error;
-      const message = cannotRegister(error);
-      recorder.record('WorkerPool', pool, 'Warning', 'WorkerPoolCannotRegister', message);
-      log.error(message, { pool: keyOf(pool) });
-      // Workers that are connected stay so: what is wrong is the Secret, not the pool.
-      if (before !== undefined) return before;
-      await patchStatus(pool, { desiredPoolSize: spec.poolSize, message });
-      return undefined;
-    }
-  }
-
-  /** For a pool that is deleted: what there is, to end the runs that an earlier controller has left. */
-  async function credentialsLeft(
-    key: string,
-    pool: WorkerPool,
-    spec: WorkerPoolSpec,
-    workers: readonly Worker[],
-  ): Promise<PoolCredentials | undefined> {
-    const before = known.get(key);
-    if (before !== undefined || workers.length === 0) return before?.credentials;
-    try {
-      const pair = await pairIn(pool, spec);
-      return credentialsOf(pair.token, pair.privateKey, clock.now());
-    } catch (error) {
-      if (!(error instanceof PoolwrightError)) throw error;
-      return undefined;
-    }
-  }
-
-  async function pairIn(pool: WorkerPool, spec: WorkerPoolSpec) {
-    const { namespace } = pool.metadata;
-    const read = (key: 'token' | 'privateKey') =>
-      readSecretKey(api, namespace, spec[key]?.secretKeyRef ?? { name: registrationSecret(pool), key });
-    return { token: await read('token'), privateKey: await read('privateKey') };
   }
 
   /** Finalizer and ULID. */
@@ -203,12 +125,17 @@ export function createPools(options: PoolsOptions): Pools {
     await api.patch(pathOf(pool), {
       metadata: { finalizers: pool.metadata.finalizers?.filter((other) => other !== finalizer) ?? [] },
     });
-    known.delete(key);
+    keeper.forget(key);
   }
 
   // ——— status
 
-  async function publish(key: string, pool: WorkerPool, spec: WorkerPoolSpec, id: string): Promise<void> {
+  async function publish(
+    key: string,
+    pool: WorkerPool,
+    spec: WorkerPoolSpec,
+    { id, fault }: { readonly id: string; readonly fault: string },
+  ): Promise<void> {
     const agents = fleet.of(key);
     const troubled = agents.filter(
       ({ registered, trouble }) => !registered && trouble.tries > spec.mqttReconnectRetryCount,
@@ -224,7 +151,7 @@ export function createPools(options: PoolsOptions): Pools {
       actualPoolSize: agents.length,
       autoRegistered: spec.token === undefined,
       selector: `${labels.workerPool}=${id}`,
-      message,
+      message: fault === '' ? message : fault,
     });
   }
 

@@ -1,5 +1,6 @@
 // The whole path on a real API server: a pool from a manifest, workers that register, runs in pods whose containers are
 // real.
+import * as z from 'zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../launcher/support/until.js';
 import { logOf } from '../support/control-plane.js';
@@ -141,6 +142,18 @@ describe.runIf(there)('a pool on Kubernetes', () => {
       ],
     ]);
     expect(await cluster.poolName(id)).toBe('registered');
+    await cluster.patchPool('registered', {
+      description: 'changed here',
+      driftDetectionRunLimits: { maxRuns: 2 },
+    });
+    const limited = z.object({
+      workerPool: z.object({ description: z.string(), driftDetectionRunLimit: z.int().nullable() }),
+    });
+    await until(async () => {
+      const query = 'query ($id: ID!) { workerPool(id: $id) { description driftDetectionRunLimit } }';
+      const { workerPool } = await cluster.plane.client.request(query, { id }, limited);
+      return workerPool.description === 'changed here' && workerPool.driftDetectionRunLimit === 2;
+    }, 'what was changed about the pool to reach the control plane');
     await cluster.server.kubectl(['delete', 'workerpool', 'registered', '--timeout=30s']);
     expect(await cluster.poolName(id)).toBeNull();
   }, 120_000);

@@ -18,6 +18,10 @@ const bridge = (test: string): Effect => ({ file: 'launcher/kubernetes/bridge.te
 const registration = (test: string): Effect => ({ file: 'launcher/kubernetes/registration.test.ts', test });
 const retention = (test: string): Effect => ({ file: 'launcher/kubernetes/retention.test.ts', test });
 const metrics = (test: string): Effect => ({ file: 'launcher/kubernetes/metrics.test.ts', test });
+const registeredPools = (test: string): Effect => ({
+  file: 'launcher/kubernetes/registered-pools.test.ts',
+  test,
+});
 const pools = (test: string): Effect => ({ file: 'launcher/kubernetes/pools.test.ts', test });
 
 const inPods = life('has run pods with every setting that it names');
@@ -117,6 +121,9 @@ export const status: Readonly<Record<string, Effect>> = {
 export const events: Readonly<Record<string, Effect>> = {
   WorkerPoolRegistered: eventful,
   WorkerPoolCannotRegister: path('says on the pool why it cannot register'),
+  WorkerPoolNotUpdated: registeredPools(
+    'that is refused is told by event and status, tried again, and keeps no worker from its work',
+  ),
   WorkerCannotConnect: pools('says that workers cannot connect after as many tries as it allows'),
   CredentialsChanged: life('has its workers connect again when its credentials change'),
   ScaledUp: eventful,

@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { KubeApi } from '../../../launcher/kubernetes/api.js';
 import type { WorkerPool } from '../../../launcher/kubernetes/objects.js';
 import { proxiesOf } from '../../../launcher/kubernetes/proxies.js';
 import {
+  bringSettings,
   deregister,
   registered,
   type RegistrationOptions,
@@ -127,7 +128,8 @@ const look = async (token: string) =>
 test('a pool has the name, description, space and drift limit of its object, and is removed with it', async () => {
   const spec = { description: 'for builds', space: 'root', driftDetectionRunLimits: { maxRuns: 3 } };
   const given = pool('a', spec);
-  const { token, privateKey } = await registered(options(), ...given);
+  const made = await registered(options(), ...given);
+  const { token } = made;
   expect(await look(token)).toEqual({
     name: 'pool-a',
     description: 'for builds',
@@ -137,11 +139,89 @@ test('a pool has the name, description, space and drift limit of its object, and
   });
   // The next look at it asks nobody.
   const asked = proxy.asked.length;
-  expect(await registered(options(), ...given)).toEqual({ token, privateKey });
+  expect(await registered(options(), ...given)).toEqual(made);
+  await bringSettings(options(), ...given, made);
   expect(proxy.asked).toHaveLength(asked);
   await deregister(options(), ...given);
   expect(await look(token)).toBeNull();
   expect(new Set(proxy.asked)).toEqual(new Set([`POST http://api.test:${new URL(plane.url).port}/graphql`]));
+});
+
+describe('what is changed about a pool that is registered', () => {
+  const apiKey = { secretKeyRef: { name: 'keys' } };
+  /** One look at the pool, by a controller that remembers nothing. Gives how often the control plane was asked. */
+  const lookAgain = async (uid: string, spec: object) => {
+    const before = proxy.asked.length;
+    const given = pool(uid, { spaceliftAPICredentials: apiKey, ...spec });
+    const registration = await registered(options(), ...given);
+    await bringSettings(options(), ...given, registration);
+    return { asked: proxy.asked.length - before, token: registration.token };
+  };
+  const change = async (token: string, changed: object) => {
+    const { name, labels } = (await look(token)) ?? { name: '', labels: [] };
+    await plane.client.request(
+      `mutation ($id: ID!, $name: String!, $labels: [String!], $description: String, $driftDetectionRunLimit: Int) {
+        workerPoolUpdate(id: $id, name: $name, labels: $labels, description: $description, driftDetectionRunLimit: $driftDetectionRunLimit) { id }
+      }`,
+      { id: decodeToken(token).pool, name, labels, ...changed },
+      z.unknown(),
+    );
+  };
+
+  test('reaches the control plane, once, and leaves what the object says nothing of', async () => {
+    secrets.set('ci/pool-e-registration', begun);
+    const { token } = await lookAgain('e', { description: 'first' });
+    // Somebody there gives it another name, a label and a limit.
+    await change(token, {
+      name: 'renamed',
+      labels: ['kubernetes-uid:e', 'gpu'],
+      description: 'first',
+      driftDetectionRunLimit: 7,
+    });
+    const second = { description: 'second', driftDetectionRunLimits: { maxRuns: 2 } };
+    // Signs in, looks, changes.
+    expect((await lookAgain('e', { description: 'second' })).asked).toBe(3);
+    const kept = { name: 'renamed', labels: ['kubernetes-uid:e', 'gpu'], space: 'root' };
+    expect(await look(token)).toEqual({ ...kept, description: 'second', driftDetectionRunLimit: 7 });
+    await lookAgain('e', second);
+    expect(await look(token)).toEqual({ ...kept, description: 'second', driftDetectionRunLimit: 2 });
+    expect((await lookAgain('e', second)).asked).toBe(0);
+    // What it says no more goes back to its default.
+    await lookAgain('e', {});
+    expect(await look(token)).toEqual({ ...kept, description: '', driftDetectionRunLimit: null });
+    expect((await lookAgain('e', {})).asked).toBe(0);
+  });
+
+  test('reaches it after a controller that did not note what it had said, too', async () => {
+    secrets.set('ci/pool-f-registration', begun);
+    const { token } = await lookAgain('f', { description: 'first' });
+    const without = () => {
+      const kept = Object.entries(secrets.get('ci/pool-f-registration') ?? {});
+      secrets.set('ci/pool-f-registration', Object.fromEntries(kept.filter(([key]) => key !== 'settings')));
+    };
+    without();
+    // Nothing differs: it is looked, and nothing is changed.
+    expect((await lookAgain('f', { description: 'first' })).asked).toBe(2);
+    expect((await lookAgain('f', { description: 'first' })).asked).toBe(0);
+    without();
+    expect((await lookAgain('f', { description: 'second' })).asked).toBe(3);
+    expect(await look(token)).toMatchObject({ description: 'second' });
+    expect((await lookAgain('f', { description: 'second' })).asked).toBe(0);
+  });
+
+  test('is said again when it could not be noted, or was refused in words that come back', async () => {
+    secrets.set('ci/pool-g-registration', begun);
+    const { token } = await lookAgain('g', {});
+    lost = 1;
+    await expect(lookAgain('g', { description: 'new' })).rejects.toThrow('the API server is away');
+    expect((await lookAgain('g', { description: 'new' })).asked).toBe(2);
+    expect((await lookAgain('g', { description: 'new' })).asked).toBe(0);
+    await expect(lookAgain('g', { space: 'nowhere' })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringMatching(/graphql answers: .*nowhere/) as string,
+    });
+    expect(await look(token)).toMatchObject({ description: 'new', space: 'root' });
+  });
 });
 
 test('a pool whose Secret went first, as in a namespace that is deleted, is removed all the same', async () => {

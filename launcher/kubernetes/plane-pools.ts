@@ -1,0 +1,129 @@
+// A pool at the control plane, as the controller that has registered it makes and changes it: by the GraphQL API.
+import * as z from 'zod';
+import { PoolwrightError } from '../../protocol/errors.js';
+import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
+import type { WorkerPool } from './objects.js';
+import type { Call } from './plane-api.js';
+
+/** What a WorkerPool says of the pool at the control plane. Null: nothing. */
+export const poolSettingsSchema = z.object({
+  description: z.string().nullable(),
+  space: z.string().nullable(),
+  driftDetectionRunLimit: z.int().nullable(),
+});
+export type PoolSettings = z.output<typeof poolSettingsSchema>;
+
+export function settingsOf(spec: WorkerPoolSpec): PoolSettings {
+  const limits = spec.driftDetectionRunLimits;
+  return {
+    description: spec.description ?? null,
+    space: spec.space ?? null,
+    driftDetectionRunLimit: limits === undefined ? null : limits.disabled ? 0 : (limits.maxRuns ?? null),
+  };
+}
+
+export function areSame(one: PoolSettings, other: PoolSettings): boolean {
+  return (
+    (one.description ?? '') === (other.description ?? '') &&
+    one.space === other.space &&
+    one.driftDetectionRunLimit === other.driftDetectionRunLimit
+  );
+}
+
+const madeSchema = z.object({ id: z.string(), config: z.string() });
+export type MadePool = z.output<typeof madeSchema>;
+
+/** Label of the pool at the control plane: finds it again when the answer to its creation was lost. */
+const ownLabel = (pool: WorkerPool) => `kubernetes-uid:${pool.metadata.uid}`;
+
+/** Undefined when there is none. */
+export async function findOwn(call: Call, pool: WorkerPool): Promise<string | undefined> {
+  const { workerPools } = await call(
+    '{ workerPools { id labels } }',
+    {},
+    z.object({ workerPools: z.array(z.object({ id: z.string(), labels: z.array(z.string()).nullish() })) }),
+  );
+  return workerPools.find(({ labels }) => labels?.includes(ownLabel(pool)) === true)?.id;
+}
+
+export async function createPool(
+  call: Call,
+  pool: WorkerPool,
+  settings: PoolSettings,
+  certificateSigningRequest: string,
+): Promise<MadePool> {
+  const { workerPoolCreate } = await call(
+    `mutation ($name: String!, $certificateSigningRequest: String!, $description: String, $labels: [String!], $space: ID, $driftDetectionRunLimit: Int) {
+      workerPoolCreate(name: $name, certificateSigningRequest: $certificateSigningRequest, description: $description, labels: $labels, space: $space, driftDetectionRunLimit: $driftDetectionRunLimit) { id config }
+    }`,
+    { name: pool.metadata.name, certificateSigningRequest, labels: [ownLabel(pool)], ...settings },
+    z.object({ workerPoolCreate: madeSchema }),
+  );
+  return workerPoolCreate;
+}
+
+/** Workers with the token before are cut off. */
+export async function resetPool(
+  call: Call,
+  id: string,
+  certificateSigningRequest: string,
+): Promise<MadePool> {
+  const { workerPoolReset } = await call(
+    'mutation ($id: ID!, $certificateSigningRequest: String!) { workerPoolReset(id: $id, certificateSigningRequest: $certificateSigningRequest) { id config } }',
+    { id, certificateSigningRequest },
+    z.object({ workerPoolReset: madeSchema }),
+  );
+  return workerPoolReset;
+}
+
+/**
+ * Brings the pool to these settings; asks for no change when it has them. `said`: what was said of it before. What the
+ * object says nothing of and never did is left as somebody else has set it; what it says no more goes back to its default.
+ * Throws NOT_FOUND.
+ */
+export async function updatePool(
+  call: Call,
+  id: string,
+  wanted: PoolSettings,
+  said: PoolSettings | undefined,
+): Promise<void> {
+  const { workerPool } = await call(
+    'query ($id: ID!) { workerPool(id: $id) { name labels description space driftDetectionRunLimit } }',
+    { id },
+    z.object({
+      workerPool: z
+        .object({
+          name: z.string(),
+          labels: z.array(z.string()).nullish(),
+          description: z.string().nullish(),
+          space: z.string().nullish(),
+          driftDetectionRunLimit: z.int().nullish(),
+        })
+        .nullable(),
+    }),
+  );
+  if (workerPool === null)
+    throw new PoolwrightError('NOT_FOUND', `the control plane has no worker pool ${id}`);
+  // The API takes what is not given as its default.
+  const { name, labels } = workerPool;
+  const there: PoolSettings = {
+    description: workerPool.description ?? null,
+    space: workerPool.space ?? null,
+    driftDetectionRunLimit: workerPool.driftDetectionRunLimit ?? null,
+  };
+  const next: PoolSettings = {
+    description: wanted.description ?? (said?.description == null ? there.description : null),
+    space: wanted.space ?? (said?.space == null ? there.space : null),
+    driftDetectionRunLimit:
+      wanted.driftDetectionRunLimit ??
+      (said?.driftDetectionRunLimit == null ? there.driftDetectionRunLimit : null),
+  };
+  if (areSame(next, there)) return;
+  await call(
+    `mutation ($id: ID!, $name: String!, $description: String, $labels: [String!], $space: ID, $driftDetectionRunLimit: Int) {
+      workerPoolUpdate(id: $id, name: $name, description: $description, labels: $labels, space: $space, driftDetectionRunLimit: $driftDetectionRunLimit) { id }
+    }`,
+    { id, name, labels: labels ?? [], ...next },
+    z.unknown(),
+  );
+}
