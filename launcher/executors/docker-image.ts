@@ -29,6 +29,8 @@ interface PullEvent {
 
 /** Milliseconds between two lines of progress. */
 const tellEvery = 2000;
+/** What the engine says of a layer that does not come. */
+const idle = /^(Waiting|Retrying)/;
 
 /** Throws IMAGE_UNAVAILABLE, WRONG_ARCHITECTURE, DISK_FULL, or the signal's reason. */
 export async function ensureImage(docker: Docker, request: ImageRequest): Promise<void> {
@@ -84,6 +86,9 @@ async function pull(docker: Docker, request: ImageRequest, authconfig: object | 
     ...(authconfig === undefined ? {} : { authconfig }),
   });
   const layers = new Map<string, { readonly current: number; readonly total: number }>();
+  /** What was said last of each layer. Some engines say the same again and again, also when nothing comes any more. */
+  const said = new Map<string | undefined, string>();
+  let moved = false;
   let told = now();
   let failure: string | undefined;
   await new Promise<void>((resolve, reject) => {
@@ -94,12 +99,17 @@ async function pull(docker: Docker, request: ImageRequest, authconfig: object | 
         else if (failure !== undefined) reject(new Error(failure));
         else resolve();
       },
-      ({ error, id, progressDetail }: PullEvent) => {
+      ({ error, status = '', id, progressDetail }: PullEvent) => {
         failure ??= error;
         const { current, total } = progressDetail ?? {};
+        const words = `${status} ${String(current)}`;
+        if (said.get(id) !== words && !idle.test(status)) moved = true;
+        said.set(id, words);
         if (id !== undefined && current !== undefined && total !== undefined)
           layers.set(id, { current, total });
-        if (now() - told < tellEvery) return;
+        // A line means that the pull goes on: a run that waits for it is silent without.
+        if (!moved || now() - told < tellEvery) return;
+        moved = false;
         told = now();
         const sum = (key: 'current' | 'total') =>
           [...layers.values()].reduce((all, layer) => all + layer[key], 0);

@@ -7,7 +7,7 @@ import type { RunWorld } from '../executors/executor.js';
 import { asFault } from './attempt-fault.js';
 import { environmentOf } from './environment.js';
 import { goOn } from './go-on.js';
-import { startLimits } from './limits.js';
+import { startLimits, type RunLimits } from './limits.js';
 import { reportOutputs } from './outputs.js';
 import type { Phase } from './phase.js';
 import { prepareAndBegin } from './prepare.js';
@@ -28,16 +28,34 @@ export async function executeStage(request: StageRequest): Promise<StageProduct>
   const environment = environmentOf(assignment, settings, settings.privateKey, deps.environment);
   journal.hide(environment.secrets);
   const phases = deps.phasesOf(assignment);
-  const world = past.begunAt === null ? await prepareAndBegin(request) : await goOn(request, phases);
+  // Before the clocks start: how the run has ended by then counts more than that its time is over meanwhile.
+  const found = past.begunAt === null ? undefined : await goOn(request, phases);
+  const limits = limitsOf(request);
   try {
-    const changes = await work(request, world, phases, environment.variables);
-    await closeWorld(request, world);
-    return { changes, workspace: await keep(request, changes) };
-  } catch (error) {
-    await noteFailure(request, error);
-    await closeWorld(request, world);
-    throw error;
+    const world = past.begunAt === null ? await prepareAndBegin(request, limits) : found;
+    try {
+      const changes = await work(request, world, phases, environment.variables, limits);
+      // From here on nothing of the run is executed that could print.
+      return await limits.apart(async () => {
+        await closeWorld(request, world);
+        return { changes, workspace: await keep(request, changes) };
+      });
+    } catch (error) {
+      await noteFailure(request, error);
+      await closeWorld(request, world);
+      throw error;
+    }
+  } finally {
+    limits.close();
   }
+}
+
+/** They hold from the first look at source and image until the workspace is kept. */
+function limitsOf({ deps, journal, past, onOver }: StageRequest): RunLimits {
+  const { clock, settings } = deps;
+  // A machine that was started again has a clock that knows nothing of the time before.
+  const elapsed = past.begunAt === null ? 0 : Math.max(0, clock.monotonic() - past.begunAt);
+  return startLimits({ clock, timeouts: settings.timeouts, elapsed, state: () => journal.state, onOver });
 }
 
 /** May be called twice. How the run went is not changed by what cannot be removed: the executor sees to that. */
@@ -70,25 +88,24 @@ async function work(
   world: RunWorld | undefined,
   phases: readonly Phase[],
   environment: Readonly<Record<string, string>>,
+  limits: RunLimits,
 ): Promise<Changes | null> {
-  const { deps, assignment, api, journal, record, past, recovered, signal, onOver } = request;
+  const { deps, assignment, api, journal, record, past, recovered, signal } = request;
   if (world === undefined) return past.changes;
-  const { clock, settings } = deps;
-  const elapsed = past.begunAt === null ? 0 : clock.monotonic() - past.begunAt;
-  const limits = startLimits({ clock, timeouts: settings.timeouts, elapsed, onOver });
-  try {
-    const { projectRoot } = assignment;
-    return await runPhases({
-      phases,
-      world,
-      environment,
-      projectRoot,
-      journal,
-      record,
-      past,
-      recovered,
-      limits,
-      onOutputs: (outputs) =>
+  const { settings } = deps;
+  const { projectRoot } = assignment;
+  return runPhases({
+    phases,
+    world,
+    environment,
+    projectRoot,
+    journal,
+    record,
+    past,
+    recovered,
+    limits,
+    onOutputs: (outputs) =>
+      limits.apart(() =>
         reportOutputs(outputs, {
           stack: assignment.stack,
           sensitive: settings.sensitiveOutputs,
@@ -99,12 +116,10 @@ async function work(
           },
           signal,
         }),
-      debug: settings.debug,
-      signal,
-    });
-  } finally {
-    limits.close();
-  }
+      ),
+    debug: settings.debug,
+    signal,
+  });
 }
 
 /** What the next stage needs, sealed and stored; null when there is none. */

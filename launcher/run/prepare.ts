@@ -5,13 +5,17 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunWorld } from '../executors/executor.js';
 import { policyInput } from '../policy/input.js';
 import { discardWorld } from './go-on.js';
+import type { RunLimits } from './limits.js';
 import { workspaceOf, worldRequest, type StageRequest } from './stage.js';
 
 /** What is below an attempt's folder of files and world. */
 const prepared = ['workspace', 'scratch', 'home', 'output'] as const;
 
-/** Throws RUN_DENIED, and why something cannot be prepared; nothing that was made for the run is left then. */
-export async function prepareAndBegin(request: StageRequest): Promise<RunWorld> {
+/**
+ * Throws RUN_DENIED, and why something cannot be prepared; nothing that was made for the run is left then. Source and image
+ * have to be heard of within the limits; what waits for the control plane waits as long as that is away.
+ */
+export async function prepareAndBegin(request: StageRequest, limits: RunLimits): Promise<RunWorld> {
   const { api, signal, record, past, journal, deps, folder, assignment } = request;
   await askPolicy(request);
   if (past.processes > 0) {
@@ -22,13 +26,13 @@ export async function prepareAndBegin(request: StageRequest): Promise<RunWorld> 
   }
   if (deps.workspace === undefined) await mkdir(join(folder, 'workspace'), { mode: 0o700 });
   await mkdir(join(folder, 'scratch'), { mode: 0o700 });
-  const { world, commit } = await openTogether(request);
+  const { world, commit } = await openTogether(request, limits);
   try {
     await record.append({ k: 'commit', commit });
     request.onCommit(commit);
     await assertProjectRoot(workspaceOf(request), assignment.projectRoot);
-    await api.begin(signal);
-    await record.append({ k: 'begun', at: deps.clock.monotonic() });
+    await limits.apart(() => api.begin(signal));
+    await record.append({ k: 'begun', at: limits.since });
     request.onBegun();
     return world;
   } catch (error) {
@@ -48,18 +52,23 @@ async function askPolicy({ deps, assignment, journal }: StageRequest): Promise<v
 /** Files and world at the same time; when one fails, the other is ended. */
 async function openTogether(
   request: StageRequest,
+  limits: RunLimits,
 ): Promise<{ readonly world: RunWorld; readonly commit: string | null }> {
   const { deps, assignment, api, folder, journal } = request;
   const { privateKey, vcsMappings, proxies } = deps.settings;
   const failure = new AbortController();
   const signal = AbortSignal.any([request.signal, failure.signal]);
+  const onLine = (line: string) => {
+    limits.heard();
+    journal.line(line);
+  };
   const guarded = <Value>(part: Promise<Value>) =>
     part.catch((error: unknown) => {
       failure.abort(error);
       throw error;
     });
   const [world, source] = await Promise.allSettled([
-    guarded(deps.executor.open(worldRequest(request, signal))),
+    guarded(deps.executor.open({ ...worldRequest(request, signal), onNotice: onLine })),
     guarded(
       deps.prepareSource({
         run: assignment.run,
@@ -70,9 +79,10 @@ async function openTogether(
         privateKey,
         vcsMappings,
         proxies,
-        fetchObject: (object, file) => api.fetchObject(object, file, signal),
-        onLine: (line) => {
-          journal.line(line);
+        fetchObject: (object, file) => limits.apart(() => api.fetchObject(object, file, signal)),
+        onLine,
+        onProgress: () => {
+          limits.heard();
         },
         signal,
       }),

@@ -30,7 +30,7 @@ const entrySchema = z.discriminatedUnion('k', [
   /** A process begins to work on the attempt. */
   z.object({ k: z.literal('process'), executor: z.enum(['docker', 'host', 'pod']) }),
   z.object({ k: z.literal('commit'), commit: z.string().nullable() }),
-  /** Begin was granted; `at`: milliseconds since the start of the machine. */
+  /** Begin was granted; `at`: when the run's time began to count, in milliseconds since the start of the machine. */
   z.object({ k: z.literal('begun'), at: z.number() }),
   /** A step is about to be started. */
   z.object({ k: z.literal('step'), step: z.int().min(1) }),
@@ -50,7 +50,7 @@ export interface Past {
   /** What the first of them executed steps in. */
   readonly executor: 'docker' | 'host' | 'pod' | null;
   readonly commit: string | null;
-  /** Milliseconds since the start of the machine; null when it has not begun. */
+  /** When its time began to count, in milliseconds since the start of the machine; null when it has not begun. */
   readonly begunAt: number | null;
   /** Number of the last step that was started, and of the last that succeeded; 0 for none. */
   readonly started: number;

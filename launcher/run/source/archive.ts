@@ -35,13 +35,14 @@ const longestName = 4096;
  * that lead out of the folder, hard links, devices, pipes, entries below a link, entries that are there already,
  * and more than the rules allow. What was written before stays; the caller throws the folder away.
  * Modes lose their set-user-ID bits. Other faults of the bytes are ARCHIVE_REFUSED, too; faults of `source` and the
- * signal's reason are thrown as they are.
+ * signal's reason are thrown as they are. `onProgress` is called for each part of the bytes.
  */
 export async function unpackArchive(
   source: Readable,
   folder: string,
   signal: AbortSignal,
   rules: ArchiveRules,
+  onProgress: () => void = () => undefined,
 ): Promise<void> {
   let sourceFault: unknown;
   source.once('error', (error) => {
@@ -51,6 +52,7 @@ export async function unpackArchive(
   // Counts all that comes out of the compression, headers too: a bomb need not consist of files.
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
+      onProgress();
       left -= chunk.length;
       if (left < 0) done(refused(`it unpacks to more than ${String(rules.bytes)} bytes`));
       else done(null, chunk);

@@ -21,6 +21,8 @@ export interface SourceRequest {
   readonly fetchObject: (object: string, file: string) => Promise<void>;
   /** Gets lines for the run's log. */
   readonly onLine: (line: string) => void;
+  /** Called when something goes forward that no line tells of, at any rate. Default: nobody has to know. */
+  readonly onProgress?: () => void;
   readonly signal: AbortSignal;
 }
 

@@ -38,11 +38,11 @@ export async function unpackObject(
   context: string,
   rules: ArchiveRules,
 ): Promise<void> {
-  const { scratch, folder, fetchObject, privateKey, signal } = request;
+  const { scratch, folder, fetchObject, privateKey, onProgress, signal } = request;
   const file = join(scratch, `${object}.sealed`);
   await fetchObject(object, file);
   const opened = await verifyThenOpenFile(file, privateKey, context);
-  await unpackArchive(opened, folder, signal, rules);
+  await unpackArchive(opened, folder, signal, rules, onProgress);
   await rm(file);
 }
 

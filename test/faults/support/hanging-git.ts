@@ -1,15 +1,25 @@
-// A Git server that takes connections and says nothing: a run that prepares from it waits.
+// A server that takes connections and says nothing, as of Git or a registry: a run that prepares from it waits.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-export interface HangingGit {
-  /** Address for a stack. */
-  readonly repository: string;
+export interface HangingServer {
+  /** On 127.0.0.1. */
+  readonly port: number;
   connections(): number;
-  /** Ends everything: git fails then. */
+  /** Ends everything: who waits for it fails then. */
   close(): void;
 }
 
+export interface HangingGit extends HangingServer {
+  /** Address for a stack. */
+  readonly repository: string;
+}
+
 export async function hangingGitServer(): Promise<HangingGit> {
+  const server = await hangingServer();
+  return { ...server, repository: `git://127.0.0.1:${String(server.port)}/x` };
+}
+
+export async function hangingServer(): Promise<HangingServer> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server: Server = createServer((socket) => {
@@ -19,7 +29,7 @@ export async function hangingGitServer(): Promise<HangingGit> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    repository: `git://127.0.0.1:${String((server.address() as AddressInfo).port)}/x`,
+    port: (server.address() as AddressInfo).port,
     connections: () => connections,
     close: () => {
       server.close();

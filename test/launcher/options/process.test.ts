@@ -43,7 +43,7 @@ describe('a launcher', { timeout: 60_000 }, () => {
       expect(first.failure).toMatchObject({
         code: 'RUN_SILENT',
         message:
-          'The run was ended because it printed nothing for 2.5 seconds, the logs timeout of this launcher ' +
+          'The run was ended in PERFORMING because it printed nothing for 2.5 seconds, the logs timeout of this launcher ' +
           '(SPACELIFT_LAUNCHER_LOGS_TIMEOUT).',
       });
       const talking = await plane.triggerRun({}, { task: 'while :; do echo on; sleep 0.2; done' });
@@ -51,7 +51,7 @@ describe('a launcher', { timeout: 60_000 }, () => {
       expect(second.failure).toMatchObject({
         code: 'RUN_TIMED_OUT',
         message:
-          'The run was ended after 6 seconds, the run timeout of this launcher (SPACELIFT_LAUNCHER_RUN_TIMEOUT).',
+          'The run was ended in PERFORMING after 6 seconds, the run timeout of this launcher (SPACELIFT_LAUNCHER_RUN_TIMEOUT).',
       });
     });
   });

@@ -1,25 +1,19 @@
 // What becomes of an attempt that is taken over, ends badly, or is ended: nothing runs on with nobody to see it, and the
 // cause that is told is the one that it had.
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
-import type { Assignment } from '../../../protocol/messages.js';
 import { startAttempt, type AttemptDependencies } from '../../../launcher/run/attempt.js';
 import { attemptFolder } from '../../../launcher/run/attempt-folder.js';
-import type { RunWorld, StepEnd } from '../../../launcher/executors/executor.js';
-import { holdsAttempt, noPast, type Past } from '../../../launcher/run/record.js';
-import type { RunPrinter } from '../../../launcher/run/printer.js';
+import type { StepEnd } from '../../../launcher/executors/executor.js';
+import { holdsAttempt, noPast } from '../../../launcher/run/record.js';
 import type { WorkerApi } from '../../../launcher/run/worker-api.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { manualClock } from '../support/manual-clock.js';
 import { until } from '../support/until.js';
 import { recordedLog } from '../support/log.js';
-
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const assignment = { run: '01HZ0000000000000000000RRR', attempt: 1, stack: 's', stage: 'PLAN' } as Assignment;
+import { assignment, attemptIn, privateKey } from './support/attempt-in.js';
 
 /** An attempt that one process before has worked on, and that the control plane does not count any more. */
 async function dropped(end: (folder: string) => Promise<unknown>) {
@@ -62,93 +56,6 @@ describe('an attempt that is taken over and no longer counts', () => {
     ]);
   });
 });
-
-/** An attempt with one step, in a world of the test's own; `told` is what the control plane got of it. */
-async function attemptIn(options: {
-  readonly run: (signal: AbortSignal) => Promise<StepEnd>;
-  readonly adopt?: () => Promise<RunWorld>;
-  /** Called with the attempt's folder. */
-  readonly onClose?: (folder: string) => Promise<void>;
-  readonly past?: Past;
-  readonly printer?: RunPrinter;
-}) {
-  const life = await temporaryFolder();
-  const folder = attemptFolder(life, assignment);
-  await mkdir(folder);
-  const clock = manualClock();
-  let hurried = false;
-  const rejected: string[] = [];
-  const told: { k: string; code?: string; message?: string }[] = [];
-  const world: RunWorld = {
-    projectDirectory: '/',
-    run: (_step, _sink, signal) => options.run(signal),
-    forget: () => Promise.resolve(),
-    close: () => options.onClose?.(folder) ?? Promise.resolve(),
-  };
-  const api: Partial<WorkerApi> = {
-    accept: () => Promise.resolve(),
-    begin(signal) {
-      signal.throwIfAborted();
-      return Promise.resolve();
-    },
-    reject({ code }) {
-      rejected.push(code);
-      return Promise.resolve();
-    },
-    sendSpool(body) {
-      for (const line of body.toString().split('\n').filter(Boolean))
-        told.push(JSON.parse(line) as (typeof told)[number]);
-      return Promise.resolve(told.length);
-    },
-    hurry: () => (hurried = true),
-    close: () => undefined,
-  };
-  const deps = {
-    createApi: () => api,
-    folder: life,
-    settings: {
-      privateKey,
-      passedVariables: [],
-      maskedVariables: [],
-      containers: { defaultImage: '' },
-      timeouts: { run: 1e9, silence: 1e9 },
-    },
-    log: recordedLog(),
-    clock,
-    now: () => clock.now(),
-    environment: {},
-    policy: null,
-    greeting: 'hello',
-    phasesOf: () => [{ state: 'PLANNING', steps: [{ name: 'plan', script: 'exit 9' }] }],
-    prepareSource: () => Promise.resolve({ commit: null }),
-    executor: {
-      kind: 'host',
-      open: () => Promise.resolve(world),
-      adopt: options.adopt ?? (() => Promise.resolve(world)),
-    },
-    onBegun: () => undefined,
-    ...(options.printer === undefined ? {} : { printer: options.printer }),
-  };
-  const attempt = startAttempt(
-    deps as unknown as AttemptDependencies,
-    {
-      ...assignment,
-      bulk: { endpoint: '', token: 'a-token-of-the-attempt' },
-      environment: [],
-      projectRoot: null,
-      source: { kind: 'none' },
-    } as unknown as Assignment,
-    options.past,
-  );
-  return {
-    attempt,
-    clock,
-    told,
-    rejected,
-    hurried: () => hurried,
-    result: () => told.find(({ k }) => k === 'result'),
-  };
-}
 
 const exit: StepEnd = { exitCode: 9, signal: null, cause: 'exit' };
 

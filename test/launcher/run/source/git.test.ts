@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withoutProxies } from '../../../../launcher/network/proxies.js';
-import { checkOut } from '../../../../launcher/run/source/git.js';
+import { checkOut, lastWords } from '../../../../launcher/run/source/git.js';
 import { startGitServer, type GitServer } from '../../support/git-server.js';
 import { makePool } from '../../support/pool.js';
 
@@ -20,7 +20,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function fetchFrom(repository: string, name: string): Promise<{ folder: string; lines: string[] }> {
+async function fetchFrom(
+  repository: string,
+  name: string,
+  onProgress?: () => void,
+): Promise<{ folder: string; lines: string[] }> {
   const at = await mkdtemp(join(folder, 'run-'));
   await mkdir(join(at, 'workspace'));
   await mkdir(join(at, 'scratch'));
@@ -38,6 +42,7 @@ async function fetchFrom(repository: string, name: string): Promise<{ folder: st
       proxies: withoutProxies,
       fetchObject: () => Promise.reject(new Error('there are no objects')),
       onLine: (line) => lines.push(line),
+      ...(onProgress === undefined ? {} : { onProgress }),
       signal: new AbortController().signal,
     },
     source,
@@ -58,9 +63,24 @@ describe('a private repository', () => {
     expect(server.asked).toContain('/repository.git/info/refs');
   });
 
+  test('that is long on its way is heard of all the time', async () => {
+    let heard = 0;
+    await fetchFrom('private://pool/repository.git', 'pool', () => (heard += 1));
+    expect(heard).toBeGreaterThan(0);
+  });
+
   test('of a pool without a mapping is refused with what to set', async () => {
     await expect(fetchFrom('private://github_pool/repository.git', 'bitbucket_pool')).rejects.toThrow(
       /no address for the VCS agent pool "github_pool"; set SPACELIFT_PRIVATEVCS_MAPPING_NAME_<n>/,
     );
   });
+});
+
+test('the last words of git are its reason, and not how far it was', () => {
+  const words =
+    'remote: Enumerating objects: 3002, done.        \nremote: Counting objects:   3% (91/3002)        \r' +
+    'remote: Total 3002 (delta 0), reused 0 (delta 0), pack-reused 0        \n' +
+    'Receiving objects:  12% (361/3002), 5.63 MiB | 11.23 MiB/s\rfatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n';
+  expect(lastWords(words)).toBe('fatal: early EOF\nfatal: fetch-pack: invalid index-pack output');
+  expect(lastWords(`${'x'.repeat(2000)} at its end`)).toMatch(/^x+ at its end$/);
 });
