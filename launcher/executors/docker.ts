@@ -23,6 +23,7 @@ import { places } from './docker-places.js';
 import { createPulledImages } from './pulled-images.js';
 import { runExec } from './docker-step.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
+import { endTraced } from './host-processes.js';
 import { kernelKills, type Kills } from './step-end.js';
 import { forgetStep, wasBegun } from './step-output.js';
 
@@ -189,6 +190,8 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     adopt,
     makeRoom: async (enough) => pulled.remove(await engine(), enough),
     async sweep(dead) {
+      // What fetches the files of a run is a process of this machine.
+      for (const { id } of dead) await endTraced({ prefix: `${id}.`, groups: [] }, clock, 0);
       const docker = await engine();
       const theirs = await containersOfLives(docker, dead);
       for (const id of theirs) await removeContainer(docker.getContainer(id), clock);

@@ -1,17 +1,29 @@
 // The processes of a run on this machine, found by a mark in their environment, also when they left the process group,
 // and by the run's control group where it has one.
 import { readdir, readFile } from 'node:fs/promises';
+import { ifThere } from '../absent.js';
 import { sleep, type Clock } from '../clock.js';
 import { membersOf } from './host-groups.js';
 
-/** Name of the variable that every process of a run has. Its value is `<life>.<run>.<attempt>`. */
+/** Name of the variable that every process of a run has. Its value begins with what `markOf` gives. */
 export const markVariable = 'POOLWRIGHT_WORLD';
+
+/** `life`: id of the worker whose run it is. */
+export function markOf(life: string, { run, attempt }: Attempt): string {
+  return `${life}.${run}.${String(attempt)}`;
+}
+
+interface Attempt {
+  readonly run: string;
+  readonly attempt: number;
+}
 
 /** Ids of processes whose mark begins with `prefix`. Others' processes, which cannot be looked at, are none of ours. */
 export async function markedProcesses(prefix: string): Promise<number[]> {
   const wanted = Buffer.from(`${markVariable}=${prefix}`);
   const found: number[] = [];
-  for (const name of await readdir('/proc')) {
+  // A system without it is one on which launchers do not find each other's processes.
+  for (const name of await ifThere(readdir('/proc'), [])) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const environment = await readFile(`/proc/${name}/environ`).catch(() => undefined);
@@ -49,6 +61,18 @@ export async function endTraced(traces: Traces, clock: Clock, grace: number): Pr
     if (left === 0) return first;
     await sleep(clock, wait);
   }
+}
+
+/**
+ * Ends a process that leads its group, and all that it has started, at once: by the group, and by its mark what has left the
+ * group. The group is not asked whether it is empty: with nobody to reap them, as in a container, its dead stay in it.
+ */
+export async function killTraced(
+  { prefix, leader }: { readonly prefix: string; readonly leader: number | undefined },
+  clock: Clock,
+): Promise<void> {
+  if (leader !== undefined) send(-leader, 'SIGKILL');
+  await endTraced({ prefix, groups: [] }, clock, 0);
 }
 
 async function signalAll(traces: Traces, signal: NodeJS.Signals | 0): Promise<number> {

@@ -7,7 +7,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 import type { Executor, LauncherLife, RunWorld, Step, StepEnd, StepSink, WorldRequest } from './executor.js';
 import { groupsOf, inGroup, openGroup, removeGroup } from './host-groups.js';
-import { endTraced, markVariable, tracedProcesses } from './host-processes.js';
+import { endTraced, markOf, markVariable, tracedProcesses } from './host-processes.js';
 import { endOf, kernelKills, type Kills } from './step-end.js';
 import { followStep, forgetStep, wasBegun } from './step-output.js';
 import { stepScript } from './step-script.js';
@@ -60,9 +60,10 @@ export function createHostExecutor(options: HostOptions): Executor {
     return worldOf(request, { mark, home, outputs, group: await openGroup(life, mark) });
   }
 
-  function placesOf({ run, attempt, workspace }: WorldRequest) {
+  function placesOf(request: WorldRequest) {
+    const { run, attempt, workspace } = request;
     return {
-      mark: `${life.id}.${run}.${String(attempt)}`,
+      mark: markOf(life.id, request),
       home: join(life.folder, 'homes', `${run}.${String(attempt)}`),
       outputs: join(dirname(workspace), 'output'),
     };

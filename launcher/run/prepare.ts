@@ -3,6 +3,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { RunWorld } from '../executors/executor.js';
+import { markOf } from '../executors/host-processes.js';
 import { policyInput } from '../policy/input.js';
 import { discardWorld } from './go-on.js';
 import type { RunLimits } from './limits.js';
@@ -22,6 +23,8 @@ export async function prepareAndBegin(request: StageRequest, limits: RunLimits):
     journal.line('The launcher was killed while it prepared the run, and prepares it anew.');
     // Of an earlier process there may be a world without a single command in it, and half of the files.
     await discardWorld(request);
+    // What fetched them may go on, and write into a folder that is filled anew.
+    await deps.sweep?.();
     for (const name of prepared) await rm(join(folder, name), { recursive: true, force: true });
   }
   if (deps.workspace === undefined) await mkdir(join(folder, 'workspace'), { mode: 0o700 });
@@ -74,6 +77,7 @@ async function openTogether(
         run: assignment.run,
         source: assignment.source,
         workspace: assignment.workspace,
+        mark: `${markOf(assignment.worker, assignment)}.source`,
         folder: workspaceOf(request),
         scratch: join(folder, 'scratch'),
         privateKey,

@@ -205,19 +205,26 @@ describe.each(executors)('a launcher that is killed and started again, with %s',
       await plane.idle(1);
     });
 
-    it('to prepare a run anew that it prepared', async () => {
+    it('to prepare a run anew that it prepared, when what fetched its files is gone', async () => {
       const hanging = await hangingGitServer();
       const first = await start();
       await plane.idle(1);
+      const [worker] = await plane.workers();
       const { stack, run } = await trigger({
-        repository: hanging.repository,
+        repository: hanging.http,
         planCommands: [witness('plan')],
       });
       await plane.reached(stack, run, 'PREPARING');
       await until(() => hanging.connections() > 0, 'git to connect');
       await kill(first);
+      const left = await markedProcesses(worker?.id ?? '');
+      // Git, and the helper that speaks to the server.
+      expect(left.length).toBeGreaterThanOrEqual(2);
       await start();
       await until(() => hanging.connections() > 1, 'git to connect again', 20_000);
+      const now = await markedProcesses(worker?.id ?? '');
+      expect(now.length).toBeGreaterThanOrEqual(2);
+      expect(now.filter((pid) => left.includes(pid))).toEqual([]);
       expect(await plane.run(stack, run)).toMatchObject({ state: 'PREPARING', attempt: 1 });
       hanging.close();
       expect((await plane.reached(stack, run, 'FAILED')).failure?.code).toBe('SOURCE_UNAVAILABLE');

@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PoolwrightError, type Fault } from '../../../protocol/errors.js';
 import { systemClock } from '../../clock.js';
+import { markOf } from '../../executors/host-processes.js';
 import { policyInput } from '../../policy/input.js';
 import { openPolicy } from '../../policy/policy.js';
 import { createJournal, type Journal } from '../../run/journal.js';
@@ -109,6 +110,7 @@ async function fill(container: Container, journal: Journal, signal: AbortSignal)
     run: assignment.run,
     source: assignment.source,
     workspace: assignment.workspace,
+    mark: `${markOf(assignment.worker, assignment)}.source`,
     folder,
     scratch,
     privateKey,

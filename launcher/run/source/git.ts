@@ -1,17 +1,13 @@
-// A Git repository at a commit, with the machine's git program and nothing of the machine's configuration.
-import { spawn } from 'node:child_process';
+// A Git repository at a commit, fetched from wherever this worker reaches it.
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import type { Source } from '../../../protocol/messages.js';
-import { proxyEnvironment } from '../../network/proxies.js';
 import type { VcsMapping } from '../../settings/settings.js';
+import { startGit } from './git-process.js';
 import type { SourceRequest } from './source.js';
 
 type GitSource = Extract<Source, { kind: 'git' }>;
-
-/** Characters of git's own words that an error quotes. */
-const quoted = 1000;
 
 /** Checks out the commit, or the tip of the branch; answers the full id. Throws SOURCE_UNAVAILABLE. */
 export async function checkOut(request: SourceRequest, source: GitSource): Promise<string> {
@@ -73,60 +69,18 @@ export function addressOf(repository: string, mappings: readonly VcsMapping[]): 
   throw unavailable(repository, 'expected an address with https, ssh, git or file, or user@host:path');
 }
 
-function runGit(args: readonly string[], request: SourceRequest, address: string): Promise<string> {
-  const { folder, scratch, signal } = request;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      'git',
-      ['-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false', ...args],
-      {
-        cwd: folder,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        signal,
-        killSignal: 'SIGKILL',
-        env: {
-          PATH: process.env['PATH'],
-          HOME: scratch,
-          LANG: 'C.UTF-8',
-          SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'],
-          GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'],
-          ...proxyEnvironment(request.proxies),
-          SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
-          GIT_SSL_CAINFO: process.env['GIT_SSL_CAINFO'],
-          GIT_CONFIG_NOSYSTEM: '1',
-          // Nobody is there to be asked.
-          GIT_TERMINAL_PROMPT: '0',
-          GIT_ASKPASS: '/bin/true',
-        },
-      },
-    );
-    let answer = '';
-    let words = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (answer += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      request.onProgress?.();
-      words = (words + text).slice(-4 * quoted);
-    });
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      if (signal.aborted) reject(signal.reason as Error);
-      else if (error.code === 'ENOENT') reject(unavailable(address, 'git is not installed on this worker'));
-      else reject(error);
-    });
-    child.once('close', (code) => {
-      if (signal.aborted) reject(signal.reason as Error);
-      else if (code === 0) resolve(answer);
-      else
-        reject(
-          unavailable(
-            address,
-            withoutPassword(lastWords(words)) || `git ended with exit code ${String(code)}`,
-          ),
-        );
-    });
+async function runGit(args: readonly string[], request: SourceRequest, address: string): Promise<string> {
+  const { code, answer, words } = await startGit(args, request).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw unavailable(address, 'git is not installed on this worker');
+    throw error;
   });
+  if (code === 0) return answer;
+  throw unavailable(address, withoutPassword(lastWords(words)) || `git ended with exit code ${String(code)}`);
 }
 
+/** Characters of git's own words that an error quotes. */
+const quoted = 1000;
 /** Git says all the time how far it is: that keeps a run from counting as silent, and explains nothing. */
 const progress = /^(remote: )?([A-Z][a-z]+ [a-z]+: +\d+|Total \d+ )/;
 

@@ -10,6 +10,8 @@ export interface SourceRequest {
   readonly source: Source;
   /** Object of the sealed workspace that the stage before left. Taken instead of `source` when not null. */
   readonly workspace: string | null;
+  /** In the environment of each process that is started for it (`markVariable`): so it is found, and ended. */
+  readonly mark: string;
   /** Absolute path of a folder that is there and empty: filled with the files of the run. */
   readonly folder: string;
   /** Absolute path of a folder for files on the way. It is removed with the run. */

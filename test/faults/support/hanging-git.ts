@@ -12,11 +12,14 @@ export interface HangingServer {
 export interface HangingGit extends HangingServer {
   /** Address for a stack. */
   readonly repository: string;
+  /** The same by http, for which git starts a helper. */
+  readonly http: string;
 }
 
 export async function hangingGitServer(): Promise<HangingGit> {
   const server = await hangingServer();
-  return { ...server, repository: `git://127.0.0.1:${String(server.port)}/x` };
+  const place = `127.0.0.1:${String(server.port)}/x`;
+  return { ...server, repository: `git://${place}`, http: `http://${place}` };
 }
 
 export async function hangingServer(): Promise<HangingServer> {

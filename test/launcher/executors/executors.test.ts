@@ -1,4 +1,5 @@
 // What every executor promises, on each of them: the host, and the container engine where there is one.
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import type {
 } from '../../../launcher/executors/executor.js';
 import { createHostExecutor } from '../../../launcher/executors/host.js';
 import { groupsOf, openGroup, removeGroup } from '../../../launcher/executors/host-groups.js';
-import { markedProcesses } from '../../../launcher/executors/host-processes.js';
+import { markedProcesses, markVariable } from '../../../launcher/executors/host-processes.js';
 import type { ContainerSettings } from '../../../launcher/settings/settings.js';
 import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
 import { available } from '../../support/skips.js';
@@ -290,12 +291,19 @@ describe.each(kinds)('the executor %s', (kind, make, there) => {
       workingDirectory: world.projectDirectory,
     };
     const ended = world.run(step, collector().sink, never).catch(() => undefined);
+    // What fetches files is a process of this machine with every executor.
+    const fetching = spawn('sleep', ['300'], {
+      env: { PATH: path, [markVariable]: `${life.id}.run.1.source` },
+      detached: true,
+      stdio: 'ignore',
+    });
     await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(await markedProcesses(life.id)).toContain(fetching.pid);
     const other = make({ id: ulid(), folder: await temporaryFolder() });
     expect(await other.sweep([life])).toBe(1);
     expect(await other.sweep([life])).toBe(0);
     await ended;
-    if (kind === 'host') expect(await markedProcesses(life.id)).toEqual([]);
+    expect(await markedProcesses(life.id)).toEqual([]);
   });
 });
 

@@ -156,7 +156,7 @@ export async function openRegisteredPool(
       requeue: () => undefined,
       pods: { get: () => undefined, note: (pod) => pod },
       syncPeriod: 30_000,
-      patience: { start: 0, create: 0, confirm: 0 },
+      patience: { start: 0, notice: 0, begin: 0, create: 0, confirm: 0 },
       caches: {
         pool: () => object,
         workersOf: () => workers,

@@ -1,12 +1,15 @@
-// Repositories behind a VCS agent pool: the mapping gives the address at which this worker reaches them.
+// Repositories: behind a VCS agent pool at the address that the mapping gives, and what is left of git when it is ended.
 import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { markedProcesses } from '../../../../launcher/executors/host-processes.js';
 import { withoutProxies } from '../../../../launcher/network/proxies.js';
 import { checkOut, lastWords } from '../../../../launcher/run/source/git.js';
+import { hangingGitServer } from '../../../faults/support/hanging-git.js';
 import { startGitServer, type GitServer } from '../../support/git-server.js';
 import { makePool } from '../../support/pool.js';
+import { until } from '../../support/until.js';
 
 let folder: string;
 let server: GitServer;
@@ -20,10 +23,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const mark = `git-test.${String(process.pid)}.1.source`;
+
 async function fetchFrom(
   repository: string,
   name: string,
-  onProgress?: () => void,
+  {
+    onProgress = () => undefined,
+    signal = new AbortController().signal,
+  }: { readonly onProgress?: () => void; readonly signal?: AbortSignal } = {},
 ): Promise<{ folder: string; lines: string[] }> {
   const at = await mkdtemp(join(folder, 'run-'));
   await mkdir(join(at, 'workspace'));
@@ -35,6 +43,7 @@ async function fetchFrom(
       run: '01JD0000000000000000000000',
       source,
       workspace: null,
+      mark,
       folder: join(at, 'workspace'),
       scratch: join(at, 'scratch'),
       privateKey: (await makePool()).key,
@@ -42,8 +51,8 @@ async function fetchFrom(
       proxies: withoutProxies,
       fetchObject: () => Promise.reject(new Error('there are no objects')),
       onLine: (line) => lines.push(line),
-      ...(onProgress === undefined ? {} : { onProgress }),
-      signal: new AbortController().signal,
+      onProgress,
+      signal,
     },
     source,
   );
@@ -65,7 +74,7 @@ describe('a private repository', () => {
 
   test('that is long on its way is heard of all the time', async () => {
     let heard = 0;
-    await fetchFrom('private://pool/repository.git', 'pool', () => (heard += 1));
+    await fetchFrom('private://pool/repository.git', 'pool', { onProgress: () => (heard += 1) });
     expect(heard).toBeGreaterThan(0);
   });
 
@@ -83,4 +92,21 @@ test('the last words of git are its reason, and not how far it was', () => {
     'Receiving objects:  12% (361/3002), 5.63 MiB | 11.23 MiB/s\rfatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n';
   expect(lastWords(words)).toBe('fatal: early EOF\nfatal: fetch-pack: invalid index-pack output');
   expect(lastWords(`${'x'.repeat(2000)} at its end`)).toMatch(/^x+ at its end$/);
+});
+
+describe('git that is ended while its server says nothing', () => {
+  test('is gone with the helper that speaks to the server, and the reason is told', async () => {
+    const hanging = await hangingGitServer();
+    const cancel = new AbortController();
+    const fetched = fetchFrom(hanging.http, '', { signal: cancel.signal }).catch((error: unknown) => error);
+    await until(() => hanging.connections() > 0, 'git to connect');
+    const commands = await Promise.all(
+      (await markedProcesses(mark)).map((pid) => readFile(`/proc/${String(pid)}/cmdline`, 'utf8')),
+    );
+    expect(commands.join('\n')).toMatch(/git\0.*fetch(.|\n)*remote-http/);
+    cancel.abort(new Error('the run was stopped'));
+    expect(await fetched).toEqual(new Error('the run was stopped'));
+    expect(await markedProcesses(mark)).toEqual([]);
+    hanging.close();
+  });
 });
