@@ -10,6 +10,7 @@ import { openRouteMemory, type RouteMemory } from './connection/route-memory.js'
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
+import { assertConfigDirectory } from './executors/registry-credentials.js';
 import { startWatchdog } from './health/watchdog.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { watchFitness, type Fitness } from './fitness.js';
@@ -53,6 +54,7 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
     });
   for (const warning of warnings) logWith({}).warn(warning);
 
+  if (settings.executor !== 'host') await assertConfigDirectory(settings.containers.dockerConfigDirectory);
   const policy = await openConfiguredPolicy(settings);
   const { life, left, again } = await takeLife(settings.stateDirectory, settings.privateKey, logWith({}));
   const log = logWith({ worker: life.id });

@@ -8,6 +8,7 @@ import { messageOf } from '../../protocol/errors.js';
 import { createTransports } from '../connection/transports.js';
 import { pingEngine } from '../executors/docker-engine.js';
 import { assertOffered } from '../executors/docker-offers.js';
+import { assertConfigDirectory } from '../executors/registry-credentials.js';
 import { trustedCertificates } from '../network/tls.js';
 import { openPolicy } from '../policy/policy.js';
 import { readSettings } from '../settings/read.js';
@@ -66,6 +67,13 @@ async function examine(
     return;
   }
   await checked('engine', note, () => checkEngine(settings, environment['DOCKER_HOST']));
+  if (settings.executor !== 'host' && settings.containers.dockerConfigDirectory !== null) {
+    const folder = settings.containers.dockerConfigDirectory;
+    await checked('registries', note, async () => {
+      await assertConfigDirectory(folder);
+      return ok(`credentials are looked for in ${folder}`);
+    });
+  }
   await checked('user', note, () => Promise.resolve(checkUser(settings)));
   await checked('disk', note, () => checkDisk(settings.stateDirectory));
   if (settings.initializationPolicy !== null) {

@@ -1,15 +1,19 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { credentialsFor, registryOf } from '../../../launcher/executors/registry-credentials.js';
+import {
+  assertConfigDirectory,
+  credentialsFor,
+  registryOf,
+} from '../../../launcher/executors/registry-credentials.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const registry = 'registry.example.com:5000';
 
 /** Looks up `registry` in a configuration; `helper` is the text of the program `docker-credential-test`. */
-async function look(config: object, helper?: string, name = registry) {
+async function look(config: object | null, helper?: string, name = registry) {
   const folder = await temporaryFolder();
-  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  if (config !== null) await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   if (helper !== undefined) {
     const file = join(folder, 'docker-credential-test');
     await writeFile(file, `#!/bin/sh\n${helper}\n`);
@@ -37,6 +41,49 @@ describe('credentials of a registry', () => {
     expect(await look({ auths: { [registry]: { auth } } })).toEqual(written);
     expect(await look({ auths: { [`https://${registry}`]: { auth } } })).toEqual(written);
     expect(await look({ auths: { 'other.example.com': { auth } } })).toBeUndefined();
+  });
+
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const nobody = '00000000-0000-0000-0000-000000000000';
+  it.each([
+    // As `az acr login` writes them.
+    [
+      'an identity token beside a name without a password',
+      { auth: base64(`${nobody}:`), identitytoken: 'i' },
+      { username: nobody, identitytoken: 'i' },
+    ],
+    ['an identity token alone', { identitytoken: 'i' }, { identitytoken: 'i' }],
+    ['a registry token', { registrytoken: 'r' }, { registrytoken: 'r' }],
+    ['name and password by themselves', { username: 'n', password: 'p' }, { username: 'n', password: 'p' }],
+    [
+      'an auth, which counts more than name and password',
+      { auth, username: 'n', password: 'p' },
+      { username: 'user', password: 'pass:word' },
+    ],
+    ['an auth that is filled up with zeros', { auth: base64('n:p\0\0') }, { username: 'n', password: 'p' }],
+    [
+      'all of them',
+      { auth, identitytoken: 'i', registrytoken: 'r' },
+      { username: 'user', password: 'pass:word', identitytoken: 'i', registrytoken: 'r' },
+    ],
+  ])('are read from %s', async (_, entry, expected) => {
+    expect(await look({ auths: { [registry]: entry } })).toEqual({ ...expected, serveraddress: registry });
+  });
+
+  it('are none in an entry that is empty, and without a configuration', async () => {
+    expect(await look({ auths: { [registry]: {} } })).toBeUndefined();
+    expect(await look({ auths: { [registry]: { auth: '' }, [`https://${registry}`]: { auth } } })).toEqual(
+      written,
+    );
+    expect(await look(null)).toBeUndefined();
+  });
+
+  it('are missed with what is wrong, when an auth is not one', async () => {
+    const failure = await look({ auths: { [registry]: { auth: base64('hunter2') } } }).catch(String);
+    expect(failure).toMatch(
+      /config\.json has an "auth" for registry\.example\.com:5000 that is not base64 of/,
+    );
+    expect(failure).not.toContain('hunter2');
   });
 
   it('are asked of the helper of the registry, by its protocol', async () => {
@@ -81,6 +128,20 @@ describe('credentials of a registry', () => {
   it("are asked for without the pool's own", async () => {
     const helper = `printf '{"Username":"u","Secret":"[%s%s]"}' "$SPACELIFT_TOKEN" "$SPACELIFT_POOL_PRIVATE_KEY"`;
     expect(await look(helpers, helper)).toMatchObject({ password: '[]' });
+  });
+});
+
+describe('the folder of the configuration', () => {
+  it('may be empty or not named, and has to be a folder that is there', async () => {
+    const folder = await temporaryFolder();
+    await assertConfigDirectory(null);
+    await assertConfigDirectory(folder);
+    await writeFile(join(folder, 'file'), '');
+    await expect(assertConfigDirectory(join(folder, 'nowhere'))).rejects.toMatchObject({
+      code: 'INVALID_SETTINGS',
+      message: expect.stringMatching(/SPACELIFT_DOCKER_CONFIG_DIR: expected the folder .*ENOENT/) as string,
+    });
+    await expect(assertConfigDirectory(join(folder, 'file'))).rejects.toThrow('it is not a folder');
   });
 });
 
