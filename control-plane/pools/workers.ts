@@ -33,6 +33,11 @@ export function lostAt(now: number, after: number = rhythm.lostAfter): RawBuilde
   return sql<number>`case when executor = 'pod' then ${pod}::bigint else ${now + after}::bigint end`;
 }
 
+/** When it was noticed that a worker which counts as lost at `lost` is out of contact, or later where it was given more time. */
+export function noticedAt(executor: WorkerRow['executor'], lost: number): number {
+  return lost - (executor === 'pod' ? rhythm.podLostAfter : rhythm.lostAfter);
+}
+
 /** For workers: when something was heard of them last, be it by the line that they share. */
 export const lastContact = sql<number>`greatest(last_contact_at, coalesce(
   (select heard.last_contact_at from worker_lines as heard where heard.id = workers.line), 0))`;

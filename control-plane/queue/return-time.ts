@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { rhythm } from '../../protocol/limits.js';
 import type { Context } from '../context.js';
 import { onSilentLine } from '../pools/lines.js';
-import { lostAt } from '../pools/workers.js';
+import { lastContact, lostAt } from '../pools/workers.js';
 
 /** Workers whose time to come back has been over for so long were not looked after, in milliseconds. */
 const overlooked = 2000;
@@ -14,7 +14,7 @@ export async function allowReturn(context: Context): Promise<void> {
   const now = context.clock.now();
   await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
+    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart), last_contact_at: lastContact })
     .execute();
 }
 
@@ -27,7 +27,7 @@ export async function allowReturnOfSilent(context: Context): Promise<void> {
   const silent = now - 2 * rhythm.heartbeat;
   await context.db
     .updateTable('workers')
-    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart) })
+    .set({ connected: false, lost_at: lostAt(now, rhythm.returnAfterRestart), last_contact_at: lastContact })
     .where((where) =>
       where.or([
         where.and([
@@ -54,12 +54,19 @@ export async function allowReturnAfterGap(context: Context): Promise<void> {
     .set({ last_contact_at: now })
     .where('last_contact_at', '>', now)
     .execute();
+  // Nor is anybody held longer than was said.
+  await context.db
+    .updateTable('alarms')
+    .set({ raised_at: now })
+    .where('cleared_at', 'is', null)
+    .where('raised_at', '>', now)
+    .execute();
   await context.db
     .updateTable('workers')
     .set({
       connected: false,
       lost_at: lostAt(now, rhythm.returnAfterRestart),
-      last_contact_at: sql<number>`least(last_contact_at, ${now}::bigint)`,
+      last_contact_at: sql<number>`least(${lastContact}, ${now}::bigint)`,
     })
     .where((where) =>
       where.or([

@@ -159,6 +159,27 @@ describe('workers on a line that they share', () => {
     expect(await listWorkers(rules.context, pool)).toEqual([]);
   });
 
+  it('raise an alarm, too, when the control plane was started again since they were heard of, whenever each came to the line', async () => {
+    const line = openLine();
+    for (const worker of some(4)) {
+      await line.register([worker]);
+      for (let time = 0; time < 6; time += 1) {
+        rules.now += rhythm.heartbeat;
+        await line.present(null);
+      }
+    }
+    await allowReturn(rules.context);
+    // The line itself is forgotten before their time is over.
+    rules.now += rhythm.silence + 1;
+    await sweep(rules.context);
+    rules.now += rhythm.podLostAfter;
+    await sweep(rules.context);
+    expect(await listWorkers(rules.context, pool)).toHaveLength(4);
+    expect(await rules.context.db.selectFrom('alarms').select('kind').execute()).toEqual([
+      { kind: 'MASS_LOSS' },
+    ]);
+  });
+
   it('get no run while the line says why none can be taken, and the run says so; then they do, and nothing is counted', async () => {
     const line = openLine();
     const workers = some(3);
