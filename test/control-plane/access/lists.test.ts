@@ -85,7 +85,10 @@ describe('lists show nothing of another space', () => {
     ['its queue', `{ publicWorkerPool { ${queued} } }`],
     ['alarms', '{ alarms { message workerPool { id } } }'],
   ])('%s', async (_what, query) => {
-    const foreign = [...Object.values(things.b), ...['space b', 'pool b', 'stack b', 'shared b', 'alarm b']];
+    const foreign = [
+      ...(Object.values(things.b) as string[]),
+      ...['space b', 'pool b', 'stack b', 'shared b', 'alarm b'],
+    ];
     const seen = (text: string) =>
       foreign.filter((word) => text.includes(`"${word}"`) || text.includes(` ${word}`));
     expect(seen(JSON.stringify(await admin.data(query)))).not.toEqual([]);
