@@ -46,7 +46,7 @@ export const transitions: Readonly<Record<RunState, StateRule>> = {
     means: 'Assigned to a worker that has not accepted it yet.',
   },
   PREPARING: {
-    next: ['INITIALIZING', 'QUEUED', 'CANCELED', 'FAILED', 'STOPPED'],
+    next: ['INITIALIZING', 'QUEUED', 'CANCELED', 'FAILED'],
     lasts: 30 * minute,
     then: 'requeue',
     because: 'the worker did not prepare it within 30 minutes',
@@ -59,7 +59,7 @@ export const transitions: Readonly<Record<RunState, StateRule>> = {
   },
   PLANNING: {
     ...working,
-    next: ['UNCONFIRMED', 'CONFIRMED', 'FINISHED', 'FAILED', 'STOPPED'],
+    next: ['UNCONFIRMED', 'FINISHED', 'FAILED', 'STOPPED'],
     means: 'The worker finds out what would change.',
   },
   UNCONFIRMED: {
@@ -70,7 +70,7 @@ export const transitions: Readonly<Record<RunState, StateRule>> = {
     means: 'Waits for a person to confirm or discard the plan.',
   },
   CONFIRMED: {
-    next: ['APPLYING', 'FAILED', 'STOPPED', 'DISCARDED'],
+    next: ['APPLYING', 'FAILED', 'DISCARDED'],
     lasts: 7 * day,
     then: 'DISCARDED',
     because: 'no worker took it within 7 days',

@@ -3,7 +3,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PoolwrightError } from '../../../protocol/errors.js';
-import type { RunState, RunType } from '../../../protocol/runs.js';
 import { assignNext, type Match } from '../../../control-plane/queue/assign.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { acceptRun, beginRun, rejectRun } from '../../../control-plane/runs/attempts.js';
@@ -14,7 +13,7 @@ import {
   prioritizeRun,
   stopRun,
 } from '../../../control-plane/runs/decisions.js';
-import { retryRun } from '../../../control-plane/runs/repeat.js';
+import { promoteRun, retryRun } from '../../../control-plane/runs/repeat.js';
 import { runHistory } from '../../../control-plane/runs/runs.js';
 import { isEnd, transitions } from '../../../control-plane/runs/transitions.js';
 import { expectFiguresToHold } from '../support/figures.js';
@@ -30,117 +29,19 @@ import {
   type Rules,
   type SimulatedWorker,
 } from '../support/rules.js';
-
-/** What the model knows of the run. */
-interface Model {
-  state: RunState;
-  /** Waits with a plan. */
-  applying: boolean;
-  /** A worker has it. */
-  held: boolean;
-  begun: boolean;
-  stopping: boolean;
-  /** Workers in a row that did not begin. */
-  unbegun: number;
-}
-
-const events = [
-  'assign',
-  'accept',
-  'reject',
-  'begin',
-  'work',
-  'finish',
-  'finish without changes',
-  'fail',
-  'confirm',
-  'discard',
-  'cancel',
-  'stop',
-  'lose',
-  'retry',
-  'prioritise',
-  'wait 16 s',
-] as const;
-type Event = (typeof events)[number];
-
-const workOf: Readonly<Record<RunType, RunState>> = {
-  TRACKED: 'PLANNING',
-  PROPOSED: 'PLANNING',
-  TESTING: 'PLANNING',
-  TASK: 'PERFORMING',
-  DESTROY: 'DESTROYING',
-};
-
-/** The state after an event, or undefined where it must be refused. Changes the model. */
-function after(model: Model, type: RunType, event: Event): RunState | undefined {
-  const { state } = model;
-  const go = (next: RunState): RunState => {
-    model.state = next;
-    if (isEnd(next)) Object.assign(model, { held: false, begun: false });
-    return next;
-  };
-  const back = (): RunState => {
-    model.held = false;
-    model.unbegun += 1;
-    return go(model.unbegun === 3 ? 'FAILED' : model.applying ? 'CONFIRMED' : 'QUEUED');
-  };
-  const waits = !model.held && (state === 'QUEUED' || state === 'CONFIRMED');
-  const works = model.held && model.begun;
-  switch (event) {
-    case 'assign':
-      if (!waits) return undefined;
-      model.held = true;
-      return go(model.applying ? 'CONFIRMED' : 'READY');
-    case 'accept':
-      if (!model.held) return undefined;
-      return model.begun || model.applying ? state : go('PREPARING');
-    case 'reject':
-      return model.held && !model.begun ? back() : undefined;
-    case 'begin':
-      if (!model.held) return undefined;
-      if (model.begun) return state;
-      // A worker accepts first; the rules take its begin as that, too, where nothing stands between.
-      if (!model.applying && state !== 'PREPARING') return undefined;
-      Object.assign(model, { begun: true, unbegun: 0 });
-      return go(model.applying ? 'APPLYING' : 'INITIALIZING');
-    case 'work':
-      return works && state === 'INITIALIZING' ? go(workOf[type]) : undefined;
-    case 'finish':
-    case 'finish without changes': {
-      if (!works || state === 'INITIALIZING') return undefined;
-      const plans = type === 'TRACKED' && !model.applying && event === 'finish';
-      if (!plans) return go('FINISHED');
-      if (model.stopping) return go('STOPPED');
-      Object.assign(model, { held: false, begun: false, applying: true });
-      return go('UNCONFIRMED');
-    }
-    case 'fail':
-      return works ? go('FAILED') : undefined;
-    case 'confirm':
-      return state === 'UNCONFIRMED' ? go('CONFIRMED') : undefined;
-    case 'discard':
-      return !model.begun && (state === 'UNCONFIRMED' || state === 'CONFIRMED') ? go('DISCARDED') : undefined;
-    case 'cancel':
-      return !isEnd(state) && !model.begun && !model.applying ? go('CANCELED') : undefined;
-    case 'stop':
-      if (isEnd(state)) return undefined;
-      if (!model.begun) return go(model.applying ? 'DISCARDED' : 'CANCELED');
-      model.stopping = true;
-      return state;
-    case 'lose':
-      if (!model.held) return state;
-      if (!model.begun) return back();
-      return go(model.stopping ? 'STOPPED' : 'FAILED');
-    case 'retry':
-      return isEnd(state) && state !== 'FINISHED' ? state : undefined;
-    case 'prioritise':
-      return waits ? state : undefined;
-    case 'wait 16 s':
-      // An assignment that nobody accepts goes to another worker; other waits are longer.
-      return state === 'READY' || (state === 'CONFIRMED' && model.held) ? back() : state;
-  }
-}
+import {
+  after,
+  draw,
+  edges,
+  fresh,
+  kinds,
+  smoothly,
+  wayTo,
+  workOf,
+  type Event,
+  type Kind,
+  type Model,
+} from './support/model.js';
 
 describe('the life of a run', () => {
   let rules: Rules;
@@ -148,54 +49,85 @@ describe('the life of a run', () => {
     rules = given.rules;
   });
 
+  /** States that followed one another in a run, as its history has them: `PLANNING → UNCONFIRMED`. */
+  const visited = new Set<string>();
+
+  /** A run from its beginning, each step of which has to end as the model says. `next`: undefined at the end. */
+  async function live(kind: Kind, next: (model: Model, steps: number) => Event | undefined): Promise<void> {
+    await rules.reset();
+    const pool = await makePool(rules);
+    const worker = await makeWorker(rules, pool);
+    const stack = await makeStack(rules, pool, { autodeploy: kind.autodeploy });
+    const task = kind.type === 'TASK' ? { task: 'true' } : {};
+    const { id } = await makeRun(rules, stack, { type: kind.type, ...task });
+    const model: Model = { ...fresh };
+    let match: Match | undefined;
+    let number = 0;
+    for (let steps = 0; ; steps += 1) {
+      const step = next(model, steps);
+      if (step === undefined) break;
+      const before = model.state;
+      const expected = after(model, kind, step);
+      const done = await perform(step, { id, stack, pool, worker, match, number: (number += 2) });
+      if (done.match !== undefined) {
+        match = done.match;
+        number = 0;
+      }
+      expect(done.refused, `${step} at ${before}`).toBe(expected === undefined);
+      const run = await find(rules, id);
+      expect(run.state, `after ${step} at ${before}`).toBe(model.state);
+      expect(run.worker_id !== null, `held after ${step} at ${before}`).toBe(model.held);
+      expect(run.begun).toBe(model.begun);
+      expect(run.deadline_at === null).toBe(isEnd(run.state));
+      await ready(worker, model);
+    }
+    await expectFiguresToHold(rules.context.db);
+    const history = (await runHistory(rules.context, id)).map(({ state }) => state);
+    for (const [index, state] of history.slice(1).entries()) {
+      const edge = `${history[index]!} → ${state}`;
+      expect(transitions[history[index]!].next, edge).toContain(state);
+      visited.add(edge);
+    }
+  }
+
   it('is as the model says', { timeout: 240_000 }, async () => {
-    const type = fc.constantFrom<RunType>('TRACKED', 'TRACKED', 'PROPOSED', 'TASK', 'DESTROY');
-    const path = fc.array(fc.constantFrom(...events), { minLength: 4, maxLength: 24 });
+    const path = fc.array(fc.nat(9999), { minLength: 4, maxLength: 20 });
+    const start = fc.nat(smoothly.length);
     await fc.assert(
-      fc.asyncProperty(type, path, async (runType, steps) => {
-        await rules.reset();
-        const pool = await makePool(rules);
-        const worker = await makeWorker(rules, pool);
-        const stack = await makeStack(rules, pool);
-        const task = runType === 'TASK' ? { task: 'true' } : {};
-        const { id } = await makeRun(rules, stack, { type: runType, ...task });
-        const model: Model = {
-          state: 'QUEUED',
-          applying: false,
-          held: false,
-          begun: false,
-          stopping: false,
-          unbegun: 0,
-        };
-        let match: Match | undefined;
-        let number = 0;
-        for (const step of steps) {
-          const before = model.state;
-          if (step === 'begin' && model.held && before === 'READY') continue;
-          // Of an assignment of the apply stage that was accepted, the deadline is another; the model leaves it out.
-          if (step === 'accept' && model.applying) continue;
-          const expected = after(model, runType, step);
-          const done = await perform(step, { id, stack, pool, worker, match, number: (number += 2) });
-          if (done.match !== undefined) {
-            match = done.match;
-            number = 0;
-          }
-          expect(done.refused, `${step} at ${before}`).toBe(expected === undefined);
-          const run = await find(rules, id);
-          expect(run.state, `after ${step} at ${before}`).toBe(model.state);
-          expect(run.worker_id !== null, `held after ${step} at ${before}`).toBe(model.held);
-          expect(run.begun).toBe(model.begun);
-          expect(run.deadline_at === null).toBe(isEnd(run.state));
-          await ready(worker, model);
-        }
-        await expectFiguresToHold(rules.context.db);
-        const history = (await runHistory(rules.context, id)).map(({ state }) => state);
-        for (const [index, state] of history.slice(1).entries())
-          expect(transitions[history[index]!].next, `${history[index]!} → ${state}`).toContain(state);
+      fc.asyncProperty(fc.constantFrom(...kinds), start, path, async (kind, prepared, drawn) => {
+        // What makes no plan would have ended by then.
+        const first = kind.type === 'TRACKED' ? prepared : prepared % 5;
+        let ended = 0;
+        await live(kind, (model, steps) => {
+          if (steps < first) return smoothly[steps];
+          const number = drawn[steps - first];
+          // Of what has ended, a few things are asked, and not all the rest of the path.
+          if (isEnd(model.state)) ended += 1;
+          return number === undefined || ended > 3 ? undefined : draw(model, kind, number);
+        });
       }),
-      { numRuns: isOnPostgres() ? 25 : 50, endOnFailure: true },
+      { numRuns: isOnPostgres() ? 20 : 40, endOnFailure: true },
     );
   });
+
+  it(
+    'goes over every edge of the table of states, and each is in the table because something leads there',
+    {
+      timeout: 240_000,
+    },
+    async () => {
+      const ways = edges.map((edge) => ({ edge: `${edge.from} → ${edge.to}`, way: wayTo(edge) }));
+      expect(ways.filter(({ way }) => way === undefined)).toEqual([]);
+      // The longest first: they go over the edges of others.
+      for (const { edge, way } of ways.toSorted(
+        (one, two) => two.way!.steps.length - one.way!.steps.length,
+      )) {
+        if (visited.has(edge)) continue;
+        await live(way!.kind, (_, steps) => way!.steps[steps]);
+        expect([...visited]).toContain(edge);
+      }
+    },
+  );
 
   /** The worker is there, and free unless it has the run: so only the run's own rules decide. */
   async function ready(worker: SimulatedWorker, model: Model): Promise<void> {
@@ -238,7 +170,8 @@ describe('the life of a run', () => {
       },
       finish: () => finish(none, number, { changes, workspace: '01HZ0000000000000000000WWW' }),
       'finish without changes': () => finish(none, number, { changes }),
-      fail: () => finish(none, number, { outcome: 'failed', code: 'X', message: 'x' }, true),
+      fail: () => finish(none, number, { outcome: 'failed', code: 'X', message: 'x' }),
+      'end by itself': () => finish(none, number, { outcome: 'stopped', code: 'X', message: 'x' }),
       confirm: () => confirmRun(context, by),
       discard: () => discardRun(context, by),
       cancel: () => cancelRun(context, by),
@@ -249,6 +182,7 @@ describe('the life of a run', () => {
         await sweep(context);
       },
       retry: () => retryRun(context, { stack, ...by }),
+      promote: () => promoteRun(context, { stack, ...by }),
       prioritise: () => prioritizeRun(context, { ...by, prioritize: true }),
       'wait 16 s': async () => {
         rules.now += 16_000;
@@ -267,11 +201,10 @@ describe('the life of a run', () => {
     }
   }
 
-  /** A result that comes again is no news, so for the model only that of a run that works counts. */
-  async function finish(match: Match, number: number, result: object, always = false): Promise<void> {
+  /** A result that comes again is no news, so for the model only that of a run that a worker has counts. */
+  async function finish(match: Match, number: number, result: object): Promise<void> {
     const run = await find(rules, match.run.id);
-    if (!run.begun || (!always && run.state === 'INITIALIZING'))
-      throw new PoolwrightError('CONFLICT', 'nothing to finish');
+    if (run.worker_id === null) throw new PoolwrightError('CONFLICT', 'nothing to finish');
     await report(rules, match, number, result);
   }
 });
