@@ -8,7 +8,7 @@ import { ensureAdministrator } from './access/administrator.js';
 import type { ApiKey } from './access/api-keys.js';
 import { randomSecret } from './access/secrets.js';
 import { addressesOf, isLoopback } from './addresses.js';
-import { createRateLimits, usualRates, type Rate } from './access/rate-limits.js';
+import { createRateLimits, usualRates, type Rates } from './access/rate-limits.js';
 import { createSignInLinks } from './access/sign-in-links.js';
 import { createOidcClient } from './access/oidc/client.js';
 import type { OidcSettings } from './access/oidc/settings.js';
@@ -37,8 +37,8 @@ import { noTraces, type Traces } from './traces/traces.js';
 export interface ServeOptions extends Places, ListenOptions {
   /** Folder for everything that is kept; made when it is not there. */
   readonly dataDirectory: string;
-  /** How often an API key, and an address without one, may ask. */
-  readonly rates?: { readonly key: Rate; readonly address: Rate };
+  /** How often an API key, a webhook, and an address without either may ask. */
+  readonly rates?: Partial<Rates>;
   /** Default: runs and logs are kept for ever. */
   readonly retention?: Retention;
   /** How people sign in by OpenID Connect. Default: they do not. */
@@ -164,7 +164,7 @@ async function start(
     vault,
     ...(options.oidc === undefined ? {} : { oidc: createOidcClient(options.oidc, vault, clock) }),
     metrics,
-    limits: createRateLimits(clock, options.rates ?? usualRates),
+    limits: createRateLimits(clock, { ...usualRates, ...options.rates }),
     metricsToken: metricsToken.trim(),
     trustLoopback: options.behindProxy !== true,
     missing: () => (late.broker === undefined ? ['the broker is not started yet'] : []),

@@ -1,4 +1,4 @@
-// How often a key, or an address without one, may ask: a bucket of tokens for each, refilled evenly.
+// How often a key may ask, an address without one, and a webhook be told: a bucket of tokens for each, refilled evenly.
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
 
@@ -10,8 +10,10 @@ export interface Rate {
 }
 
 export interface RateLimits {
-  /** Counts one request of a key. Throws RATE_LIMITED that says when to come back. */
+  /** Counts one request of a key, be it for the API or for a page. Throws RATE_LIMITED that says when to come back. */
   key(id: string): void;
+  /** Counts one genuine delivery to a webhook. Throws RATE_LIMITED. */
+  webhook(id: string): void;
   /** Counts one request without a valid credential. Throws RATE_LIMITED. */
   address(address: string): void;
 }
@@ -22,19 +24,22 @@ interface Bucket {
   readonly at: number;
 }
 
-/** What a busy autoscaler, exporter and page need many times over; and what guessing secrets must not have. */
-export const usualRates = {
+export type Rates = Readonly<Record<keyof RateLimits, Rate>>;
+
+/**
+ * What a busy autoscaler, exporter and page need many times over; what a push of all branches of a large repository brings
+ * at once; and what guessing secrets must not have.
+ */
+export const usualRates: Rates = {
   key: { perSecond: 200, burst: 1000 },
+  webhook: { perSecond: 20, burst: 1000 },
   address: { perSecond: 10, burst: 100 },
-} as const;
+};
 
 /** Buckets kept at most; beyond it those that are full again are forgotten. */
 const mostBuckets = 10_000;
 
-export function createRateLimits(
-  clock: Clock,
-  rates: { readonly key: Rate; readonly address: Rate },
-): RateLimits {
+export function createRateLimits(clock: Clock, rates: Rates): RateLimits {
   const count = (rate: Rate, what: string) => {
     const buckets = new Map<string, Bucket>();
     return (id: string) => {
@@ -53,7 +58,11 @@ export function createRateLimits(
       buckets.set(id, { left: left - 1, at: now });
     };
   };
-  return { key: count(rates.key, 'API key'), address: count(rates.address, 'address') };
+  return {
+    key: count(rates.key, 'API key'),
+    webhook: count(rates.webhook, 'webhook'),
+    address: count(rates.address, 'address'),
+  };
 }
 
 /** A clock that is set back takes nothing out. */

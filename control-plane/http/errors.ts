@@ -23,6 +23,7 @@ export function statusOf(code: ErrorCode): ContentfulStatusCode {
 export function answerError(c: Context, thrown: unknown, log: Logger): Response {
   const error = faultOfInput(thrown) ?? thrown;
   if (error instanceof PoolwrightError) {
+    if (error.code === 'RATE_LIMITED') c.header('Retry-After', '1');
     return c.json({ code: error.code, message: error.message }, statusOf(error.code));
   }
   log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');

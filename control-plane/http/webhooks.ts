@@ -31,6 +31,7 @@ export function webhookRoutes(dependencies: {
     const body = await readBody(c, largestDelivery);
     const delivery = { header: (name: string) => c.req.header(name), body };
     if (!isGenuine(vault, webhook, delivery)) throw refused();
+    limits.webhook(webhook.id);
     return c.json(await deliver(context, webhook, delivery, address));
   });
   return app;

@@ -99,6 +99,7 @@ export function webRoutes(
     }
     if (error.code === 'UNAUTHORIZED') return c.redirect('/sign-in', 303);
     const status = statusOf(error.code);
+    if (status === 429) c.header('Retry-After', '1');
     const title = status === 404 ? 'Not there' : status === 403 ? 'Not allowed' : 'Not done';
     // What a form could not do is explained where it was sent from.
     const back = c.req.method === 'POST' ? c.req.path.slice(0, c.req.path.lastIndexOf('/')) : undefined;
@@ -144,6 +145,7 @@ export function webRoutes(
   });
   if (oidc !== undefined) app.route('/', oidcRoutes({ ...dependencies, oidc, plain }));
   app.post('/sign-out', async (c) => {
+    dependencies.limits.address(dependencies.addressOf(c));
     assertOwnForm(c);
     await signOut(c, dependencies);
     return c.redirect('/sign-in', 303);
@@ -154,6 +156,8 @@ export function webRoutes(
   guarded.use(async (c, next) => {
     const identity = await signedIn(c, dependencies);
     if (identity === undefined) throw unauthorized();
+    // A page that follows something asks once for its stream, and again at most a few times a second (live.ts).
+    dependencies.limits.key(identity.id);
     c.set('identity', identity);
     c.set('rights', await rightsOf(context, identity));
     // Of whoever is signed in: what is changed with it is on record.

@@ -4,7 +4,11 @@ import { createRateLimits } from '../../../control-plane/access/rate-limits.js';
 
 function limits() {
   const clock = { at: 0, now: () => clock.at };
-  const rates = { key: { perSecond: 2, burst: 4 }, address: { perSecond: 1, burst: 1 } };
+  const rates = {
+    key: { perSecond: 2, burst: 4 },
+    webhook: { perSecond: 1, burst: 2 },
+    address: { perSecond: 1, burst: 1 },
+  };
   return { clock, limits: createRateLimits(clock, rates) };
 }
 
@@ -44,13 +48,18 @@ describe('a rate limit', () => {
     expect(asked(ask, 10)).toBe(2);
   });
 
-  it('counts each key and each address for itself, and says when to come back', () => {
+  it('counts each key, each webhook and each address for itself, and says when to come back', () => {
     const { limits: rates } = limits();
     for (const address of ['a', 'b', 'c']) rates.address(address);
     rates.key('a');
     expect(() => {
       rates.address('a');
     }).toThrow(/at most 1 a second.*in 1 s/);
+    const told = () => {
+      rates.webhook('a');
+    };
+    expect(asked(told, 10)).toBe(2);
+    expect(told).toThrow(/this webhook/);
   });
 
   it('does not grow without end', () => {

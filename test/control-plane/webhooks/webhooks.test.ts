@@ -26,6 +26,7 @@ import { keptTraces } from '../support/kept-traces.js';
 import { eachWithRules, makePool, makeRun, makeStack, type Rules } from '../support/rules.js';
 import { delivery, payload, type Sent } from './support/deliveries.js';
 
+const mostAtOnce = 12;
 const vault = createVault('a'.repeat(43));
 let rules: Rules;
 let app: Hono<ServerEnvironment>;
@@ -35,6 +36,7 @@ eachWithRules((given) => {
 beforeEach(() => {
   const limits = createRateLimits(rules.context.clock, {
     key: { perSecond: 1, burst: 1 },
+    webhook: { perSecond: 1, burst: mostAtOnce },
     address: { perSecond: 1, burst: 30 },
   });
   app = new Hono<ServerEnvironment>();
@@ -419,6 +421,19 @@ describe('refused with a code is', () => {
     expect(await post(made.id, sent)).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
     for (let count = 0; count < 29; count += 1) await post('nothing', sent);
     expect(await post('nothing', sent)).toMatchObject({ status: 429, code: 'RATE_LIMITED' });
+  });
+
+  it('what comes to one webhook too often, and not what comes to another', async () => {
+    const made = await hook('github');
+    const push = { event: 'push', body: payload('github-push') };
+    const sent = delivery('github', made.secret, push);
+    for (let count = 0; count < mostAtOnce; count += 1)
+      expect(await post(made.id, sent)).toMatchObject({ status: 200, repeated: count > 0 });
+    expect(await post(made.id, sent)).toMatchObject({ status: 429, code: 'RATE_LIMITED' });
+    const other = await hook('github');
+    expect(await post(other.id, delivery('github', other.secret, push))).toMatchObject({ status: 200 });
+    rules.now += 1000;
+    expect(await post(made.id, sent)).toMatchObject({ status: 200 });
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiKey, type Role } from '../../../control-plane/access/api-keys.js';
-import { createRateLimits } from '../../../control-plane/access/rate-limits.js';
+import { createRateLimits, type Rate } from '../../../control-plane/access/rate-limits.js';
 import { createSignInLinks } from '../../../control-plane/access/sign-in-links.js';
 import { createTokens } from '../../../control-plane/access/tokens.js';
 import { createVault } from '../../../control-plane/access/vault.js';
@@ -32,7 +32,14 @@ export interface Views {
 }
 
 /** `full`: with one of everything; not so: as it is on the first day. */
-export async function openViews({ full }: { readonly full: boolean }): Promise<Views> {
+export async function openViews({
+  full,
+  perKey,
+}: {
+  readonly full: boolean;
+  /** Default: as often as it likes. */
+  readonly perKey?: Rate;
+}): Promise<Views> {
   const folder = await mkdtemp(join(tmpdir(), 'poolwright-views-'));
   const rules = await openRules();
   rules.now = Date.now();
@@ -53,7 +60,7 @@ export async function openViews({ full }: { readonly full: boolean }): Promise<V
     links,
     vault,
     metrics,
-    limits: createRateLimits(clock, { key: often, address: often }),
+    limits: createRateLimits(clock, { key: perKey ?? often, webhook: often, address: often }),
     metricsToken: 'token',
     trustLoopback: true,
     missing: () => [],
