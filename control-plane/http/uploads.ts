@@ -6,6 +6,7 @@ import { limits } from '../../protocol/limits.js';
 import { archiveContext } from '../../protocol/sealing/contexts.js';
 import { sealStream } from '../../protocol/sealing/seal.js';
 import { pipeline } from 'node:stream';
+import { auditOfStack } from '../access/audit.js';
 import type { Tokens } from '../access/tokens.js';
 import type { Context } from '../context.js';
 import { sealingPool } from '../pools/pools.js';
@@ -31,16 +32,25 @@ export async function createUpload(
 ): Promise<Upload> {
   await recipientOf(context, request.stack);
   const id = context.ids.next();
-  await context.db
-    .insertInto('uploads')
-    .values({
-      id,
-      stack_id: request.stack,
-      requested_by: request.requestedBy,
-      created_at: context.clock.now(),
-      completed_at: null,
-    })
-    .execute();
+  await context.db.transaction().execute(async (tx) => {
+    await tx
+      .insertInto('uploads')
+      .values({
+        id,
+        stack_id: request.stack,
+        requested_by: request.requestedBy,
+        created_at: context.clock.now(),
+        completed_at: null,
+      })
+      .execute();
+    await auditOfStack(tx, context, request.stack, {
+      action: 'stack.workspace-add',
+      type: 'stack',
+      id: request.stack,
+      before: null,
+      after: { workspace: id },
+    });
+  });
   const { token } = await tokens.issueUpload(id);
   return {
     id,

@@ -176,7 +176,7 @@ describe('uploads', () => {
   const upload =
     'mutation ($stack: ID!) { uploadLocalWorkspace(stack: $stack) { id uploadUrl uploadHeaders { entries { key value } } } }';
 
-  it('are stored sealed, once, by whoever has the right', async () => {
+  it('are stored sealed, once, by whoever has the right, and are on record', async () => {
     const { stack } = await plane.triggerRun({});
     const { data } = await ask(upload, { stack });
     const { id, uploadUrl, uploadHeaders } = data?.['uploadLocalWorkspace'] as {
@@ -190,6 +190,13 @@ describe('uploads', () => {
     expect((await put({})).status).toBe(401);
     expect((await put(headers)).status).toBe(200);
     expect((await put(headers)).status).toBe(409);
+    const { data: seen } = await ask(
+      '{ searchAuditEntries(input: { predicates: [{ field: "action", constraint: { stringMatches: ["stack.workspace-add"] } }] }) { edges { node { resourceId space username before after } } } }',
+    );
+    const entry = { resourceId: stack, space: 'root', username: 'administrator', before: null };
+    expect(seen).toEqual({
+      searchAuditEntries: { edges: [{ node: { ...entry, after: JSON.stringify({ workspace: id }) } }] },
+    });
     const stored = await readFile(join(folder, 'data', 'objects', id));
     expect(stored.includes(body.subarray(10, 30))).toBe(false);
   });
