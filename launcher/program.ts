@@ -1,5 +1,4 @@
 // Puts the launcher together from its parts and the process it runs in.
-import { mkdir } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { messageOf } from '../protocol/errors.js';
 import type { Assignment } from '../protocol/messages.js';
@@ -10,7 +9,6 @@ import { openRouteMemory, type RouteMemory } from './connection/route-memory.js'
 import { createTransports } from './connection/transports.js';
 import { chooseExecutor } from './executors/choose.js';
 import type { Executor, LauncherLife } from './executors/executor.js';
-import { assertConfigDirectory } from './executors/registry-credentials.js';
 import { startWatchdog } from './health/watchdog.js';
 import { startLauncher, type Launcher } from './launcher.js';
 import { watchFitness, type Fitness } from './fitness.js';
@@ -21,11 +19,10 @@ import { startAttempt, type Attempt } from './run/attempt.js';
 import { createRunPrinter } from './run/printer.js';
 import type { Past } from './run/record.js';
 import { makeRoom } from './run/room.js';
-import { openPolicy, type Policy } from './policy/policy.js';
-import { readSettings } from './settings/read.js';
-import type { Settings } from './settings/settings.js';
+import { examineSettings } from './settings/read.js';
 import { takeSignals } from './signals.js';
 import { writeOut } from './standard-output.js';
+import { checkStart } from './start-checks.js';
 import { createStatusReport, type StatusReport } from './status/report.js';
 import { createUpdates, type Updates } from './update/updates.js';
 import type { Watcher } from './update/watched.js';
@@ -37,7 +34,7 @@ import { cleanUp, takeLife } from './takeover.js';
  * NOT_CONNECTED. `watcher`: the launcher that started this one and takes updates.
  */
 export async function run(version: string, watcher?: Watcher): Promise<void> {
-  const { settings, warnings } = readSettings({
+  const examined = examineSettings({
     environment: process.env,
     now: Date.now(),
     userId: process.getuid?.(),
@@ -46,16 +43,15 @@ export async function run(version: string, watcher?: Watcher): Promise<void> {
   const clock = systemClock;
   const logWith = (fields: LogFields): Log =>
     createLog({
-      format: settings.logFormat,
-      debug: settings.debug,
+      format: examined.values.logFormat,
+      debug: examined.values.debug,
       fields,
       write: writeOut,
       now: () => clock.now(),
     });
-  for (const warning of warnings) logWith({}).warn(warning);
+  for (const warning of examined.warnings) logWith({}).warn(warning);
 
-  if (settings.executor !== 'host') await assertConfigDirectory(settings.containers.dockerConfigDirectory);
-  const policy = await openConfiguredPolicy(settings);
+  const { settings, policy } = await checkStart(examined, process.env);
   const { life, left, again } = await takeLife(settings.stateDirectory, settings.privateKey, logWith({}));
   const log = logWith({ worker: life.id });
   const stopWatchdog = startWatchdog({ environment: process.env, clock, log });
@@ -223,10 +219,3 @@ async function endSwept(life: LauncherLife, executor: Executor | undefined, log:
 }
 
 /** Throws INVALID_SETTINGS, UNSUPPORTED. */
-async function openConfiguredPolicy(settings: Settings): Promise<Policy | null> {
-  const { initializationPolicy: file, stateDirectory: folder } = settings;
-  if (file === null) return null;
-  // Where its engine is unpacked to, when this is an executable.
-  await mkdir(folder, { recursive: true, mode: 0o755 });
-  return openPolicy({ file, environment: process.env, folder });
-}

@@ -74,9 +74,16 @@ export type ErrorCode = keyof typeof errorCodes;
 export class PoolwrightError extends Error {
   override readonly name = 'PoolwrightError';
   readonly code: ErrorCode;
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  /** The faults of an input one by one, where the message is a list of them. */
+  readonly faults: readonly Fault[];
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly faults?: readonly Fault[] },
+  ) {
     super(message, options);
     this.code = code;
+    this.faults = options?.faults ?? [];
   }
 }
 
@@ -91,7 +98,7 @@ export interface Fault {
 export function faultsError(code: ErrorCode, what: string, faults: readonly Fault[]): PoolwrightError {
   const lines = faults.map(({ path, reason }) => `  ${path}: ${reason}`);
   const count = faults.length === 1 ? '1 fault' : `${String(faults.length)} faults`;
-  return new PoolwrightError(code, `${what} has ${count}:\n${lines.join('\n')}`);
+  return new PoolwrightError(code, `${what} has ${count}:\n${lines.join('\n')}`, { faults });
 }
 
 /** The text of anything thrown, for a place that must show it. */

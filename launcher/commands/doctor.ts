@@ -1,6 +1,5 @@
 // `launcher doctor`: everything that a worker needs of its machine and network, looked at one by one, with what to do.
-import { access, constants, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { ulid } from 'ulid';
 import { parseWebSocketEndpoint } from '../../protocol/endpoint.js';
@@ -13,6 +12,7 @@ import { trustedCertificates } from '../network/tls.js';
 import { openPolicy } from '../policy/policy.js';
 import { readSettings } from '../settings/read.js';
 import type { Settings } from '../settings/settings.js';
+import { writablePlace } from '../state-folder.js';
 import { checkApi, checkTransport } from './doctor-network.js';
 import { ok, type Finding, type Seen, type Verdict } from './finding.js';
 import { inTemporaryFolder } from './temporary-folder.js';
@@ -179,27 +179,10 @@ function checkUser({ executor }: Settings): Seen {
 }
 
 async function checkDisk(folder: string): Promise<Seen> {
-  const there = await writable(folder).catch((error: unknown) => {
-    throw new Error(
-      `${folder} cannot be written by this user (${messageOf(error)}); give it to the launcher's, or name another one with POOLWRIGHT_STATE_DIR`,
-      { cause: error },
-    );
-  });
+  const there = await writablePlace(folder);
   const { bavail, bsize } = await statfs(there);
   const free = bavail * bsize;
   const text = `${(free / 1024 ** 3).toFixed(1)} GiB free for ${folder}`;
   if (free >= littleSpace) return ok(text);
   return { verdict: 'warning', text: `${text}; remove old images, or give the machine a larger disk` };
-}
-
-/** The folder itself, or that which is there and in which it would be made. */
-async function writable(folder: string): Promise<string> {
-  const there = await stat(folder).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (there === undefined) return writable(dirname(folder));
-  if (!there.isDirectory()) throw new Error('it is not a folder');
-  await access(folder, constants.W_OK | constants.X_OK);
-  return folder;
 }

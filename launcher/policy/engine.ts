@@ -2,7 +2,7 @@
 // so a launcher without a policy pays nothing for it, and a policy that runs away takes nothing with it.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, constants, realpath, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, realpath, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
 import { brotliDecompressSync } from 'node:zlib';
@@ -85,6 +85,7 @@ async function unpackEngine(folder: string): Promise<string | undefined> {
     // An executable that was built without it.
     return undefined;
   }
+  await mkdir(folder, { recursive: true, mode: 0o755 });
   await removeDrafts(folder, asset, Date.now());
   // Named by its content: another version's engine is not mistaken for it.
   const path = join(folder, `${asset}-${createHash('sha256').update(packed).digest('hex').slice(0, 16)}`);

@@ -12,7 +12,7 @@ export interface Policy {
 export interface PolicyOptions {
   readonly file: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Absolute: where an engine may be unpacked. */
+  /** Absolute: where an engine may be unpacked; made for it. */
   readonly folder: string;
 }
 

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { faultsError, messageOf, type Fault } from '../../protocol/errors.js';
+import { faultsError, messageOf, type Fault, type PoolwrightError } from '../../protocol/errors.js';
 import { assertCertificateCurrent, assertKeyBelongs } from '../../protocol/keys.js';
 import { readNoProxy } from '../network/no-proxy.js';
 import { families, readMetadata, readVcsMappings } from './families.js';
@@ -21,6 +21,15 @@ export interface Machine {
   readonly terminal: boolean;
 }
 
+export interface ExaminedSettings {
+  /** Undefined when there are faults. */
+  readonly settings: Settings | undefined;
+  /** All that does without the token and the key; what has a fault has its default here. */
+  readonly values: Omit<Settings, 'token' | 'privateKey'>;
+  readonly faults: readonly Fault[];
+  readonly warnings: readonly string[];
+}
+
 export interface ReadSettings {
   readonly settings: Settings;
   /** What the user should know though it does not keep the launcher from working. */
@@ -31,6 +40,17 @@ export interface ReadSettings {
  * Reads and checks all settings. Throws INVALID_SETTINGS with all faults. No message holds the token, the key or another long value.
  */
 export function readSettings(machine: Machine): ReadSettings {
+  const { settings, faults, warnings } = examineSettings(machine);
+  if (settings === undefined) throw settingsError(faults);
+  return { settings, warnings };
+}
+
+export function settingsError(faults: readonly Fault[]): PoolwrightError {
+  return faultsError('INVALID_SETTINGS', "The launcher's environment", faults);
+}
+
+/** Reads and checks all settings, for whoever has more to check before faults are told. */
+export function examineSettings(machine: Machine): ExaminedSettings {
   const { environment } = machine;
   const faults: Fault[] = [];
   const required = <Value>(variable: Variable<Value>) => readVariable(variable, environment, faults);
@@ -50,7 +70,7 @@ export function readSettings(machine: Machine): ReadSettings {
       assertCertificateCurrent(token.certificate, machine.now);
     });
   }
-  const rest = {
+  const values = {
     metadata: readMetadata(environment, faults),
     executor: optional(variables.executor),
     stateDirectory: optional(variables.stateDirectory) ?? defaultStateDirectory(machine),
@@ -95,13 +115,12 @@ export function readSettings(machine: Machine): ReadSettings {
       disconnectedLimit: optional(variables.disconnectedLimit),
     },
   } as const;
-  for (const runs of ['read', 'write'] as const) assertDistinct(rest.containers.mounts, runs, faults);
-  if (faults.length > 0 || token === undefined || privateKey === undefined) {
-    throw faultsError('INVALID_SETTINGS', "The launcher's environment", faults);
-  }
-  const settings = { token, privateKey, ...rest };
+  for (const runs of ['read', 'write'] as const) assertDistinct(values.containers.mounts, runs, faults);
+  if (faults.length > 0 || token === undefined || privateKey === undefined)
+    return { settings: undefined, values, faults, warnings: [] };
+  const settings = { token, privateKey, ...values };
   const warnings = [...(tooEarly ? [clockWarning] : []), ...warningsOf(settings, environment)];
-  return { settings, warnings };
+  return { settings, values, faults, warnings };
 }
 
 /** Undefined when it is required and missing, or has a fault, which is then in the list. */

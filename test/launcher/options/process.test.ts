@@ -168,6 +168,68 @@ describe('wrong values', { timeout: 60_000 }, () => {
     await expect(readdir(state)).rejects.toThrow('ENOENT');
   });
 
+  /** A container engine that has no network and no runtime but its own. */
+  async function bareEngine() {
+    const networks = JSON.stringify([{ Name: 'bridge' }]);
+    return startService({
+      'GET /_ping': 'OK',
+      'GET /networks': networks,
+      'GET /info': JSON.stringify({ Runtimes: { runc: {} } }),
+    });
+  }
+
+  it('are told at once, whatever they are of: of a value, of the policy, of a folder, of the engine', async () => {
+    const engine = await bareEngine();
+    const folder = await temporaryFolder();
+    const environment = {
+      ...(await makePool()).environment(1),
+      POOLWRIGHT_STATE_DIR: join(folder, 'state'),
+      DOCKER_HOST: engine.url.replace('http:', 'tcp:'),
+      SPACELIFT_LAUNCHER_RUN_TIMEOUT: '90',
+      SPACELIFT_LAUNCHER_RUN_INITIALIZATION_POLICY: join(folder, 'nowhere.rego'),
+      SPACELIFT_DOCKER_CONFIG_DIR: join(folder, 'nowhere'),
+      SPACELIFT_WORKER_NETWORK: 'no-such-network',
+      SPACELIFT_WORKER_RUNTIME: 'no-such-runtime',
+    };
+    try {
+      const launcher = launchLauncher(environment);
+      expect(await launcher.ended).toBe(2);
+      const output = launcher.output();
+      expect(output).toContain("launcher (INVALID_SETTINGS): The launcher's environment has 5 faults:\n");
+      for (const [name, reason] of [
+        ['LAUNCHER_RUN_TIMEOUT', 'unit'],
+        ['LAUNCHER_RUN_INITIALIZATION_POLICY', 'ENOENT'],
+        ['DOCKER_CONFIG_DIR', 'ENOENT'],
+        ['WORKER_NETWORK', 'has no network "no-such-network"'],
+        ['WORKER_RUNTIME', 'has no runtime "no-such-runtime"'],
+      ] as const)
+        expect(output).toMatch(new RegExp(`^  SPACELIFT_${name}: .*${reason}`, 'm'));
+      await expect(readdir(environment.POOLWRIGHT_STATE_DIR)).rejects.toThrow('ENOENT');
+
+      // What depends on the executor is not looked at while that is wrong itself.
+      const other = launchLauncher({ ...environment, POOLWRIGHT_EXECUTOR: 'dokcer' });
+      expect(await other.ended).toBe(2);
+      expect(other.output()).toMatch(/has 3 faults:/);
+      expect(other.output()).toMatch(/^ {2}POOLWRIGHT_EXECUTOR: /m);
+      expect(other.output()).not.toMatch(/DOCKER_CONFIG_DIR|WORKER_NETWORK|WORKER_RUNTIME/);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it('of values do not wait for an engine that does not answer', async () => {
+    const launcher = launchLauncher({
+      ...(await makePool()).environment(1),
+      POOLWRIGHT_STATE_DIR: '/dev/null/state',
+      DOCKER_HOST: 'unix:///nowhere/engine.sock',
+      SPACELIFT_WORKER_NETWORK: 'no-such-network',
+      SPACELIFT_DEBUG: 'perhaps',
+    });
+    expect(await launcher.ended).toBe(2);
+    expect(launcher.output()).toMatch(/has 2 faults:\n {2}SPACELIFT_DEBUG: .*\n {2}POOLWRIGHT_STATE_DIR: /);
+    expect(launcher.output()).not.toContain('engine');
+  });
+
   it.skipIf(!hasDocker('networks and runtimes that are not there'))(
     'of a network and a runtime that the engine does not have are told with what it has',
     async () => {
