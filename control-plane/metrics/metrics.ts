@@ -56,7 +56,7 @@ export function createMetrics(context: Context): Metrics {
   const alarms = plain('poolwright_alarms_open', 'Alarms that are not over');
   const waited = new Histogram({
     name: 'poolwright_run_queue_wait_seconds',
-    help: 'From entering the queue to being given to a worker',
+    help: 'From entering the queue, once more after confirmation or when put back, to being given to a worker',
     labelNames: ['worker_pool_id'],
     buckets: waitBuckets,
     registers,

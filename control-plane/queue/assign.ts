@@ -19,7 +19,7 @@ export async function assignNext(context: Context, pool: string): Promise<Match 
   if (run?.worker_id == null) return undefined;
   tell(context, run);
   events.emit({ kind: 'worker', pool, worker: run.worker_id, free: false });
-  const waited = Math.max(0, clock.now() - run.queued_at);
+  const waited = Math.max(0, clock.now() - (run.waiting_since ?? run.queued_at));
   events.emit({ kind: 'assigned', run: run.id, pool, waited });
   return { run, worker: { id: run.worker_id, pool_id: pool, session, line } };
 }

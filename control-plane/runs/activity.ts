@@ -24,9 +24,9 @@ export function isSpan(word: string): word is Span {
 export interface Bucket {
   /** Unix milliseconds; it ends where the next one begins. */
   readonly begins: number;
-  /** Runs that were given to a worker. */
+  /** How often a run was given to a worker: to be planned, to be applied, and again where a worker gave it back. */
   readonly assigned: number;
-  /** Milliseconds that half of them, and 95 of 100, waited at most; null when there were none. */
+  /** Milliseconds that it had waited at most in half of them, and in 95 of 100; null when there were none. */
   readonly medianWait: number | null;
   readonly longWait: number | null;
   /** Workers with a run, on average. */
@@ -97,7 +97,8 @@ function conditionOf({ pool, spaces }: Scope): RawBuilder<unknown> | null {
 
 /**
  * Each time that a worker had a run: since it was given to it, or the apply began, until the worker has let go, which the
- * history has in one row; and those that have one now. Waits are in the rows of those that were given to a worker.
+ * history has in one row; and those that have one now. Waits are in the rows of those that were given to a worker: as READY,
+ * and for an apply when it began.
  */
 async function workOf({ db }: Reading, { from, until, step, of }: Range, now: number) {
   const runs = of === null ? sql`` : sql`join runs on runs.id = run_id`;

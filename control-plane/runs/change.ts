@@ -71,9 +71,15 @@ export async function changeRun(
       : state === undefined
         ? {}
         : { deadline_at: deadlineOf(state, now) };
+  // Put back as CONFIRMED it is in the state that it was in, and waits anew all the same.
+  const waiting = state !== undefined && waits(state) ? { waiting_since: now } : {};
   const changed = await tx
     .updateTable('runs')
-    .set({ ...change.set, ...deadline, ...(state === undefined ? {} : { state }), updated_at: now })
+    .set({
+      ...{ ...change.set, ...deadline, ...waiting },
+      ...(state === undefined ? {} : { state }),
+      updated_at: now,
+    })
     .where('id', '=', row.id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -91,14 +97,18 @@ export async function changeRun(
  * in line, and one that was confirmed until its stack is enabled.
  */
 async function passOn(tx: Tx, row: RunRow): Promise<void> {
-  const waits = row.state === 'QUEUED' || row.state === 'CONFIRMED';
   if (!isWrite(row.type)) {
-    if (waits) await holdReads(tx, row.stack_id);
+    if (waits(row.state)) await holdReads(tx, row.stack_id);
     return;
   }
-  if (!(isEnd(row.state) || waits)) return;
+  if (!(isEnd(row.state) || waits(row.state))) return;
   await refreshHolds(tx, row.stack_id);
   if (isEnd(row.state)) await refreshDependents(tx, row.stack_id);
+}
+
+/** Whether who enters the state waits for a worker. */
+function waits(state: RunState): boolean {
+  return state === 'QUEUED' || state === 'CONFIRMED';
 }
 
 /** Appends to the history of a run whose row the caller has locked or just made. `from`: the state that it leaves. */
@@ -121,6 +131,12 @@ export async function record(
       username: words.username ?? null,
       worker_id: worker,
       attempt: row.attempt,
+      // A claim writes no history of an apply: that it was given to a worker shows here.
+      waited:
+        row.state === 'APPLYING' && row.waiting_since !== null
+          ? sql<number>`(select greatest(0, busy_since - ${row.waiting_since}::bigint) from workers
+              where id = ${worker} and run_id = ${row.id})`
+          : null,
       held_since: letGo
         ? sql<number>`(select at from run_transitions where run_id = ${row.id} and state in ('READY', 'APPLYING')
             order by number desc limit 1)`

@@ -69,6 +69,7 @@ export async function createRun(
       created_at: now,
       updated_at: now,
       queued_at: now,
+      waiting_since: now,
       deadline_at: deadlineOf('QUEUED', now),
       priority: request.drift === true ? priorities.drift : priorities.usual,
       branch: request.archive == null ? (request.branch ?? stack.branch) : null,

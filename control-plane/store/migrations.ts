@@ -15,6 +15,7 @@ import { viewsStatements } from './migrations/views.js';
 import { watchStatements } from './migrations/watch.js';
 import { releaseStatements } from './migrations/releases.js';
 import { sharedStatements } from './migrations/shared.js';
+import { waitsStatements } from './migrations/waits.js';
 import { webhookStatements } from './migrations/webhooks.js';
 import { signInStatements } from './migrations/sign-in.js';
 import { workersStatements } from './migrations/workers.js';
@@ -180,6 +181,7 @@ const migrations: readonly Migration[] = [
   { number: 15, statements: figuresStatements },
   { number: 16, statements: signInStatements },
   { number: 17, statements: sessionsStatements },
+  { number: 18, statements: waitsStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

@@ -22,7 +22,7 @@ export interface RunsTable {
   title: string;
   created_at: number;
   updated_at: number;
-  /** Since when it has waited for a worker; orders the queue within a priority. */
+  /** Orders the queue within a turn; of an apply it is when the run was made. */
   queued_at: number;
   /** When the state ends by itself, see runs/transitions.ts. */
   deadline_at: number | null;
@@ -45,6 +45,11 @@ export interface RunsTable {
   runtime_config: Json<RuntimeConfig>;
   /** Orders the queue within a priority, fairly between stacks, see runs/turns.ts. */
   turn: Defaulted<number>;
+  /**
+   * Since when it has waited for the worker that it was or will be given, as QUEUED or CONFIRMED; null where it was left
+   * by a program that did not keep it.
+   */
+  waiting_since: Defaulted<number | null>;
   /** Why it may not leave the queue now, see runs/holds.ts; null when it may. */
   hold: Defaulted<Hold | null>;
   /** Made by the schedule to find drift. */
@@ -78,7 +83,7 @@ export interface RunTransitionsTable {
   worker_id: string | null;
   /** Of the run when it entered the state: tells which log records belong to this visit. */
   attempt: number;
-  /** Of READY: how many milliseconds it had waited for this worker. */
+  /** Of READY, and of APPLYING, where there was no READY: how many milliseconds it had waited for this worker. */
   waited: Defaulted<number | null>;
   /** Where a worker has let go of it: since when it had had it. */
   held_since: Defaulted<number | null>;

@@ -96,7 +96,7 @@ const roundTimes = [
 
 function Waits({ found }: Found) {
   const { buckets } = found;
-  const runs = buckets.reduce((sum, { assigned }) => sum + assigned, 0);
+  const times = buckets.reduce((sum, { assigned }) => sum + assigned, 0);
   const longest = Math.max(0, ...buckets.map(({ longWait }) => longWait ?? 0));
   const series: Series[] = [
     { name: 'half of the runs, at most', colour: 'c1', values: buckets.map(({ medianWait }) => medianWait) },
@@ -106,7 +106,7 @@ function Waits({ found }: Found) {
     <Chart
       id="waits"
       title="Wait in the queue"
-      summary={`${runs.toLocaleString('en')} runs were given to a worker; at worst, 95 of 100 waited ${duration(longest)} or less.`}
+      summary={`Runs were given to a worker ${times.toLocaleString('en')} times, each plan and each apply counted; at worst, 95 of 100 waited ${duration(longest)} or less.`}
       times={timesOf(found)}
       series={series}
       how="nested"

@@ -33,6 +33,7 @@ async function check(db: Kysely<Database>): Promise<void> {
     id: '01HZ00000000000000000000RB',
     title: 'second',
     deadline_at: 9_000_000_000_000,
+    waiting_since: 6,
     worker_id: null,
     runtime_config: { environment: [{ name: 'A', value: 'b' }] },
   });
