@@ -1,5 +1,5 @@
 // The life of a run in one table: which state may follow which, how long a state may last, and what ends it then.
-// The queue, the reconciler, docs/operating.md and the tests all read this table.
+// The queue, the reconciler and the tests read this table, and docs/operating.md is written from it (`npm run run-states`).
 import { workStates, type RunState, type RunType, type Stage } from '../../protocol/runs.js';
 import { rhythm } from '../../protocol/limits.js';
 
