@@ -19,6 +19,7 @@ import { accessResolvers } from './resolvers/access.js';
 import { outputResolvers } from './resolvers/outputs.js';
 import { poolResolvers } from './resolvers/pools.js';
 import { runResolvers } from './resolvers/runs.js';
+import { scheduleResolvers } from './resolvers/schedules.js';
 import { sessionResolvers } from './resolvers/session.js';
 import { stackResolvers } from './resolvers/stacks.js';
 import { webhookResolvers } from './resolvers/webhooks.js';
@@ -46,6 +47,7 @@ export function graphqlRoutes(dependencies: GraphqlDependencies): Hono<ServerEnv
     outputResolvers,
     runResolvers,
     webhookResolvers,
+    scheduleResolvers,
   ];
   const handle = createHandler<ApiRequest & Record<PropertyKey, unknown>>({
     schema: executableSchema(schemaText, resolvers),

@@ -12,6 +12,15 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+/** A time such as `2030-01-31T04:00Z` or `2030-01-31T04:00+01:00`, local without an offset; in Unix seconds. */
+export function moment(text: string): number {
+  const at = Date.parse(text);
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?$/.test(text) || Number.isNaN(at)) {
+    throw new InvalidArgumentError('Expected a time such as 2030-01-31T04:00Z.');
+  }
+  return Math.floor(at / 1000);
+}
+
 export interface Address {
   readonly host: string;
   readonly port: number;

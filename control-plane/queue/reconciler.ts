@@ -1,5 +1,5 @@
 // Does what only time brings: ends every wait that is over (workers that stay silent, runs past the deadline of their
-// state), and looks for drift.
+// state), starts what schedules ask for, and looks for drift.
 import { sql } from 'kysely';
 import { PoolwrightError } from '../../protocol/errors.js';
 import { rhythm } from '../../protocol/limits.js';
@@ -11,6 +11,7 @@ import { changeRun, lockRunIfThere, tell, type RunChange } from '../runs/change.
 import { transitions } from '../runs/transitions.js';
 import type { RunRow } from '../store/schema.js';
 import { scheduleDrift } from './drift.js';
+import { triggerScheduled } from './scheduled.js';
 import { removeLost } from './lost-workers.js';
 import { watchGaps } from './gaps.js';
 import { oneByOne } from './one-by-one.js';
@@ -33,6 +34,7 @@ export async function sweep(context: Context, hears = true): Promise<void> {
     await removeLost(context);
   }
   await endOverdue(context);
+  await triggerScheduled(context);
   await scheduleDrift(context);
   await sumUpPending(context);
 }

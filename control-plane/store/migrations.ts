@@ -10,6 +10,7 @@ import { outputsStatements } from './migrations/outputs.js';
 import { peopleStatements } from './migrations/people.js';
 import { positionsStatements } from './migrations/positions.js';
 import { queueStatements } from './migrations/queue.js';
+import { scheduleStatements } from './migrations/schedules.js';
 import { sessionsStatements } from './migrations/sessions.js';
 import { viewsStatements } from './migrations/views.js';
 import { watchStatements } from './migrations/watch.js';
@@ -182,6 +183,7 @@ const migrations: readonly Migration[] = [
   { number: 16, statements: signInStatements },
   { number: 17, statements: sessionsStatements },
   { number: 18, statements: waitsStatements },
+  { number: 19, statements: scheduleStatements },
 ];
 
 /** Key of the lock under which migrations run; any number that nobody else takes. */

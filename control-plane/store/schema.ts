@@ -21,6 +21,7 @@ import type {
   StackDependenciesTable,
   StackDependencyReferencesTable,
   StackOutputsTable,
+  StackSchedulesTable,
   StackVariablesTable,
   StacksTable,
 } from './stack-tables.js';
@@ -53,6 +54,7 @@ export interface Database {
   stack_dependencies: StackDependenciesTable;
   stack_dependency_references: StackDependencyReferencesTable;
   stack_outputs: StackOutputsTable;
+  stack_schedules: StackSchedulesTable;
   alarms: AlarmsTable;
   spaces: SpacesTable;
   audit_entries: AuditEntriesTable;

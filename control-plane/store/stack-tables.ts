@@ -1,8 +1,9 @@
-// The tables of stacks as TypeScript sees them: variables, dependencies, outputs.
-import type { ColumnType } from 'kysely';
+// The tables of stacks as TypeScript sees them: variables, dependencies, outputs, schedules.
+import type { ColumnType, Selectable } from 'kysely';
 import type { Hooks } from '../../protocol/messages.js';
 import type { Tool } from '../../protocol/runs.js';
 import type { Defaulted, Json } from './columns.js';
+import type { RuntimeConfig } from './run-tables.js';
 
 export interface StacksTable {
   id: string;
@@ -89,3 +90,34 @@ export interface StackOutputsTable {
   run_id: string;
   created_at: number;
 }
+
+/** When runs of a stack start by themselves. */
+export interface StackSchedulesTable {
+  id: string;
+  stack_id: string;
+  kind: 'run' | 'task';
+  /** Empty: it has none. */
+  name: string;
+  /** Only of a task. */
+  command: string | null;
+  /** Expressions of which each names times; empty for one that has `at`. */
+  cron: Json<readonly string[]>;
+  /** The one that the expressions are of. */
+  timezone: string;
+  /** The only time. */
+  at: number | null;
+  runtime_config: Json<RuntimeConfig>;
+  /** When it starts something next; null: never again. */
+  next_at: number | null;
+  created_at: number;
+  updated_at: number;
+  created_by: string | null;
+  /** When its time came last. */
+  last_at: Defaulted<number | null>;
+  /** What that led to, in words. */
+  last_outcome: Defaulted<string | null>;
+  /** The run that it started last, which may be gone. */
+  last_run: Defaulted<string | null>;
+}
+
+export type ScheduleRow = Selectable<StackSchedulesTable>;

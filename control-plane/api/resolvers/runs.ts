@@ -19,7 +19,7 @@ import type { RuntimeConfig } from '../../store/run-tables.js';
 import type { RunRow } from '../../store/schema.js';
 import { identityOf, rightsOf, seconds, stackFor, type ApiRequest } from '../request.js';
 
-interface RuntimeConfigInput {
+export interface RuntimeConfigInput {
   readonly runnerImage?: string | null;
   readonly projectRoot?: string | null;
   readonly environment?: readonly { readonly key: string; readonly value: string }[] | null;
@@ -40,7 +40,8 @@ interface RunReference {
   readonly note?: string | null;
 }
 
-function runtimeConfig(input: RuntimeConfigInput | null | undefined): RuntimeConfig {
+/** What is not given stays the stack's. */
+export function runtimeConfig(input: RuntimeConfigInput | null | undefined): RuntimeConfig {
   return {
     runnerImage: input?.runnerImage ?? undefined,
     projectRoot: input?.projectRoot ?? undefined,

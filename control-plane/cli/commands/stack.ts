@@ -19,6 +19,7 @@ import { actWithApi, withExample } from '../invocation.js';
 import type { Output } from '../output.js';
 import { addStackOptions, stackInputOf, stackOptionsShape } from '../stack-options.js';
 import type { Terminal } from '../terminal.js';
+import { addScheduleCommands } from './schedule.js';
 import { addWebhookCommands } from './webhook.js';
 
 function stackLines(output: Output, stack: Stack): string[] {
@@ -194,4 +195,5 @@ export function addStackCommands(program: Command, terminal: Terminal): void {
 
   addConfigCommands(stack, terminal);
   addWebhookCommands(stack, terminal);
+  addScheduleCommands(stack, terminal);
 }

@@ -50,7 +50,7 @@ export async function StackWebhooks({ context, stack }: SettingsProperties) {
       <h2 id="webhooks-title">Webhooks</h2>
       <p class="facts">
         A Git server that tells of a push starts a run of this stack. Where each is told, and with which
-        secret, <code>poolwright webhook add {stack.id}</code> says once.
+        secret, <code>poolwright stack webhook add {stack.id}</code> says once.
       </p>
       <Live id="webhooks">
         {webhooks.length === 0 ? (
@@ -60,7 +60,7 @@ export async function StackWebhooks({ context, stack }: SettingsProperties) {
             ) : (
               <>
                 No Git server tells this stack of pushes. Make a webhook with{' '}
-                <code>poolwright webhook add {stack.id} --provider github</code>.
+                <code>poolwright stack webhook add {stack.id} --provider github</code>.
               </>
             )}
           </Empty>

@@ -9,9 +9,14 @@ import type { StackRow } from '../../store/schema.js';
 import { Live, Time } from '../layout.js';
 import { Off, readOnly } from './parts.js';
 
-export type StackTab = 'runs' | 'environment' | 'webhooks';
+export type StackTab = 'runs' | 'environment' | 'webhooks' | 'schedules';
 
-const labels = { runs: 'Runs', environment: 'Environment', webhooks: 'Webhooks' } as const;
+const labels = {
+  runs: 'Runs',
+  environment: 'Environment',
+  webhooks: 'Webhooks',
+  schedules: 'Schedules',
+} as const;
 
 export function stackAddress(stack: Pick<StackRow, 'id'>, tab: StackTab): string {
   return tab === 'runs' ? `/stacks/${stack.id}` : `/stacks/${stack.id}/${tab}`;

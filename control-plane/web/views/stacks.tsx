@@ -5,6 +5,7 @@ import { stackFor } from '../../access/things.js';
 import { triggerRun } from '../../runs/runs.js';
 import { StackFrame, type StackTab } from '../pages/stack.js';
 import { StackRuns } from '../pages/stack-runs.js';
+import { StackSchedules } from '../pages/stack-schedules.js';
 import { StackEnvironment, StackWebhooks } from '../pages/stack-settings.js';
 import { StacksPage } from '../pages/stacks.js';
 import type { StackRow } from '../../store/schema.js';
@@ -43,6 +44,10 @@ export function stackViews({ context, show }: ViewParts): Hono<WebEnvironment> {
   app.get('/stacks/:stack/webhooks', async (c) => {
     const stack = await stackOf(c);
     return showStack(c, stack, 'webhooks', <StackWebhooks context={context} stack={stack} />);
+  });
+  app.get('/stacks/:stack/schedules', async (c) => {
+    const stack = await stackOf(c);
+    return showStack(c, stack, 'schedules', <StackSchedules context={context} stack={stack} />);
   });
   app.post('/stacks/:stack/trigger', async (c) => {
     const requestedBy = c.get('identity').name;

@@ -129,6 +129,23 @@ const table: Readonly<Record<string, readonly [Need, (of: Things) => string | Pr
     'operate',
     ({ stack }) => `mutation { stackWebhookDelete(stack: "${stack}", id: "nothing") { id } }`,
   ],
+  ...Object.fromEntries(
+    (['Run', 'Task'] as const)
+      .flatMap((kind) => {
+        const name = `stackScheduled${kind}`;
+        const one = `scheduled${kind}: "nothing"`;
+        const input = `input: { ${kind === 'Run' ? '' : 'command: "true", '}cronSchedule: "never" }`;
+        return [
+          [`${name}Create`, (stack: string) => `${name}Create(stack: "${stack}", ${input})`],
+          [`${name}Update`, (stack: string) => `${name}Update(stack: "${stack}", ${one}, ${input})`],
+          [`${name}Delete`, (stack: string) => `${name}Delete(stack: "${stack}", ${one})`],
+        ] as const;
+      })
+      .map(([name, call]) => [
+        name,
+        ['operate', ({ stack }: Things) => `mutation { ${call(stack)} { id } }`] as const,
+      ]),
+  ),
   runTrigger: ['operate', ({ stack }) => `mutation { runTrigger(stack: "${stack}", runType: TASK) { id } }`],
   runConfirm: [
     'operate',
@@ -290,7 +307,9 @@ function expected(need: Need, role: Role, of: 'a' | 'b', name: string): Outcome 
     /^(space|stack|workerPool|worker|run|task|upload)/.test(name) && !/^(space|\w+Create$)/.test(name);
   if (need === 'read') return sees ? 'allowed' : 'hidden';
   const isThing =
-    ofThing || ['space', 'taskCreate', 'stackDependencyCreate', 'stackWebhookCreate'].includes(name);
+    ofThing ||
+    ['space', 'taskCreate'].includes(name) ||
+    /^stack(Dependency|Webhook|ScheduledRun|ScheduledTask)Create$/.test(name);
   if (!sees && isThing) return 'hidden';
   if (need === 'administer') return 'forbidden';
   return role.startsWith('operator') && sees ? 'allowed' : 'forbidden';

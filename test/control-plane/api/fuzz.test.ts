@@ -94,7 +94,13 @@ async function furnish(space: string): Promise<void> {
       'mutation ($id: ID!) { stackWebhookCreate(stack: $id, provider: GENERIC) { id } }',
       { id },
     );
-    ids.push(id, run.id, webhook.id);
+    const { stackScheduledRunCreate: schedule } = await admin.data<{
+      stackScheduledRunCreate: { id: string };
+    }>(
+      'mutation ($id: ID!, $name: String) { stackScheduledRunCreate(stack: $id, input: { name: $name, cronSchedule: "@yearly" }) { id } }',
+      { id, name: text },
+    );
+    ids.push(id, run.id, webhook.id, schedule.id);
   }
   const { stackDependencyCreate: dependency } = await admin.data<{ stackDependencyCreate: { id: string } }>(
     'mutation ($input: StackDependencyInput!) { stackDependencyCreate(input: $input) { id } }',
@@ -151,7 +157,7 @@ const inventory = (space: string) => `{
     edges { node { id name description labels config driftDetectionRunLimit deleted } } }
   searchStacks(input: { predicates: [{ field: "space", constraint: { stringMatches: ["${space}"] } }] }) {
     edges { node { id name description labels repository branch disabled lockedBy lockNote planCommands workerPool { id }
-      config { id value } webhooks { id } dependsOn { id } isDependedOnBy { id }
+      config { id value } webhooks { id } scheduledRuns { id name } scheduledTasks { id command } dependsOn { id } isDependedOnBy { id }
       runs { id state } proposedRuns { id state } tasks { id state prioritized } } } }
 }`;
 

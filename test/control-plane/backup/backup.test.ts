@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApiClient } from '../../../control-plane/cli/api/client.js';
 import { createHttpClient } from '../../../control-plane/cli/api/http.js';
 import { decideRun, getRun } from '../../../control-plane/cli/api/runs.js';
+import { listSchedules, scheduleRun, type Schedule } from '../../../control-plane/cli/api/schedules.js';
 import { serve, type ServeOptions } from '../../../control-plane/serve.js';
 import { openPostgres } from '../../../control-plane/store/postgres.js';
 import { until } from '../../launcher/support/until.js';
@@ -41,6 +42,7 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
   let ports: Pick<ServeOptions, 'listen' | 'brokerListen'>;
   let waiting: { stack: string; run: string };
   let finished: { stack: string; run: string };
+  let schedule: Schedule;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poolwright-backup-'));
@@ -56,6 +58,14 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
     // Its workspace, which only the pool can read, is kept for the apply.
     waiting = await plane.triggerRun({ planCommands: ['echo kept > plan'], applyCommands: ['cat plan'] });
     await plane.reached(waiting.stack, waiting.run, 'UNCONFIRMED');
+    schedule = await scheduleRun(plane.client, waiting.stack, {
+      ...{
+        name: 'yearly',
+        cronSchedule: ['0 4 1 1 *'],
+        timezone: 'Europe/Berlin',
+        timestampSchedule: undefined,
+      },
+    });
     const busy = await poolwright({}, 'backup', '--data-dir', data, '--out', join(folder, 'busy.tar.gz'));
     expect(busy.error).toContain('DATA_DIR_UNUSABLE');
     expect(existsSync(join(folder, 'busy.tar.gz'))).toBe(false);
@@ -83,6 +93,7 @@ describe('what a control plane keeps', { timeout: 120_000 }, () => {
       const there = { ...plane, client };
       expect(controlPlane.administrator).toEqual({ ...key, created: false });
       const log = await logOf(there, finished.stack, finished.run, 'PERFORMING');
+      expect(await listSchedules(client, waiting.stack)).toEqual([schedule]);
       expect(log.match(/line \d/g)).toEqual([1, 2, 3, 4, 5].map((number) => `line ${String(number)}`));
       await decideRun(client, 'confirm', waiting.stack, waiting.run);
       await until(

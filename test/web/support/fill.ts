@@ -1,5 +1,5 @@
 // One of everything that a page can show: workers in every status, runs in every state that says something of its own,
-// a queue, alarms, changes, keys and people, webhooks; with names that are long and words that are short.
+// a queue, alarms, changes, keys and people, webhooks, schedules; with names that are long and words that are short.
 import { createApiKey } from '../../../control-plane/access/api-keys.js';
 import { enter } from '../../../control-plane/access/people.js';
 import { createSpace } from '../../../control-plane/access/spaces.js';
@@ -7,6 +7,7 @@ import type { Vault } from '../../../control-plane/access/vault.js';
 import type { Context } from '../../../control-plane/context.js';
 import { createPool } from '../../../control-plane/pools/pools.js';
 import type { StackFields } from '../../../control-plane/stacks/fields.js';
+import { createSchedule } from '../../../control-plane/stacks/schedules.js';
 import { createStack } from '../../../control-plane/stacks/stacks.js';
 import { setVariable } from '../../../control-plane/stacks/variables.js';
 import type { LogStore } from '../../../control-plane/store/logs.js';
@@ -36,6 +37,7 @@ export const fullPages = [
   'stack',
   'stack, environment',
   'stack, webhooks',
+  'stack, schedules',
   'locked stack',
   'failed run',
   'unconfirmed run',
@@ -97,6 +99,21 @@ export async function fill(context: Context, logs: LogStore, vault: Vault, now: 
       last_outcome: 'started run 01KVR000000000000000000001 (TRACKED)',
     })
     .where('provider', '=', 'github')
+    .execute();
+  const usual = { cron: [], timezone: 'Europe/Berlin', at: null, command: null, runtimeConfig: {} } as const;
+  const nightly = await createSchedule(context, billing, 'run', {
+    ...{ ...usual, name: 'nightly', cron: ['30 4 * * 1-5', '0 9 * * sun'] },
+  });
+  await createSchedule(context, billing, 'task', {
+    ...{ ...usual, name: '', at: now + 3 * hour, command: 'tofu force-unlock -force 0c4c1b1e' },
+  });
+  await db
+    .updateTable('stack_schedules')
+    .set({
+      last_at: now - 20 * minute,
+      last_outcome: `CONFLICT: The stack ${billing} cannot run: it is locked by edsger@acme.example (moving state); unlock it first.`,
+    })
+    .where('id', '=', nightly.id)
     .execute();
 
   const runOf = async (stack: string, state: RunState, more: Partial<Insertable<RunsTable>> = {}) => {
@@ -306,6 +323,7 @@ export async function fill(context: Context, logs: LogStore, vault: Vault, now: 
     stack: `/stacks/${billing}`,
     'stack, environment': `/stacks/${billing}/environment`,
     'stack, webhooks': `/stacks/${billing}/webhooks`,
+    'stack, schedules': `/stacks/${billing}/schedules`,
     'locked stack': `/stacks/${search}`,
     'failed run': failed,
     'unconfirmed run': unconfirmed,
