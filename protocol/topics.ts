@@ -1,5 +1,5 @@
-// Topic names. Pool and worker are levels of their own, so that one ACL pattern of any broker holds a
-// certificate (common name = pool id) to its own pool: write `…/<pool>/up/#`, read `…/<pool>/down/#`.
+// Topic names. Pool and worker are levels of their own, so that one ACL pattern of any broker holds a client to its own
+// topics (common name of its certificate = pool, client id = worker): write `…/<pool>/up/<id>`, read `…/<pool>/down/<id>`.
 import * as z from 'zod';
 
 export const ulidSchema = z.string().regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'expected a ULID');

@@ -1,4 +1,5 @@
-// The access rules in docs/protocol.md, tried on a real broker: a pool's certificate opens its own pool and no other.
+// The access rules in docs/protocol.md, tried on a real broker: a pool's certificate opens its own pool and no other, and
+// in it what is of the client's own id.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -120,6 +121,56 @@ describe.skipIf(mosquitto === undefined)('a broker with the documented access ru
     );
     expect(atWorker).toEqual([`${downTopic(poolA, workerA)} order`]);
     expect(atStranger).toEqual([]);
+  });
+
+  it('keeps a worker from reading and writing as another one of its own pool', async () => {
+    const worker = await connect(identityA, workerA);
+    // With `+` or `#` in its place, the id would make a rule for all of it.
+    const ids = [workerB, '+', '#', `${workerA}/#`];
+    const others = await Promise.all(ids.map((id) => connect(identityA, id)));
+    const plane = await connect(controlPlane, 'control-plane');
+    await worker.subscribeAsync(downTopic(poolA, workerA), { qos: 1 });
+    await plane.subscribeAsync(allUpTopics, { qos: 1 });
+    const [atWorker, atPlane, ...atOthers] = [worker, plane, ...others].map(heard);
+    for (const other of others) {
+      for (const topic of [
+        downTopic(poolA, workerA),
+        `poolwright/v1/${poolA}/down/+`,
+        `poolwright/v1/${poolA}/#`,
+        '#',
+      ])
+        await other.subscribeAsync(topic, { qos: 1 }).catch(() => undefined);
+      await other.publishAsync(upTopic(poolA, workerA), 'forged report', { qos: 1 });
+    }
+    await plane.publishAsync(downTopic(poolA, workerA), 'order', { qos: 1 });
+    await plane.publishAsync(downTopic(poolA, workerB), 'order', { qos: 1 });
+    await worker.publishAsync(upTopic(poolA, workerA), 'report', { qos: 1 });
+    await others[0]?.publishAsync(upTopic(poolA, workerB), 'report', { qos: 1 });
+    await expect.poll(() => atPlane?.length).toBe(2);
+    await expect.poll(() => atOthers[0]?.length).toBeGreaterThan(0);
+    expect(atPlane).toEqual([workerA, workerB].map((id) => `${upTopic(poolA, id)} report`));
+    expect(atWorker).toEqual([`${downTopic(poolA, workerA)} order`]);
+    // Once for each subscription that it matches.
+    expect([...new Set(atOthers.flat())]).toEqual([`${downTopic(poolA, workerB)} order`]);
+  });
+
+  it('gives who takes the id of a worker of another pool nothing of it', async () => {
+    const worker = await connect(identityA, workerA);
+    const plane = await connect(controlPlane, 'control-plane');
+    await worker.subscribeAsync(downTopic(poolA, workerA), { qos: 1 });
+    await plane.subscribeAsync(allUpTopics, { qos: 1 });
+    const stranger = await connect(identityB, workerA);
+    const [atStranger, atPlane] = [heard(stranger), heard(plane)];
+    await stranger.subscribeAsync(downTopic(poolA, workerA), { qos: 1 }).catch(() => undefined);
+    await stranger.subscribeAsync(downTopic(poolB, workerA), { qos: 1 });
+    await stranger.publishAsync(upTopic(poolA, workerA), 'forged report', { qos: 1 });
+    await stranger.publishAsync(upTopic(poolB, workerA), 'own report', { qos: 1 });
+    await plane.publishAsync(downTopic(poolA, workerA), 'order', { qos: 1 });
+    await plane.publishAsync(downTopic(poolB, workerA), 'own order', { qos: 1 });
+    await expect.poll(() => atPlane.length).toBe(1);
+    await expect.poll(() => atStranger.length).toBe(1);
+    expect(atPlane).toEqual([`${upTopic(poolB, workerA)} own report`]);
+    expect(atStranger).toEqual([`${downTopic(poolB, workerA)} own order`]);
   });
 
   it('keeps a pool from giving orders to its own workers', async () => {
