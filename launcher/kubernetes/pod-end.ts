@@ -47,6 +47,13 @@ export function isOver(pod: Pod): boolean {
   return init !== undefined || statusOf(pod, containers.server)?.state?.terminated !== undefined;
 }
 
+/** Whether a container that the pool has added is still there: it does not know that the run is over. */
+export function hasSidecar(pod: Pod): boolean {
+  return (pod.status?.containerStatuses ?? []).some(
+    ({ name, state }) => !ownContainers.includes(name) && state?.terminated === undefined,
+  );
+}
+
 /** Reasons for waiting that no time mends, or that some time should have mended. */
 const hopeless = new Set(['InvalidImageName', 'ErrImageNeverPull']);
 const patience = new Set([

@@ -1,10 +1,11 @@
-// Which pods of ended runs are kept to look at, and for how long.
+// Which pods of ended runs are kept to look at, and for how long; and that none of them runs on.
 import { millisecondsOf } from '../../protocol/kubernetes/fields.js';
-import { annotations } from '../../protocol/kubernetes/names.js';
+import { annotations, containers } from '../../protocol/kubernetes/names.js';
 import { defaultFailedPods, type WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import type { Clock } from '../clock.js';
 import { paths, type KubeApi } from './api.js';
 import type { Pod } from './objects.js';
+import { statusOf } from './pod-end.js';
 
 /** Whether pods of finished runs are kept at all. */
 export function keepsSuccessful(spec: WorkerPoolSpec): boolean {
@@ -31,9 +32,15 @@ export function isDone(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-/** Removes what is beyond the pool's limits and times. `pods`: those of the pool. */
+/** A patch after which the node ends a pod, and keeps it to look at: as one whose time is over. */
+export const endedByNode = { spec: { activeDeadlineSeconds: 1 } };
+
+/** Milliseconds that a kept pod has to end by itself once its server has. */
+const endsWithin = 30_000;
+
+/** Removes what is beyond the pool's limits and times, and ends what is kept and runs on. `pods`: those of the pool. */
 export async function prune(
-  api: Pick<KubeApi, 'remove'>,
+  api: Pick<KubeApi, 'remove' | 'patch'>,
   clock: Clock,
   pods: readonly Pod[],
   spec: WorkerPoolSpec,
@@ -53,4 +60,13 @@ export async function prune(
     for (const { metadata } of surplus)
       await api.remove(`${paths.pods(metadata.namespace)}/${metadata.name}`);
   }
+  for (const pod of newestFirst.filter((pod) => runsOn(pod, clock.now() - endsWithin)))
+    await api.patch(`${paths.pods(pod.metadata.namespace)}/${pod.metadata.name}`, endedByNode);
+}
+
+/** As when the container `worker` got its image only after the server was gone: it waits for nobody then. */
+function runsOn(pod: Pod, since: number): boolean {
+  const { finishedAt = '' } = statusOf(pod, containers.server)?.state?.terminated ?? {};
+  const isOver = pod.metadata.annotations?.[annotations.outcome] !== undefined;
+  return isOver && !isDone(pod) && pod.spec?.activeDeadlineSeconds !== 1 && Date.parse(finishedAt) <= since;
 }

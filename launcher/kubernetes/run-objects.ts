@@ -5,9 +5,9 @@ import { isConflict, paths, type KubeApi } from './api.js';
 import type { Collection } from './collections.js';
 import { ownerReference, type Pod, type Secret, type Worker } from './objects.js';
 import { writeRunSecret, type LastWord, type RunSecret } from './pod/assignment-files.js';
-import type { PodEnd } from './pod-end.js';
+import { hasSidecar, type PodEnd } from './pod-end.js';
 import { isAllowedImage, podName, podOf, runLabels } from './pod-spec.js';
-import { isDone, keepsFailed, keepsSuccessful } from './retention.js';
+import { endedByNode, isDone, keepsFailed, keepsSuccessful } from './retention.js';
 
 export interface RunObjectsOptions {
   readonly api: KubeApi;
@@ -112,8 +112,8 @@ export function runObjects(options: RunObjectsOptions): RunObjects {
             annotations: { [annotations.outcome]: outcome },
             finalizers: (there.metadata.finalizers ?? []).filter((other) => other !== finalizer),
           },
-          // What runs beside the run ends with it: kubelets end a pod whose time is over and keep it to look at.
-          ...(kept && !isDone(there) ? { spec: { activeDeadlineSeconds: 1 } } : {}),
+          // What runs beside the run ends with it. Without that, the containers end by themselves, and the pod as they did.
+          ...(kept && !isDone(there) && hasSidecar(there) ? endedByNode : {}),
         });
         if (!kept && there.metadata.deletionTimestamp === undefined) await api.remove(podPath);
       }

@@ -160,6 +160,19 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
     expect(await podsOf(made.run)).toHaveLength(1);
   });
 
+  test('keeps the pod of a run that came through as one that succeeded', async () => {
+    await patched({ successfulPodsHistoryLimit: 1 }, { successfulPodsHistoryLimit: null });
+    const made = await cluster.triggerRun({ name: 'succeeds', planCommands: ['echo fine'] });
+    await cluster.reached(made, 'UNCONFIRMED');
+    await cluster.noRunSecrets();
+    const [pod = ''] = await podsOf(made.run);
+    const outcome = 'metadata.annotations.workers\\.spacelift\\.io/outcome';
+    const paths = ['status.phase', outcome, 'spec.activeDeadlineSeconds'].map((path) => `{.${path}}`);
+    const look = () => cluster.server.kubectl(['get', pod, '-o', `jsonpath=${paths.join(' ')}`]);
+    await until(async () => (await look()).startsWith('Succeeded'), 'the pod to end', 20_000);
+    expect(await look()).toBe('Succeeded finished 4200');
+  });
+
   test('prints the logs of runs on standard output where the worker asks for it, masked, and only there', async () => {
     const planCommands = ['echo "says hidden-value"; exit 3'];
     const printed = async (name: string) => {

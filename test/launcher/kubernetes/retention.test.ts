@@ -1,7 +1,7 @@
 // Which pods of ended runs are kept, and for how long.
 import { expect, test } from 'vitest';
 import type { Pod } from '../../../launcher/kubernetes/objects.js';
-import { keepsFailed, keepsSuccessful, prune } from '../../../launcher/kubernetes/retention.js';
+import { endedByNode, keepsFailed, keepsSuccessful, prune } from '../../../launcher/kubernetes/retention.js';
 import { annotations } from '../../../protocol/kubernetes/names.js';
 import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
 import { manualClock } from '../support/manual-clock.js';
@@ -26,6 +26,7 @@ async function left(spec: object, pods: readonly Pod[]): Promise<string[]> {
       removed.push(path.split('/').at(-1) ?? '');
       return Promise.resolve(undefined);
     },
+    patch: () => Promise.reject(new Error('Nothing is to be ended here.')),
   };
   await prune(api, manualClock(noon), pods, workerPoolSpec.parse(spec));
   return pods.map(({ metadata }) => metadata.name).filter((name) => !removed.includes(name));
@@ -79,4 +80,38 @@ test('counts failed pods apart, and leaves alone those whose run goes on or that
     'failed-90',
     'finished-80',
   ]);
+});
+
+test('has the node end a kept pod that runs on half a minute after its server has ended, once', async () => {
+  const of = (name: string, seconds: number, more: Partial<Pod> = {}): Pod => {
+    const finishedAt = new Date(noon - seconds * 1000).toISOString();
+    const containerStatuses = [
+      { name: 'launcher-grpc', state: { terminated: { exitCode: 0, finishedAt } } },
+      { name: 'worker', state: { waiting: { reason: 'ImagePullBackOff' } } },
+    ];
+    return {
+      metadata: { ...pod('finished', 1).metadata, name },
+      spec: { activeDeadlineSeconds: 4200 },
+      status: { phase: 'Running', containerStatuses, ...more.status },
+      ...(more.spec === undefined ? {} : { spec: more.spec }),
+      ...(more.metadata === undefined ? {} : { metadata: more.metadata }),
+    };
+  };
+  const patched: [string, object][] = [];
+  const api = {
+    remove: () => Promise.resolve(undefined),
+    patch: (path: string, body: object) => {
+      patched.push([path, body]);
+      return Promise.resolve(undefined);
+    },
+  };
+  const pods = [
+    of('runs-on', 31),
+    of('just-over', 29),
+    of('done', 90, { status: { phase: 'Succeeded' } }),
+    of('asked', 90, { spec: { activeDeadlineSeconds: 1 } }),
+    of('not-told', 90, { metadata: { ...pod('finished', 1).metadata, annotations: {} } }),
+  ];
+  await prune(api, manualClock(noon), pods, workerPoolSpec.parse({ keepSuccessfulPods: true }));
+  expect(patched).toEqual([['/api/v1/namespaces/ci/pods/runs-on', endedByNode]]);
 });
