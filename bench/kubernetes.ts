@@ -1,23 +1,26 @@
 // From an assignment to its pod at the API server, among idle workers, beside a bare creation on the same server in the same
-// moment; the requests that a run costs, and the controller's memory. A real API server and etcd; no node. Sizes of the pool
-// are 10 and 1,000, with 100 runs each; POOLWRIGHT_BENCH_WORKERS=10,1000,10000 and POOLWRIGHT_BENCH_RUNS=20 take others;
-// 10,000 take some minutes until they are there.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { resolve } from 'node:path';
+// moment; the requests that a run costs, one that fails and one that comes through, and the controller's memory. A real API
+// server and etcd; no node. Sizes of the pool are 10, 1,000 and 10,000, with 100 runs each: the last take some minutes until
+// they are there. POOLWRIGHT_BENCH_WORKERS=10,1000 and POOLWRIGHT_BENCH_RUNS=20 take others.
+import type { ChildProcess } from 'node:child_process';
 import * as z from 'zod';
 import { triggerRun } from '../control-plane/cli/api/runs.js';
 import { nextFreePort } from '../control-plane/local/ports.js';
 import { hasApiServer, startApiServer, type ApiServer } from '../test/cluster/support/api-server.js';
-import { createClient, type Client } from '../test/cluster/support/client.js';
+import { actPods } from '../test/cluster/support/acted-pods.js';
+import { createClient, type Client, type TestPod } from '../test/cluster/support/client.js';
 import { installDefinitions, json } from '../test/cluster/support/manifests.js';
 import { figure, quantile, type Figure } from './figure.js';
 import { startPlane, type Plane } from './support/plane.js';
+import { gauge, startController, type Controller, type Created } from './support/pool-controller.js';
 import { ended, memoryOf, poll } from './support/server.js';
 
 const countSchema = z.object({ workerPool: z.object({ workersCount: z.number() }) });
 
-const sizes = (process.env['POOLWRIGHT_BENCH_WORKERS'] ?? '10,1000').split(',').map(Number);
+const sizes = (process.env['POOLWRIGHT_BENCH_WORKERS'] ?? '10,1000,10000').split(',').map(Number);
 const runs = Number(process.env['POOLWRIGHT_BENCH_RUNS'] ?? '100');
+/** Runs that come through, to count their requests. */
+const successes = Math.min(runs, 20);
 const pods = '/api/v1/namespaces/default/pods';
 
 export async function bench(): Promise<Figure[] | string> {
@@ -33,7 +36,8 @@ export async function bench(): Promise<Figure[] | string> {
     await makePool(server, plane);
     const figures: Figure[] = [];
     for (const size of sizes) {
-      process.stderr.write(`  ${size.toLocaleString('en')} idle workers …\n`);
+      const patience = size < 10_000 ? '' : ', which take some minutes until they are there';
+      process.stderr.write(`  ${size.toLocaleString('en')} idle workers${patience} …\n`);
       await server.kubectl(['scale', 'workerpool', 'bench', `--replicas=${String(size)}`]);
       await comes(async () => (await gauge(metrics, 'worker_total')) === size, 'the workers');
       await comes(async () => (await connected(plane)) >= size, 'their registrations');
@@ -67,19 +71,12 @@ async function measure(
     const { pod } = one;
     if (count >= 0) created.push(one);
     await fail(client, pod);
-    const name = `/api/v1/namespaces/default/secrets/${pod}`;
-    await poll(
-      () =>
-        client.call('GET', name).then(
-          () => false,
-          () => true,
-        ),
-      'the run to be over',
-    );
+    await over(client, pod);
     const alone = await bareCreation(client, id);
     if (count >= 0) bare.push(alone);
   }
-  const requests = ((await gauge(metrics, 'api_requests_total')) - before) / runs;
+  const failed = ((await gauge(metrics, 'api_requests_total')) - before) / runs;
+  const succeeded = await requestsOfSuccess({ plane, client, controller, metrics, stack });
   const memory = (await memoryOf(controller.process.pid)) / 1_000_000;
   const what = `${size.toLocaleString('en')} idle workers`;
   const samples = created.map(({ took }) => took);
@@ -97,7 +94,12 @@ async function measure(
     step('Secret made', 'since the assignment', ({ secret }) => secret),
     step('run accepted', 'since the assignment, beside the Secret', ({ accepted }) => accepted),
     step('pod made', 'since both', ({ took, secret, accepted }) => took - Math.max(secret, accepted)),
-    figure({ name: `kubernetes requests per run, ${what}`, unit: 'requests', samples: [requests] }),
+    ...[
+      { which: 'that fails', samples: [failed] },
+      { which: 'that comes through', samples: [succeeded] },
+    ].map(({ which, samples }) =>
+      figure({ name: `kubernetes requests per run ${which}, ${what}`, unit: 'requests', samples }),
+    ),
     figure({
       name: `kubernetes memory, ${what}`,
       unit: 'MB',
@@ -106,6 +108,35 @@ async function measure(
       note: 'resident memory of the controller',
     }),
   ];
+}
+
+/** Of runs whose pods tell the control plane what real ones tell, and end as those do. */
+async function requestsOfSuccess(of: {
+  readonly plane: Plane;
+  readonly client: Client;
+  readonly controller: Controller;
+  readonly metrics: number;
+  readonly stack: string;
+}): Promise<number> {
+  const { plane, client, controller, metrics, stack } = of;
+  const { fate } = actPods(client);
+  const setStatus = (pod: TestPod, status: object) => client.patchStatus(pod, status);
+  await quiet(metrics);
+  const before = await gauge(metrics, 'api_requests_total');
+  for (let count = 0; count < successes; count += 1) {
+    const { id } = await triggerRun(plane.client, { stack, runType: 'PROPOSED' });
+    const { pod } = await controller.created(id);
+    await fate((await client.call('GET', `${pods}/${pod}`)) as TestPod, { setStatus });
+    await over(client, pod);
+  }
+  await quiet(metrics);
+  return ((await gauge(metrics, 'api_requests_total')) - before) / successes;
+}
+
+/** Until the run of a pod is over: its Secret is gone. */
+async function over(client: Client, pod: string): Promise<void> {
+  const path = `/api/v1/namespaces/default/secrets/${pod}`;
+  await poll(async () => (await client.find(path)) === undefined, 'the run to be over');
 }
 
 /** Until the controller asks the API server for nothing: new workers have said all that they have to say. */
@@ -152,64 +183,6 @@ async function fail(client: Client, name: string): Promise<void> {
   await client.call('PATCH', `${pods}/${name}/status`, { status }, 'application/merge-patch+json');
 }
 
-/** Times in milliseconds since the assignment. */
-interface Created {
-  readonly pod: string;
-  readonly took: number;
-  readonly secret: number;
-  readonly accepted: number;
-}
-
-interface Controller {
-  readonly process: ChildProcess;
-  /** As the controller says. */
-  created(run: string): Promise<Created>;
-}
-
-function startController(server: ApiServer, metrics: number): Controller {
-  const child = spawn(
-    process.execPath,
-    [
-      ...[resolve('dist/launcher.cjs'), 'controller', '--launcher-image=registry.test/launcher:1'],
-      ...['--health-probe-bind-address=127.0.0.1:0', `--metrics-bind-address=127.0.0.1:${String(metrics)}`],
-      ...['--sync-period=1h', '--metrics-secure=false'],
-    ],
-    {
-      env: { PATH: process.env['PATH'], KUBECONFIG: server.kubeconfig.admin },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const made = new Map<string, Created>();
-  let rest = '';
-  let last = '';
-  child.once('exit', (code, signal) => {
-    if (signal !== 'SIGKILL')
-      process.stderr.write(`  the controller ended: ${String(code ?? signal)}. It said last: ${last}\n`);
-  });
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    last = lines.at(-1) ?? last;
-    for (const line of lines) {
-      const words =
-        /Pod default\/(\S+) was created ([\d.]+) ms after .*Secret after ([\d.]+) ms, accepted after ([\d.]+) ms/.exec(
-          line,
-        );
-      const [, run = ''] = /"run":"(\w+)"/.exec(line) ?? [];
-      if (words === null) continue;
-      const [took = NaN, secret = NaN, accepted = NaN] = words.slice(2).map(Number);
-      made.set(run, { pod: words[1] ?? '', took, secret, accepted });
-    }
-  });
-  return {
-    process: child,
-    async created(run) {
-      await poll(() => Promise.resolve(made.has(run)), `the pod of run ${run}`);
-      return made.get(run) ?? { pod: '', took: NaN, secret: NaN, accepted: NaN };
-    },
-  };
-}
-
 async function makePool(server: ApiServer, plane: Plane): Promise<void> {
   const reference = (key: string) => ({ secretKeyRef: { name: 'bench', key } });
   const objects = json(
@@ -236,13 +209,4 @@ async function connected(plane: Plane): Promise<number> {
     .request(query, { id: plane.pool }, countSchema)
     .catch(() => ({ workerPool: { workersCount: 0 } }));
   return answer.workerPool.workersCount;
-}
-
-/** A figure of the controller, over all pools. */
-async function gauge(port: number, name: string): Promise<number> {
-  // It may not listen yet.
-  const answer = await fetch(`http://127.0.0.1:${String(port)}/metrics`).catch(() => undefined);
-  const text = (await answer?.text()) ?? '';
-  const lines = text.matchAll(new RegExp(`^spacelift_workerpool_controller_${name}(?:{.*})? (.+)$`, 'gm'));
-  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
 }

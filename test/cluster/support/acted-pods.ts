@@ -9,15 +9,15 @@ import { containers } from '../../../protocol/kubernetes/names.js';
 import { until } from '../../launcher/support/until.js';
 import { recordedLog } from '../../launcher/support/log.js';
 import type { Client, TestPod } from './client.js';
-import type { Fate, Kubelet } from './kubelet.js';
+import type { Kubelet } from './kubelet.js';
 
 /** How far a pod has got. `running`: the run has begun; `ending`: its result is told; `over`: its containers have ended. */
 export const points = ['pending', 'running', 'ending', 'over'] as const;
 export type Point = (typeof points)[number];
 
 export interface ActedPods {
-  /** For the kubelet. */
-  readonly fate: Fate;
+  /** For the kubelet, of which it needs no more. */
+  readonly fate: (pod: TestPod, node: Pick<Kubelet, 'setStatus'>) => Promise<void>;
   /** Pods of the namespace get that far from now on. Default: to their end. */
   letGo(namespace: string, upTo: Point): void;
   /** Waits until a pod of the namespace has got there. */
@@ -39,7 +39,7 @@ export function actPods(client: Client): ActedPods {
   const seen: TestPod[] = [];
   const untilDeleted = lookingAt(client);
 
-  async function act(pod: TestPod, node: Kubelet): Promise<void> {
+  async function act(pod: TestPod, node: Pick<Kubelet, 'setStatus'>): Promise<void> {
     const { namespace, name } = pod.metadata;
     seen.push(pod);
     const deleted = new AbortController();
