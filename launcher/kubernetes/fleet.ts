@@ -10,7 +10,16 @@ import { keyOf, type Secret, type Worker, type WorkerPool } from './objects.js';
 import type { RunSecret } from './pod/assignment-files.js';
 import { createPoolLines, type PoolLinesOptions } from './pool-lines.js';
 import { createStatusWriter } from './worker-status.js';
-import { createWorker, heldBy, inParallel, workerIdOf, workerPath, workersAtOnce } from './workers.js';
+import {
+  adoptWorkers,
+  createWorker,
+  heldBy,
+  inParallel,
+  isKept,
+  workerIdOf,
+  workerPath,
+  workersAtOnce,
+} from './workers.js';
 
 /** What agents need to know of their pool. */
 export interface PoolOfWorkers {
@@ -165,8 +174,10 @@ export function createFleet(options: FleetOptions): Fleet {
       const id = pool.credentials.token.pool;
       const all = workers.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
       // After a change to the token of another pool, the workers of the one before go.
-      const own = all.filter(({ metadata }) => metadata.labels?.[labels.workerPool] === id);
-      await remove(all.filter((worker) => !own.includes(worker)));
+      const labelled = all.filter(({ metadata }) => metadata.labels?.[labels.workerPool] === id);
+      await remove(all.filter((worker) => !labelled.includes(worker)));
+      // Before they get an agent, and with it runs: as they came, they would be gone in mid-run when they are deleted.
+      const own = await adoptWorkers(api, object, labelled, options.noteWorker);
       for (const worker of own) ensureAgent(pool, worker);
       const missing = pool.spec().poolSize - own.length;
       const size = `from ${String(own.length)} to ${String(own.length + missing)} workers`;
@@ -187,8 +198,7 @@ export function createFleet(options: FleetOptions): Fleet {
     end(pool, workers) {
       const there = new Set(workers.map(workerIdOf));
       for (const worker of workers) {
-        const { deletionTimestamp, finalizers = [] } = worker.metadata;
-        if (deletionTimestamp !== undefined && finalizers.includes(finalizer)) endOne(pool, worker);
+        if (worker.metadata.deletionTimestamp !== undefined && isKept(worker)) endOne(pool, worker);
       }
       for (const [workerId, { agent, pool: of }] of agents) {
         if (of !== pool.key || there.has(workerId) || leaving.has(workerId)) continue;

@@ -27,6 +27,40 @@ export function createWorker(api: KubeApi, pool: WorkerPool, id: string): Promis
   });
 }
 
+/** Whether it stays, when it is deleted, until its run is over. */
+export function isKept({ metadata }: Worker): boolean {
+  return metadata.finalizers?.includes(finalizer) === true;
+}
+
+/**
+ * Workers that another operator has made become like those of our own; for others there is no request. `note`: takes the
+ * API server's answers. Leaves out those that are gone. Throws a conflict when one has changed since it was read: finalizers
+ * of others must not come back.
+ */
+export async function adoptWorkers(
+  api: Pick<KubeApi, 'patch'>,
+  pool: WorkerPool,
+  workers: readonly Worker[],
+  note: (worker: Worker) => Worker,
+): Promise<readonly Worker[]> {
+  const own = workers.filter(isKept);
+  const left = workers.filter((worker) => !isKept(worker));
+  await inParallel(workersAtOnce, left.length, async () => {
+    const worker = left.pop();
+    if (worker === undefined) return;
+    const { resourceVersion, finalizers = [] } = worker.metadata;
+    const adopted = await api.patch<Worker>(workerPath(worker), {
+      metadata: {
+        resourceVersion,
+        annotations: { [annotations.poolName]: pool.metadata.name },
+        finalizers: [...finalizers, finalizer],
+      },
+    });
+    if (adopted !== undefined) own.push(note(adopted));
+  });
+  return own;
+}
+
 /** The run that a worker holds, by its run Secrets. */
 export function heldBy(found: readonly Secret[], log: Log): RunSecret | undefined {
   // Newest first: an older one is of a run that ended while it was being cleaned up.

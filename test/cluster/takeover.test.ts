@@ -6,9 +6,15 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { annotations, finalizer, labels } from '../../protocol/kubernetes/names.js';
+import { until } from '../launcher/support/until.js';
 import { available } from '../support/skips.js';
+import { actPods } from './support/acted-pods.js';
 import { hasApiServer, startApiServer, type ApiServer } from './support/api-server.js';
+import { createClient } from './support/client.js';
+import { startCluster, type Cluster } from './support/cluster.js';
 
 const run = promisify(execFile);
 const helmProgram = resolve('.tools/bin/helm');
@@ -111,3 +117,77 @@ describe.runIf(there)('a cluster with another operator', { timeout: 60_000 }, ()
     await isOurs();
   });
 });
+
+describe.runIf(hasApiServer('workers of another operator'))(
+  'workers of another operator',
+  { timeout: 60_000 },
+  () => {
+    let cluster: Cluster;
+    beforeAll(async () => {
+      cluster = await startCluster(['--confirm-timeout=500ms']);
+    }, 120_000);
+    afterAll(() => cluster.close());
+
+    /** As the operator before has made it: nothing keeps it when it is deleted. */
+    const oldWorker = (uid: string) => ({
+      apiVersion: 'workers.spacelift.io/v1beta1',
+      kind: 'Worker',
+      metadata: {
+        name: `builds-${ulid().toLowerCase()}`,
+        labels: { [labels.workerPool]: cluster.plane.pool },
+        ownerReferences: [
+          {
+            apiVersion: 'workers.spacelift.io/v1beta1',
+            kind: 'WorkerPool',
+            ...{ name: 'builds', uid, controller: true, blockOwnerDeletion: true },
+          },
+        ],
+      },
+      spec: {},
+    });
+
+    test('go on as ours: one that has a run ends it first, whether it is deleted or scaled away', async () => {
+      const pods = actPods(createClient(cluster.server));
+      cluster.kubelet.fate = () => pods.fate;
+      pods.letGo('default', 'running');
+      await cluster.createPool('builds', 0, {});
+      const uid = await cluster.server.kubectl([
+        'get',
+        'workerpool',
+        'builds',
+        '-o',
+        'jsonpath={.metadata.uid}',
+      ]);
+      await cluster.apply(...Array.from({ length: 3 }, () => oldWorker(uid)));
+      const before = await cluster.names('workers');
+      await cluster.scale('builds', 3);
+      await cluster.startController();
+      await cluster.plane.idle(3);
+      expect(await cluster.names('workers')).toEqual(before);
+      const { items } = JSON.parse(await cluster.server.kubectl(['get', 'workers', '-o', 'json'])) as {
+        items: object[];
+      };
+      const metadata = { finalizers: [finalizer], annotations: { [annotations.poolName]: 'builds' } };
+      expect(items).toMatchObject([{ metadata }, { metadata }, { metadata }]);
+
+      const made = [
+        await cluster.triggerRun({ name: 'deleted' }, { runType: 'PROPOSED' }),
+        await cluster.triggerRun({ name: 'scaled away' }, { runType: 'PROPOSED' }),
+      ];
+      await until(() => pods.seen('default').length === 2, 'two pods', 20_000);
+      const busy = async () => {
+        const text = await cluster.server.kubectl(['get', 'workers', '--no-headers']);
+        return text.split('\n').filter((line) => line.includes('BUSY'));
+      };
+      await until(async () => (await busy()).length === 2, 'two workers to be busy', 20_000);
+      const [name = ''] = (await busy())[0]?.split(' ') ?? [];
+      await cluster.server.kubectl(['delete', 'worker', name, '--wait=false']);
+      await cluster.scale('builds', 0);
+      await cluster.count('workers', 2);
+      pods.letGo('default', 'over');
+      for (const one of made) await cluster.reached(one, 'FINISHED');
+      expect(pods.seen('default')).toHaveLength(2);
+      await cluster.count('workers', 0);
+    });
+  },
+);

@@ -9,6 +9,7 @@ import type { RunWithHistory } from '../../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../../control-plane/cli/api/stacks.js';
 import { ownRules, poolRules } from '../../../protocol/kubernetes/rights.js';
 import { generateKeyAndRequest } from '../../../protocol/requests.js';
+import type { RunType } from '../../../protocol/runs.js';
 import { until } from '../../launcher/support/until.js';
 import { logOf, startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { runnerImage } from '../../support/runner-image.js';
@@ -54,7 +55,7 @@ export interface Cluster {
   scale(pool: string, size: number): Promise<void>;
   patchPool(name: string, spec: object): Promise<void>;
   /** Stacks have names of their own, so that a test can be tried again. */
-  triggerRun(stack: StackInput): Promise<Made>;
+  triggerRun(stack: StackInput, how?: { readonly runType: RunType }): Promise<Made>;
   reached(made: Made, ...states: readonly string[]): Promise<RunWithHistory>;
   logHas(made: Made, state: string, text: string): Promise<void>;
   confirm(made: Made): Promise<void>;
@@ -192,12 +193,15 @@ export async function startCluster(
     async patchPool(name, spec) {
       await server.kubectl(['patch', 'workerpool', name, '--type=merge', '-p', JSON.stringify({ spec })]);
     },
-    triggerRun: (stack) =>
-      plane.triggerRun({
-        runnerImage: 'registry.test/runner:1',
-        ...stack,
-        name: `${stack.name ?? ''} ${String((stacks += 1))}`,
-      }),
+    triggerRun: (stack, how) =>
+      plane.triggerRun(
+        {
+          runnerImage: 'registry.test/runner:1',
+          ...stack,
+          name: `${stack.name ?? ''} ${String((stacks += 1))}`,
+        },
+        how,
+      ),
     reached: (made, ...states) => plane.reached(made.stack, made.run, ...states).catch(withWords),
     async logHas(made, state, text) {
       await until(

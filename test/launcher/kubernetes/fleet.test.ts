@@ -1,6 +1,7 @@
 // Workers of a pool follow its size even while the API server is slow to tell what has become of them.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { ulid } from 'ulid';
 import { beforeAll, expect, test } from 'vitest';
 import { createFleet, type PoolOfWorkers } from '../../../launcher/kubernetes/fleet.js';
 import type { KubeApi } from '../../../launcher/kubernetes/api.js';
@@ -8,7 +9,7 @@ import { credentialsOf, type PoolCredentials } from '../../../launcher/kubernete
 import { createMetrics } from '../../../launcher/kubernetes/metrics.js';
 import type { Worker, WorkerPool } from '../../../launcher/kubernetes/objects.js';
 import { proxiesOf } from '../../../launcher/kubernetes/proxies.js';
-import { labels } from '../../../protocol/kubernetes/names.js';
+import { finalizer, labels } from '../../../protocol/kubernetes/names.js';
 import { workerPoolSpec } from '../../../protocol/kubernetes/resources.js';
 import { encodeToken } from '../../../protocol/token.js';
 import { recordedLog } from '../support/log.js';
@@ -36,7 +37,12 @@ const object: WorkerPool = {
 /** A fleet, and a memory of workers to which no watch tells anything. */
 function start() {
   const memory = new Map<string, Worker>();
-  const requests = { created: 0, removed: [] as string[], released: [] as string[] };
+  const requests = {
+    created: 0,
+    removed: [] as string[],
+    released: [] as string[],
+    adopted: [] as string[],
+  };
   let version = 1;
   const api: KubeApi = {
     get: () => Promise.resolve(undefined),
@@ -51,7 +57,15 @@ function start() {
       } as never);
     },
     patch: (path, body) => {
-      if ('metadata' in body) requests.released.push(path.split('/').at(-1) ?? '');
+      const name = path.split('/').at(-1) ?? '';
+      const { metadata } = body as Partial<Worker>;
+      if (metadata?.finalizers?.includes(finalizer) === true) {
+        requests.adopted.push(name);
+        const worker = memory.get(name);
+        if (worker === undefined) return Promise.resolve(undefined);
+        return Promise.resolve({ ...worker, metadata: { ...worker.metadata, ...metadata } } as never);
+      }
+      if (metadata !== undefined) requests.released.push(name);
       return Promise.resolve(undefined);
     },
     removeFinalizer: () => Promise.resolve(undefined),
@@ -99,6 +113,7 @@ function start() {
   };
   return {
     fleet,
+    pool,
     requests,
     memory,
     size: (next: number) => (poolSize = next),
@@ -127,6 +142,49 @@ test('all of them go, each asked for once, although no watch has told of them ye
   expect([...requests.removed].sort()).toEqual([...memory.keys()].sort());
   await expect.poll(() => fleet.of('ci/builds').length).toBe(0);
   expect(new Set(requests.released)).toEqual(new Set(memory.keys()));
+});
+
+/** As another operator makes them. */
+function withoutFinalizers(worker: Worker | undefined): Worker['metadata'] {
+  const metadata = { ...(worker ?? object).metadata };
+  delete (metadata as { finalizers?: unknown }).finalizers;
+  return metadata;
+}
+
+test('workers that another operator has made are made like those of our own, once, before anything comes of them', async () => {
+  const { fleet, requests, memory, size, look } = start();
+  size(3);
+  await look();
+  const [[name, worker] = ['', undefined]] = memory;
+  for (const left of ['others.test/keeps', undefined]) {
+    const finalizers = left === undefined ? {} : { finalizers: [left] };
+    const metadata = withoutFinalizers(worker);
+    const old = `builds-${ulid().toLowerCase()}`;
+    memory.set(old, { ...worker, metadata: { ...metadata, name: old, uid: old, ...finalizers } });
+  }
+  const theirs = [...memory.keys()].slice(3);
+  size(5);
+  for (let time = 0; time < 3; time += 1) await look();
+  expect(requests).toMatchObject({ created: 3, removed: [] });
+  expect([...requests.adopted].sort()).toEqual([...theirs].sort());
+  expect(theirs.map((old) => memory.get(old)?.metadata.finalizers)).toEqual([
+    ['others.test/keeps', finalizer],
+    [finalizer],
+  ]);
+  expect(fleet.of('ci/builds')).toHaveLength(5);
+  expect(memory.get(name)).toBe(worker);
+});
+
+test('a worker of another operator that goes in that moment is not waited for', async () => {
+  const { fleet, pool, requests, memory, size, look } = start();
+  size(1);
+  await look();
+  const [[name, worker] = ['', undefined]] = memory;
+  const gone = { ...worker, metadata: withoutFinalizers(worker) };
+  memory.delete(name);
+  await fleet.scale(pool, object, [gone]);
+  expect(requests.adopted).toEqual([name]);
+  expect(requests.created).toBe(2);
 });
 
 test('a worker whose object was taken away by force has no line to the control plane any more', async () => {
