@@ -13,6 +13,7 @@ export const eventReasons = {
     'WorkerPoolRegistered',
     'WorkerPoolCannotRegister',
     'WorkerPoolNotUpdated',
+    'WorkerPoolLost',
     'WorkerCannotConnect',
     'CredentialsChanged',
     'ScaledUp',

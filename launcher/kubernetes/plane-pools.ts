@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
+import { decodeToken } from '../../protocol/token.js';
+import type { PoolCredentials } from './credentials.js';
 import type { WorkerPool } from './objects.js';
 import type { Call } from './plane-api.js';
 
@@ -36,14 +38,45 @@ export type MadePool = z.output<typeof madeSchema>;
 /** Label of the pool at the control plane: finds it again when the answer to its creation was lost. */
 const ownLabel = (pool: WorkerPool) => `kubernetes-uid:${pool.metadata.uid}`;
 
-/** Undefined when there is none. */
-export async function findOwn(call: Call, pool: WorkerPool): Promise<string | undefined> {
+/** By its label or else its id as it was; undefined when there is none. */
+export async function findOwn(call: Call, pool: WorkerPool, id: string): Promise<string | undefined> {
   const { workerPools } = await call(
     '{ workerPools { id labels } }',
     {},
     z.object({ workerPools: z.array(z.object({ id: z.string(), labels: z.array(z.string()).nullish() })) }),
   );
-  return workerPools.find(({ labels }) => labels?.includes(ownLabel(pool)) === true)?.id;
+  const own = workerPools.find(({ labels }) => labels?.includes(ownLabel(pool)) === true);
+  return (own ?? workerPools.find((other) => other.id === id))?.id;
+}
+
+/** What has become of a pool that was registered with these credentials. */
+export type Standing =
+  | { readonly kind: 'own' }
+  | { readonly kind: 'deleted' }
+  /** It has another certificate. `workers`: those that are there, some of which may only not count as lost yet. */
+  | { readonly kind: 'reset'; readonly workers: number }
+  /** The certificate is the same; something else in the token is not. */
+  | { readonly kind: 'renewed'; readonly token: string };
+
+/** Undefined: who asks is not told. */
+export async function standingOf(
+  call: Call,
+  { token, tokenText }: Pick<PoolCredentials, 'token' | 'tokenText'>,
+): Promise<Standing | undefined> {
+  const { workerPool } = await call(
+    'query ($id: ID!) { workerPool(id: $id) { config workersCount } }',
+    { id: token.pool },
+    z.object({
+      workerPool: z.object({ config: z.string().nullish(), workersCount: z.int() }).nullable(),
+    }),
+  );
+  if (workerPool === null) return { kind: 'deleted' };
+  const { config, workersCount } = workerPool;
+  if (config == null || config === '') return undefined;
+  if (config === tokenText) return { kind: 'own' };
+  return decodeToken(config).certificate === token.certificate
+    ? { kind: 'renewed', token: config }
+    : { kind: 'reset', workers: workersCount };
 }
 
 export async function createPool(

@@ -39,6 +39,8 @@ export interface CredentialsKeeper {
   current(key: string, pool: WorkerPool, spec: WorkerPoolSpec): Promise<Held>;
   /** For a pool that is deleted: what there is. Nothing is registered. */
   left(key: string, pool: WorkerPool, spec: WorkerPoolSpec): Promise<PoolCredentials | undefined>;
+  /** They are read again with the next look. */
+  outdate(key: string): void;
   /** Unless they are of this object. */
   forget(key: string, uid?: string): void;
 }
@@ -148,6 +150,10 @@ export function createCredentialsKeeper(options: CredentialsKeeperOptions): Cred
         if (!(error instanceof PoolwrightError)) throw error;
         return undefined;
       }
+    },
+    outdate(key) {
+      const before = known.get(key);
+      if (before !== undefined) known.set(key, { ...before, readAt: -Infinity });
     },
     forget(key, uid) {
       if (known.get(key)?.uid !== uid) known.delete(key);

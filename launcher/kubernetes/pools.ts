@@ -7,6 +7,7 @@ import { paths } from './api.js';
 import { createFleet, type FleetOptions, type PoolOfWorkers } from './fleet.js';
 import type { PoolFigures } from './metrics.js';
 import { keyOf, specOf, type Pod, type Secret, type Worker, type WorkerPool } from './objects.js';
+import { createOwnership } from './ownership.js';
 import { createCredentialsKeeper } from './pool-credentials.js';
 import { deregister, registrationSecret, type RegistrationOptions } from './registration.js';
 import { prune } from './retention.js';
@@ -52,6 +53,8 @@ export function createPools(options: PoolsOptions): Pools {
     },
   });
 
+  const ownership = createOwnership(options);
+
   async function reconcile(key: string): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
     const pool = caches.pool(namespace, name);
@@ -91,9 +94,15 @@ export function createPools(options: PoolsOptions): Pools {
     const specNow = () => specOf(caches.pool(namespace, name) ?? { spec });
     const of: PoolOfWorkers = { key, name, credentials, spec: specNow };
     fleet.end(of, workers());
-    await fleet.scale(of, marked, own());
+    const connected = fleet.of(key).some(({ registered }) => registered);
+    const found = await ownership.look(key, { object: marked, spec, credentials, connected });
+    if (found.changed) {
+      keeper.outdate(key);
+      options.requeue(key, 0);
+    }
+    await fleet.scale(found.fault === '' ? of : withoutMore(of, own()), marked, own());
     await prune(api, clock, caches.podsOf(credentials.token.pool, namespace), spec);
-    await publish(key, marked, spec, { id: credentials.token.pool, fault });
+    await publish(key, marked, spec, { id: credentials.token.pool, fault: found.fault || fault });
     options.requeue(key, options.syncPeriod);
   }
 
@@ -171,6 +180,11 @@ export function createPools(options: PoolsOptions): Pools {
     },
     figures: () => fleet.figures(),
   };
+}
+
+/** Workers that nobody lets in would come and go. */
+function withoutMore(of: PoolOfWorkers, { length }: readonly Worker[]): PoolOfWorkers {
+  return { ...of, spec: () => ({ ...of.spec(), poolSize: Math.min(of.spec().poolSize, length) }) };
 }
 
 function isOf(worker: Worker, pool: WorkerPool | undefined): boolean {

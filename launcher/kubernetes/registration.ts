@@ -20,8 +20,18 @@ import {
 import { ownerReference, type Secret, type WorkerPool } from './objects.js';
 
 export interface RegistrationOptions extends ApiKeyOptions {
+  /** Whether this controller may act: of two that register a pool anew, each would cut off the other's workers. */
+  readonly leads: () => boolean;
   /** On the way to the control plane. */
   readonly proxies: ProxySettings;
+  /** Default: one as users make them. */
+  readonly makeKey?: () => Promise<KeyAndRequest>;
+}
+
+/** Base64 of the PEM text; PEM. */
+export interface KeyAndRequest {
+  readonly privateKey: string;
+  readonly request: string;
 }
 
 /** A pool that is registered, as its Secret has it. */
@@ -57,7 +67,9 @@ export async function registered(
 
   const key = await apiKeyOf(options, pool, spec);
   const made =
-    found === undefined ? await makeKey() : { privateKey: text('privateKey'), request: text('request') };
+    found === undefined
+      ? await (options.makeKey ?? makeOwnKey)()
+      : { privateKey: text('privateKey'), request: text('request') };
   if (found === undefined) {
     // The key first: a controller that ends in between goes on with the same.
     await api.create(paths.secrets(namespace), {
@@ -73,9 +85,10 @@ export async function registered(
       stringData: made,
     });
   }
+  if (!options.leads()) throw new Error('another controller may lead now');
   const settings = settingsOf(spec);
   const { id, config, said } = await withPlane(key, options.proxies, async (call) => {
-    const own = await findOwn(call, pool);
+    const own = await findOwn(call, pool, there.id);
     if (own === undefined)
       return { ...(await createPool(call, pool, settings, made.request)), said: settings };
     return { ...(await resetPool(call, own, made.request)), said: settingsIn(text('settings')) };
@@ -109,6 +122,63 @@ export async function bringSettings(
   await options.api.patch(secretPath(pool), { stringData: { settings: JSON.stringify(wanted) } });
 }
 
+const renewalsSchema = z.object({
+  count: z.int().min(0),
+  at: z.number(),
+  left: z.boolean(),
+});
+
+/** That somebody else had reset or deleted the pool at the control plane. */
+export interface Renewals extends z.output<typeof renewalsSchema> {
+  /** How often it was registered anew for that, and when last (Unix milliseconds). */
+  readonly count: number;
+  readonly at: number;
+  /** Others have used it since: it is theirs. */
+  readonly left: boolean;
+  /** Of the Secret as it was read. */
+  readonly version?: string | undefined;
+}
+
+export async function renewalsOf({ api }: RegistrationOptions, pool: WorkerPool): Promise<Renewals> {
+  const found = await api.get<Secret>(secretPath(pool));
+  const text = Buffer.from(found?.data?.['renewals'] ?? '', 'base64').toString('utf8');
+  const noted = parsed(renewalsSchema, text) ?? { count: 0, at: 0, left: false };
+  return { ...noted, version: found?.metadata.resourceVersion };
+}
+
+export async function noteRenewals(
+  { api }: RegistrationOptions,
+  pool: WorkerPool,
+  { count, at, left }: Renewals,
+): Promise<void> {
+  await api.patch(secretPath(pool), { stringData: { renewals: JSON.stringify({ count, at, left }) } });
+}
+
+/**
+ * The pool is registered at the next look, with a key that nobody has seen. The API server refuses it when the Secret has
+ * changed since it was read: somebody else may be at it.
+ */
+export async function beginAnew(
+  { api, makeKey = makeOwnKey }: RegistrationOptions,
+  pool: WorkerPool,
+  { count, at, left, version }: Renewals,
+): Promise<void> {
+  await api.patch(secretPath(pool), {
+    metadata: { resourceVersion: version },
+    data: { token: null },
+    stringData: { ...(await makeKey()), renewals: JSON.stringify({ count, at, left }) },
+  });
+}
+
+/** The control plane has given another token for the same certificate. */
+export async function adoptToken(
+  { api }: RegistrationOptions,
+  pool: WorkerPool,
+  token: string,
+): Promise<void> {
+  await api.patch(secretPath(pool), { stringData: { token } });
+}
+
 /** Removes the pool at the control plane. No error when it is gone. */
 export async function deregister(
   options: RegistrationOptions,
@@ -127,18 +197,20 @@ export async function deregister(
   );
 }
 
-async function makeKey(): Promise<{ privateKey: string; request: string }> {
+async function makeOwnKey(): Promise<KeyAndRequest> {
   // With the libraries for certificates, which nothing else in here needs.
   const { generateKeyAndRequest } = await import('../../protocol/requests.js');
   const { privateKey, request } = await generateKeyAndRequest();
   return { privateKey: Buffer.from(privateKey).toString('base64'), request };
 }
 
-/** What cannot be read counts as never noted: it is said again then. */
-function settingsIn(text: string): PoolSettings | undefined {
+/** What cannot be read counts as never noted. */
+function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.output<Schema> | undefined {
   try {
-    return poolSettingsSchema.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text));
   } catch {
     return undefined;
   }
 }
+
+const settingsIn = (text: string) => parsed(poolSettingsSchema, text);

@@ -18,6 +18,7 @@ const bridge = (test: string): Effect => ({ file: 'launcher/kubernetes/bridge.te
 const registration = (test: string): Effect => ({ file: 'launcher/kubernetes/registration.test.ts', test });
 const retention = (test: string): Effect => ({ file: 'launcher/kubernetes/retention.test.ts', test });
 const metrics = (test: string): Effect => ({ file: 'launcher/kubernetes/metrics.test.ts', test });
+const ownership = (test: string): Effect => ({ file: 'launcher/kubernetes/ownership.test.ts', test });
 const registeredPools = (test: string): Effect => ({
   file: 'launcher/kubernetes/registered-pools.test.ts',
   test,
@@ -124,6 +125,7 @@ export const events: Readonly<Record<string, Effect>> = {
   WorkerPoolNotUpdated: registeredPools(
     'that is refused is told by event and status, tried again, and keeps no worker from its work',
   ),
+  WorkerPoolLost: ownership('takes a pool that was reset back when nobody uses it, and says so before'),
   WorkerCannotConnect: pools('says that workers cannot connect after as many tries as it allows'),
   CredentialsChanged: life('has its workers connect again when its credentials change'),
   ScaledUp: eventful,

@@ -9,6 +9,7 @@ import { createMetrics } from '../../../../launcher/kubernetes/metrics.js';
 import type { Worker, WorkerPool } from '../../../../launcher/kubernetes/objects.js';
 import { createPools, type PoolsOptions } from '../../../../launcher/kubernetes/pools.js';
 import { proxiesOf } from '../../../../launcher/kubernetes/proxies.js';
+import type { KeyAndRequest } from '../../../../launcher/kubernetes/registration.js';
 import { finalizer, labels } from '../../../../protocol/kubernetes/names.js';
 import { encodeToken } from '../../../../protocol/token.js';
 import { recordedLog } from '../../support/log.js';
@@ -20,29 +21,40 @@ type Answers = Record<string, (variables: Readonly<Record<string, unknown>>) => 
 
 export async function openRegisteredPool(
   made: TestPool,
-  { spec = {}, deleted = false }: { readonly spec?: object; readonly deleted?: boolean } = {},
+  {
+    spec = {},
+    deleted = false,
+    makeKey,
+  }: {
+    readonly spec?: object;
+    readonly deleted?: boolean;
+    readonly makeKey?: () => Promise<KeyAndRequest>;
+  } = {},
 ) {
   const asked: string[] = [];
   const answers: Answers = { apiKeyUser: () => ({ jwt: 'j' }) };
-  const state = { serving: true };
+  const serving = { on: true };
   const plane = createServer((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => (body += text));
     request.on('end', () => {
-      if (!state.serving) {
+      if (!serving.on) {
         response.destroy();
         return;
       }
       const { query, variables } = JSON.parse(body) as { query: string; variables: Record<string, unknown> };
       const [, field = ''] = /\{\s*(\w+)/.exec(query) ?? [];
       if (field !== 'apiKeyUser') asked.push(field);
-      const answer = answers[field];
-      try {
-        if (answer === undefined) throw new Error(`nobody answers ${field}`);
-        response.end(JSON.stringify({ data: { [field]: answer(variables) } }));
-      } catch (error) {
-        response.end(JSON.stringify({ errors: [{ message: (error as Error).message }] }));
-      }
+      const answer = async () => {
+        if (answers[field] === undefined) throw new Error(`nobody answers ${field}`);
+        return { data: { [field]: await answers[field](variables) } };
+      };
+      answer()
+        .catch((error: unknown) => ({ errors: [{ message: (error as Error).message }] }))
+        .then(
+          (body) => response.end(JSON.stringify(body)),
+          () => undefined,
+        );
     });
   }).listen(0, '127.0.0.1');
   await once(plane, 'listening');
@@ -167,6 +179,7 @@ export async function openRegisteredPool(
           return worker;
         },
       },
+      ...(makeKey === undefined ? {} : { makeKey }),
       ...more,
     });
   let pools = start();
@@ -176,7 +189,7 @@ export async function openRegisteredPool(
     answers,
     /** Fields of the API, in the order in which they were asked for. */
     asked,
-    state,
+    serving,
     secrets,
     refusals,
     workers,
