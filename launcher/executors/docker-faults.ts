@@ -13,9 +13,22 @@ export function interrupted(what: string): PoolwrightError {
   );
 }
 
-/** Whatever the engine's client threw. */
+/** Whether it was for want of room on a disk, in the words of the engine or of this machine. */
+export function lacksRoom(error: unknown): boolean {
+  return /no space left|disk quota exceeded/i.test(messageOf(error));
+}
+
+/** Whatever the engine's client threw, or what it needs of this machine. */
 export function engineFault(error: unknown, image: string, host: string | undefined): Error {
   if (error instanceof PoolwrightError) return error;
+  if (lacksRoom(error)) {
+    return new PoolwrightError(
+      'DISK_FULL',
+      `There is no room for what a run is executed in: ${messageOf(error).trim()}. Make room on the worker's disk, or take a ` +
+        'larger one.',
+      { cause: error },
+    );
+  }
   const status = statusOf(error);
   if (status === undefined) return unavailable(host, error);
   const text = messageOf(error);

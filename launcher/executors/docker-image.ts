@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { statusOf } from './docker-engine.js';
-import { wrongArchitecture } from './docker-faults.js';
+import { lacksRoom, wrongArchitecture } from './docker-faults.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
 import type { PulledImages } from './pulled-images.js';
 
@@ -49,12 +49,33 @@ export async function ensureImage(docker: Docker, request: ImageRequest): Promis
       configDirectory === null
         ? undefined
         : await credentialsFor({ registry: registryOf(image), configDirectory, environment, signal });
-    await pull(docker, request, credentials);
+    await pullMakingRoom(docker, request, credentials);
     await request.pulled.add(image);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof PoolwrightError) throw error;
     throw pullFault(image, error);
+  }
+}
+
+/** Once more when there was no room for it, and images that were pulled here before could go. */
+async function pullMakingRoom(
+  docker: Docker,
+  request: ImageRequest,
+  credentials: object | undefined,
+): Promise<void> {
+  try {
+    await pull(docker, request, credentials);
+  } catch (error) {
+    request.signal.throwIfAborted();
+    if (!lacksRoom(error)) throw error;
+    // How much it takes nobody says: what can be pulled again makes way, whatever its age.
+    const removed = await request.pulled.remove(docker, () => Promise.resolve(false));
+    if (removed.length === 0) throw error;
+    request.onNotice(
+      `There is no room for it; removed ${String(removed.length)} image(s) that were pulled here before. Pulling it again …`,
+    );
+    await pull(docker, request, credentials);
   }
 }
 
@@ -64,7 +85,7 @@ function pullFault(image: string, cause: unknown): PoolwrightError {
   if (/no matching manifest|no match for platform/i.test(words))
     return wrongArchitecture(image, 'its registry has none for this one', cause);
   const text = `The runner image ${image} is not on this worker and cannot be pulled: ${words}.`;
-  if (/no space left/i.test(words))
+  if (lacksRoom(cause))
     return new PoolwrightError('DISK_FULL', `${text} Make room on the worker's disk, or take a larger one.`, {
       cause,
     });

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
 import { PoolwrightError } from '../../protocol/errors.js';
 import type { Clock } from '../clock.js';
+import { freeBytes } from '../free-bytes.js';
 import type { ContainerSettings } from '../settings/settings.js';
 import {
   containersOf,
@@ -22,8 +23,10 @@ import { assertOffered } from './docker-offers.js';
 import { places } from './docker-places.js';
 import { createPulledImages } from './pulled-images.js';
 import { runExec } from './docker-step.js';
+import { createEngineRoot } from './engine-root.js';
 import type { Executor, LauncherLife, RunWorld, WorldRequest } from './executor.js';
 import { endTraced } from './host-processes.js';
+import { createShortage } from './shortage.js';
 import { kernelKills, type Kills } from './step-end.js';
 import { forgetStep, wasBegun } from './step-output.js';
 
@@ -51,6 +54,11 @@ export function createDockerExecutor(options: DockerOptions): Executor {
   let client: Promise<Docker> | undefined;
   const engine = () => (client ??= loadClient());
   const pulled = createPulledImages(join(dirname(life.folder), 'images'), () => clock.now());
+  const engineRoot = createEngineRoot(dockerHost);
+  const shortage = createShortage(clock, async () => {
+    const root = await engineRoot();
+    return root === undefined ? undefined : freeBytes(root);
+  });
   const user = userId === undefined || userId === 0 ? runUser : userId;
 
   /**
@@ -98,7 +106,9 @@ export function createDockerExecutor(options: DockerOptions): Executor {
         await removeLeft(docker).catch(() => undefined);
       }
       signal.throwIfAborted();
-      throw engineFault(error, image, dockerHost);
+      const fault = engineFault(error, image, dockerHost);
+      if (fault instanceof PoolwrightError && fault.code === 'DISK_FULL') await shortage.note(fault);
+      throw fault;
     }
   }
 
@@ -185,9 +195,14 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       await pingEngine(dockerHost);
       await assertOffered(dockerHost, containers);
       if (left.size > 0) await removeLeft(await engine());
+      await shortage.check();
     },
     open,
     adopt,
+    async stores() {
+      const root = await engineRoot();
+      return root === undefined ? [] : [root];
+    },
     makeRoom: async (enough) => pulled.remove(await engine(), enough),
     async sweep(dead) {
       // What fetches the files of a run is a process of this machine.

@@ -82,11 +82,11 @@ export interface WorldRequest {
 export interface Executor {
   readonly kind: 'docker' | 'host' | 'pod';
   /**
-   * Throws ENGINE_UNAVAILABLE with what to do; INVALID_SETTINGS for what the settings name and it does not have. Cheap:
-   * asked at every start, before large libraries are loaded.
+   * Throws ENGINE_UNAVAILABLE with what to do; INVALID_SETTINGS for what the settings name and it does not have; DISK_FULL
+   * for a while after there was no room for an image. Cheap: asked at every start, before large libraries are loaded.
    */
   check(): Promise<void>;
-  /** Throws ENGINE_UNAVAILABLE (the worker's fault) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */
+  /** Throws ENGINE_UNAVAILABLE, DISK_FULL (the worker's faults) or IMAGE_UNAVAILABLE (the run's), or the signal's reason. */
   open(request: WorldRequest): Promise<RunWorld>;
   /**
    * Finds the world again that an earlier process of this life opened. Throws RUN_INTERRUPTED when it is gone,
@@ -95,6 +95,11 @@ export interface Executor {
   adopt(request: WorldRequest): Promise<RunWorld>;
   /** Ends and removes what launchers that are no more left behind, and nothing else; gives the number of worlds. */
   sweep(dead: readonly LauncherLife[]): Promise<number>;
+  /**
+   * Folders of this machine, besides the life's, that it fills when runs are executed, such as the one of images. None that
+   * cannot be seen from here. Throws ENGINE_UNAVAILABLE.
+   */
+  stores(): Promise<readonly string[]>;
   /**
    * Removes what it brought to this machine itself and can bring again, the longest unused first, until `enough`
    * says so. Answers the names of what it removed.

@@ -133,6 +133,7 @@ export function createHostExecutor(options: HostOptions): Executor {
     adopt,
     // It brings nothing.
     makeRoom: () => Promise.resolve([]),
+    stores: () => Promise.resolve([]),
     async sweep(dead) {
       let ended = 0;
       for (const other of dead) {

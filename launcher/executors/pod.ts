@@ -41,6 +41,7 @@ export function createPodExecutor(
       ),
     // The cluster looks after its nodes.
     makeRoom: () => Promise.resolve([]),
+    stores: () => Promise.resolve([]),
     // A pod is made once: nothing of another one can be in here.
     sweep: () => Promise.resolve(0),
   };

@@ -1,8 +1,9 @@
 // Follows the files of a step (step-script.ts): gives its output as it comes and tells how it ended.
 import { watch } from 'node:fs';
-import { access, constants, open, readdir, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { access, constants, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep, type Clock } from '../clock.js';
+import { freeBytes } from '../free-bytes.js';
 import type { OutputPlace, StepSink } from './executor.js';
 import { stepFile } from './step-script.js';
 
@@ -180,8 +181,7 @@ async function readEnd(path: string): Promise<number | undefined> {
 
 /** Whether there is no room for the few bytes that tell how a step ended. */
 async function isFull(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize < 64 * 1024;
+  return (await freeBytes(folder)) < 64 * 1024;
 }
 
 function exists(path: string): Promise<boolean> {

@@ -162,17 +162,21 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
   });
 
   describe.skipIf(!canMount())('DISK_FULL,', () => {
-    async function onDisk<Result>(megabytes: number, use: () => Promise<Result>): Promise<Result> {
+    async function onDisk<Result>(
+      megabytes: number,
+      use: (disk: string) => Promise<Result>,
+      environment?: (disk: string) => Record<string, string>,
+    ): Promise<Result> {
       const disk = await mkdtemp(join(folder, 'disk-'));
       execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(megabytes)}m`, 'none', disk]);
       try {
         const started = await plane.startLauncher({
           POOLWRIGHT_EXECUTOR: 'docker',
           SPACELIFT_DEFAULT_RUNNER_IMAGE: runnerImage,
-          POOLWRIGHT_STATE_DIR: disk,
+          ...(environment?.(disk) ?? { POOLWRIGHT_STATE_DIR: disk }),
         });
         await plane.idle(1);
-        const result = await use();
+        const result = await use(disk);
         started.process.kill('SIGTERM');
         expect(await started.ended).toBe(0);
         return result;
@@ -194,6 +198,30 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
         const { stack, run } = await plane.triggerRun({}, { task: 'echo never' });
         await waitsFor(stack, run, /takes no run with less than 128 MB. Make room on its disk/);
       });
+    });
+
+    it('but waits also when it is the disk of the engine, which images that were pulled have left by then', async () => {
+      const image = `${registry.host}/runners/pulled:1`;
+      const there = () => docker('images', '--quiet', image) !== '';
+      const ofEngine = (disk: string) => {
+        engine.answer('/info', { DockerRootDir: disk });
+        return { DOCKER_HOST: engine.host, SPACELIFT_DOCKER_CONFIG_DIR: folder };
+      };
+      await onDisk(
+        2048,
+        async (disk) => {
+          expect(await failureOf('true', image)).toBeNull();
+          expect(there()).toBe(true);
+          const filling = join(disk, 'filling');
+          execFileSync('fallocate', ['-l', '1984M', filling]);
+          await until(() => !there(), 'the image to be removed', 20_000);
+          const { stack, run } = await plane.triggerRun({}, { task: 'true' });
+          await waitsFor(stack, run, new RegExp(`MB left for ${disk}, and takes no run`));
+          await rm(filling);
+          await plane.reached(stack, run, 'FINISHED');
+        },
+        ofEngine,
+      );
     });
   });
 });

@@ -10,6 +10,8 @@ export interface EngineSocket {
   back(): Promise<void>;
   /** Goes away when the engine answers the next request whose first line holds `text`; the answer is lost. */
   loseAnswerTo(text: string): void;
+  /** From now on a request whose first line holds `text` gets this, with status 200, in the place of the engine's answer. */
+  answer(text: string, body: object): void;
   /** The next request whose first line holds `text` is answered like this in the place of the engine, which does not get it. */
   refuse(text: string, status: number, message: string): void;
 }
@@ -19,6 +21,7 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
   const open = new Set<Socket>();
   let server: Server | undefined;
   let losing: string | undefined;
+  const answers = new Map<string, string>();
   let refusing: { readonly text: string; readonly answer: string } | undefined;
 
   async function back(): Promise<void> {
@@ -38,6 +41,11 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
         if (refusing !== undefined && head.includes(refusing.text)) {
           near.write(refusing.answer);
           refusing = undefined;
+          return;
+        }
+        const answer = [...answers].find(([text]) => head.includes(text))?.[1];
+        if (answer !== undefined) {
+          near.write(answer);
           return;
         }
         if (losing !== undefined && head.includes(losing)) {
@@ -70,14 +78,21 @@ export async function startEngineSocket(path: string): Promise<EngineSocket> {
     loseAnswerTo(text) {
       losing = text;
     },
+    answer(text, body) {
+      answers.set(text, answerOf('200 OK', body));
+    },
     refuse(text, status, message) {
-      const body = JSON.stringify({ message });
-      const head = [
-        `HTTP/1.1 ${String(status)} Refused`,
-        'Content-Type: application/json',
-        `Content-Length: ${String(Buffer.byteLength(body))}`,
-      ];
-      refusing = { text, answer: [...head, '', body].join('\r\n') };
+      refusing = { text, answer: answerOf(`${String(status)} Refused`, { message }) };
     },
   };
+}
+
+function answerOf(status: string, content: object): string {
+  const body = JSON.stringify(content);
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json',
+    `Content-Length: ${String(Buffer.byteLength(body))}`,
+  ];
+  return [...head, '', body].join('\r\n');
 }
