@@ -52,7 +52,7 @@ export const errorCodes = {
   RUN_INTERRUPTED: 'What the run was executed in went away in the middle of it.',
   OUT_OF_MEMORY: 'The kernel ended a command of the run because memory ran out.',
   DISK_FULL: 'There is no space left where runs are executed.',
-  RUN_USER_MISSING: 'A command failed because the runner image has no user with UID 1983.',
+  RUN_USER_MISSING: 'A command failed because the runner image has no user with the UID that runs have.',
   RUN_STOPPED: 'The run was stopped on request.',
   LAUNCHER_STOPPED: 'The launcher was told to stop at once.',
   MACHINE_TERMINATED: "The cloud ends the worker's machine before the run could finish.",

@@ -5,6 +5,7 @@ import { ulid } from 'ulid';
 import { parseWebSocketEndpoint } from '../../protocol/endpoint.js';
 import { messageOf } from '../../protocol/errors.js';
 import { createTransports } from '../connection/transports.js';
+import { runUser, userNotice } from '../executors/docker-container.js';
 import { pingEngine } from '../executors/docker-engine.js';
 import { assertOffered } from '../executors/docker-offers.js';
 import { assertConfigDirectory } from '../executors/registry-credentials.js';
@@ -27,7 +28,6 @@ Exit codes: 0 nothing failed, 1 something failed, 2 wrong arguments.
 
 /** Bytes of free space below which images and workspaces soon no longer fit. */
 const littleSpace = 2 * 1024 ** 3;
-const runUser = 1983;
 
 /** Answers the exit code. */
 export async function doctorCommand(
@@ -168,14 +168,11 @@ async function checkEngine(settings: Settings, host: string | undefined): Promis
 }
 
 function checkUser({ executor }: Settings): Seen {
-  const user = process.getuid?.();
-  if (executor === 'host' || user === undefined || user === 0 || user === runUser) {
-    return ok(`runs are executed as ${executor === 'host' ? 'this user' : `UID ${String(runUser)}`}`);
-  }
-  return {
-    verdict: 'failed',
-    text: `this user has UID ${String(user)} and cannot give files to UID ${String(runUser)}, as which runs are executed; run the launcher as root or as a user with UID ${String(runUser)}`,
-  };
+  if (executor === 'host') return ok('runs are executed as this user');
+  const text = userNotice(process.getuid?.());
+  return text === undefined
+    ? ok(`runs are executed as UID ${String(runUser)}`)
+    : { verdict: 'warning', text };
 }
 
 async function checkDisk(folder: string): Promise<Seen> {

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { Settings } from '../settings/settings.js';
 import { createDockerExecutor } from './docker.js';
+import { userNotice } from './docker-container.js';
 import type { Executor, LauncherLife } from './executor.js';
 import { createHostExecutor } from './host.js';
 import { hadExecutor, noteExecutor, sweepingBoth } from './lives.js';
@@ -39,6 +40,8 @@ export async function chooseExecutor(
     path: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
   });
   const chosen = await choose();
+  const notice = chosen === docker ? userNotice(process.getuid?.()) : undefined;
+  if (notice !== undefined) log.warn(notice);
   await noteExecutor(life, chosen.kind);
   return sweepingBoth(chosen, chosen === docker ? host : docker);
 

@@ -11,6 +11,26 @@ import type { LauncherLife, WorldRequest } from './executor.js';
 /** The user of run containers: images for this kind of pool expect it. */
 export const runUser = 1983;
 
+/**
+ * The UID, and GID, of a launcher's run containers. Files of a run have to be its user's to write and the launcher's to
+ * remove, and only root gives files to others: as any other user both have to be the launcher itself. `userId`: of the
+ * launcher, undefined where there are no users.
+ */
+export function userOfRuns(userId: number | undefined): number {
+  return userId === undefined || userId === 0 ? runUser : userId;
+}
+
+/** What users have to know of it; undefined when it is the one that they expect. */
+export function userNotice(userId: number | undefined): string | undefined {
+  const user = userOfRuns(userId);
+  if (user === runUser) return undefined;
+  return (
+    `Runs are executed as UID ${String(user)}, the launcher's own, instead of UID ${String(runUser)}: it is not root, ` +
+    `so it cannot give their files to another user. Run the launcher as root or as UID ${String(runUser)} if runner ` +
+    `images, or what is mounted into runs, need UID ${String(runUser)}.`
+  );
+}
+
 const label = { life: 'poolwright.life', run: 'poolwright.run', attempt: 'poolwright.attempt' } as const;
 
 /** Waits, and does not mind SIGTERM, which steps get when a run is ended. */

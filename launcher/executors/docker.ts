@@ -1,4 +1,4 @@
-// Steps in a container: one container for a run, made from its image, each step an exec as UID 1983 in it.
+// Steps in a container: one container for a run, made from its image, each step an exec in it, as UID 1983 or as the launcher's own user.
 import { chown, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
@@ -13,8 +13,8 @@ import {
   homeOf,
   outputsOf,
   removeContainer,
-  runUser,
   specification,
+  userOfRuns,
 } from './docker-container.js';
 import { loadClient, patiently, pingEngine, statusOf } from './docker-engine.js';
 import { containerGone, endedBy, engineFault, interrupted } from './docker-faults.js';
@@ -59,7 +59,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
     const root = await engineRoot();
     return root === undefined ? undefined : freeBytes(root);
   });
-  const user = userId === undefined || userId === 0 ? runUser : userId;
+  const user = userOfRuns(userId);
 
   /**
    * Runs whose containers could not be removed, or may have been made though the engine did not get to say so: no other
@@ -147,6 +147,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
       (await endedBy(error, container, clock)) ? await gone() : error;
     return {
       projectDirectory: places.workspace,
+      user: { id: user, of: 'image' },
       async run(step, sink, stop) {
         if (!(await wasBegun(outputs.here, step.number))) stop.throwIfAborted();
         // The files were written by this process; from the first step on they are the run's.

@@ -48,10 +48,19 @@ export interface StepSink {
   needed(): number;
 }
 
+/** The user that steps have. */
+export interface RunUser {
+  readonly id: number;
+  /** What knows its name, or does not. */
+  readonly of: 'image' | 'machine';
+}
+
 /** A container or a process group for one assignment. */
 export interface RunWorld {
   /** Absolute path of the workspace as steps see it. */
   readonly projectDirectory: string;
+  /** Null where there are no users. */
+  readonly user: RunUser | null;
   /**
    * Runs one step and resolves once it and all that it started has ended and all output was handed over.
    * Aborting means SIGTERM, a grace time, then SIGKILL, for every process of the world. Does not throw for

@@ -71,6 +71,7 @@ export function createHostExecutor(options: HostOptions): Executor {
 
   function worldOf(request: WorldRequest, { mark, home, outputs, group }: Places): RunWorld {
     const traces = { prefix: mark, groups: group === null ? [] : [group] };
+    const own = process.getuid?.();
     const base = { PATH: path, HOME: home, TMPDIR: join(home, 'tmp'), LANG: 'C.UTF-8' };
 
     async function runStep(step: Step, sink: StepSink, stop: AbortSignal): Promise<StepEnd> {
@@ -116,6 +117,7 @@ export function createHostExecutor(options: HostOptions): Executor {
 
     return {
       projectDirectory: request.workspace,
+      user: own === undefined ? null : { id: own, of: 'machine' },
       run: runStep,
       forget: (step) => forgetStep(outputs, step),
       async close() {

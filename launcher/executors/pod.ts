@@ -14,8 +14,11 @@ export function createPodExecutor(
     async open({ signal }) {
       await bridge.hello;
       signal.throwIfAborted();
+      // The containers of a pod have one user, unless its pool says otherwise.
+      const own = process.getuid?.();
       return {
         projectDirectory: places.project,
+        user: own === undefined ? null : { id: own, of: 'image' },
         run(step, sink, stop) {
           let offset = 0;
           return bridge.run(

@@ -1,13 +1,15 @@
 // What a failed step looks like for people, and its code: told from how it ended and from its last words.
 import { totalmem } from 'node:os';
 import { PoolwrightError } from '../../protocol/errors.js';
-import type { StepEnd } from '../executors/executor.js';
-
-/** The user that runs have in containers. */
-const runUser = '1983';
+import type { RunUser, StepEnd } from '../executors/executor.js';
 
 /** `lastWords`: the end of its output, as it was printed; used to look at and never shown. */
-export function stepFailure(name: string, end: StepEnd, lastWords: string): PoolwrightError {
+export function stepFailure(
+  name: string,
+  end: StepEnd,
+  lastWords: string,
+  user: RunUser | null,
+): PoolwrightError {
   const where = 'Its output is in the log above.';
   switch (end.cause) {
     case 'out-of-memory':
@@ -42,11 +44,13 @@ export function stepFailure(name: string, end: StepEnd, lastWords: string): Pool
         `worker's (${process.arch}). ${where}`,
     );
   }
-  if (lacksUser(lastWords)) {
+  if (user !== null && lacksUser(lastWords, user.id)) {
+    const who = user.of === 'image' ? 'the runner image' : 'the machine of this worker';
+    const id = String(user.id);
     return new PoolwrightError(
       'RUN_USER_MISSING',
-      `The step ${name} ${how}: a program asked for the name of the user, and the runner image has no user with UID ` +
-        `${runUser}. Add one, such as "adduser -D -u ${runUser} spacelift" on Alpine. ${where}`,
+      `The step ${name} ${how}: a program asked for the name of the user, and ${who} has no user with UID ${id}. Add ` +
+        `one, such as "adduser -D -u ${id} spacelift" on Alpine. ${where}`,
     );
   }
   if (/no space left on device/i.test(lastWords)) {
@@ -62,18 +66,19 @@ export function stepFailure(name: string, end: StepEnd, lastWords: string): Pool
 /** Busybox' shell takes a program that the kernel does not know for a script, and complains of its first line. */
 const readAsScript = /line 1: \x7fELF/;
 
-/** As OpenSSH, Git, coreutils, busybox, Python, Node and sudo say it. */
+/** As OpenSSH, coreutils, busybox and Python say it, with the number after it. */
+const missingNumber =
+  /(?:No user exists for uid|cannot find name for user ID|unknown uid|unknown userid|uid not found:) (\d+)/g;
+/** As Git, sudo and Node say it. */
 const missingUser = [
-  `No user exists for uid ${runUser}`,
   'unable to look up current user in the passwd file',
-  `cannot find name for user ID ${runUser}`,
-  `unknown uid ${runUser}`,
-  `unknown userid ${runUser}`,
-  `uid not found: ${runUser}`,
-  `you do not exist in the passwd database`,
+  'you do not exist in the passwd database',
   'uv_os_get_passwd returned ENOENT',
 ];
 
-function lacksUser(lastWords: string): boolean {
-  return missingUser.some((text) => lastWords.includes(text));
+function lacksUser(lastWords: string, user: number): boolean {
+  return (
+    missingUser.some((text) => lastWords.includes(text)) ||
+    [...lastWords.matchAll(missingNumber)].some(([, number]) => Number(number) === user)
+  );
 }

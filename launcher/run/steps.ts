@@ -98,7 +98,7 @@ async function runStep(step: PhaseStep, number: number, options: StepsOptions): 
       }
       journal.endOutput();
     }
-    throw stepFailure(step.name, end, tail.text());
+    throw stepFailure(step.name, end, tail.text(), world.user);
   }
   if (read?.complete === false) {
     throw new PoolwrightError(

@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { doctorCommand } from '../../../launcher/commands/doctor.js';
 import type { Finding } from '../../../launcher/commands/finding.js';
 import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
+import { startService } from '../notices/support/service.js';
 import { makePool } from '../support/pool.js';
 import { until } from '../support/until.js';
 
@@ -74,6 +75,25 @@ describe('the doctor', () => {
     expect(code).toBe(1);
     expect(of('engine')).toMatchObject([{ verdict: 'failed' }]);
     expect(of('engine')[0]?.text).toContain('unix:///nowhere/docker.sock does not answer (ENOENT)');
+  });
+
+  test('names the user that runs have when it is another than they expect, and fails nothing for it', async () => {
+    const engine = await startService({ 'GET /_ping': 'OK' });
+    const containers = { POOLWRIGHT_EXECUTOR: 'docker', DOCKER_HOST: engine.url.replace('http:', 'tcp:') };
+    const seen = async (user: number) => {
+      const getuid = vi.spyOn(process, 'getuid').mockReturnValue(user);
+      try {
+        return (await doctor(containers)).of('user');
+      } finally {
+        getuid.mockRestore();
+      }
+    };
+    for (const user of [0, 1983])
+      expect(await seen(user)).toMatchObject([{ verdict: 'ok', text: 'runs are executed as UID 1983' }]);
+    expect(await seen(1000)).toMatchObject([
+      { verdict: 'warning', text: expect.stringContaining('Runs are executed as UID 1000') as string },
+    ]);
+    await engine.close();
   });
 
   test('names settings with faults, and looks no further', async () => {

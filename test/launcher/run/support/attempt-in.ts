@@ -46,6 +46,7 @@ export async function attemptIn(options: {
   const told: { k: string; code?: string; message?: string }[] = [];
   const world: RunWorld = {
     projectDirectory: '/',
+    user: null,
     run: (_step, _sink, signal) => options.run(signal),
     forget: () => Promise.resolve(),
     close: () => options.onClose?.(folder) ?? Promise.resolve(),
