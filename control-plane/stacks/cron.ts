@@ -52,7 +52,7 @@ export function readCron(expression: string): Cron | string {
   const [minutes = [], hours = [], days = [], months = [], weekdays = []] = read.filter(Array.isArray);
   const isFree = (part: string | undefined) => /^[*?]/.test(part ?? '');
   // Where both kinds of days are named, one of them is enough: so it is in every cron.
-  const both = isFree(parts[2]) || isFree(parts[4]);
+  const oneIsFree = isFree(parts[2]) || isFree(parts[4]);
   return {
     minutes,
     hours,
@@ -60,7 +60,7 @@ export function readCron(expression: string): Cron | string {
       if (!months.includes(day.getUTCMonth() + 1)) return false;
       const ofMonth = days.includes(day.getUTCDate());
       const ofWeek = weekdays.some((value) => value % 7 === day.getUTCDay());
-      return both ? ofMonth && ofWeek : ofMonth || ofWeek;
+      return oneIsFree ? ofMonth && ofWeek : ofMonth || ofWeek;
     },
   };
 }

@@ -45,9 +45,9 @@ function timesOf({ minutes, hours }: Cron, midnight: number, offsetAt: Offsets):
   const before = offsetAt(midnight - day);
   const later = offsetAt(midnight + 2 * day);
   const everyHour = hours.length === 24;
-  return hours.flatMap((hours) =>
-    minutes.flatMap((minutes) => {
-      const local = midnight + hours * hour + minutes * minute;
+  return hours.flatMap((atHour) =>
+    minutes.flatMap((atMinute) => {
+      const local = midnight + atHour * hour + atMinute * minute;
       if (before === later) return [local - before];
       const real = [...new Set([local - before, local - later])].filter(
         (time) => time + offsetAt(time) === local,

@@ -119,6 +119,9 @@ describe('a schedule', () => {
       'schedule number 1',
       'schedule number 2',
     ]);
+    // Who came second neither starts a run nor says anything of the first one's.
+    for (const { last_outcome } of await listSchedules(rules.context, stack))
+      expect(last_outcome).toMatch(/^started the TRACKED run /);
   });
 
   it('tells those who look at the stack', async () => {
