@@ -7,8 +7,8 @@ import { lockStack } from '../runs/holds.js';
 import { assertSendable } from '../runs/sendable.js';
 import type { RuntimeConfig } from '../store/run-tables.js';
 import type { ScheduleRow } from '../store/stack-tables.js';
-import { readCron, type Cron } from './cron.js';
-import { isTimeZone, nextTime } from './next-time.js';
+import type { Cron } from 'croner';
+import { isTimeZone, nextTime, readCron } from './cron.js';
 import { stackNotFound } from './stacks.js';
 
 export type ScheduleKind = ScheduleRow['kind'];
@@ -147,11 +147,14 @@ export function nextOf(
   after: number,
 ): number | null {
   if (at !== null) return at > after ? at : null;
-  return nextTime(cron.map(cronOf), timezone, after);
+  return nextTime(
+    cron.map((expression) => cronOf(expression, timezone)),
+    after,
+  );
 }
 
-function cronOf(expression: string): Cron {
-  const read = readCron(expression);
+function cronOf(expression: string, timezone: string): Cron {
+  const read = readCron(expression, timezone);
   if (typeof read !== 'string') return read;
   throw new PoolwrightError(
     'INVALID_ARGUMENT',
@@ -179,9 +182,9 @@ function check(
     faults.push({ path: 'timezone', reason: 'expected the name of a time zone, such as Europe/Berlin' });
   for (const [index, expression] of cron.slice(0, most.expressions).entries()) {
     const path = `cronSchedule.${String(index)}`;
-    const read = readCron(expression);
+    const read = readCron(expression, known ? timezone : 'UTC');
     if (typeof read === 'string') faults.push({ path, reason: read });
-    else if (known && nextTime([read], timezone, now) === null)
+    else if (nextTime([read], now) === null)
       faults.push({ path, reason: 'expected a time that comes; this day is in no year' });
   }
   // What it was stays as it was: who changes the name of a schedule whose time is over need not find another time.
