@@ -50,7 +50,8 @@ export const errorCodes = {
   RUN_DENIED: 'The run initialization policy of the worker denies the run, or cannot be evaluated.',
   RUN_SILENT: 'The run printed nothing for longer than the logs timeout.',
   RUN_INTERRUPTED: 'What the run was executed in went away in the middle of it.',
-  OUT_OF_MEMORY: 'The kernel ended a command of the run because memory ran out.',
+  OUT_OF_MEMORY:
+    'The kernel ended a command of the run, or a program that it had started, because memory ran out.',
   DISK_FULL: 'There is no space left where runs are executed.',
   RUN_USER_MISSING: 'A command failed because the runner image has no user with the UID that runs have.',
   RUN_STOPPED: 'The run was stopped on request.',

@@ -63,7 +63,10 @@ export async function runExec(request: ExecRequest): Promise<StepEnd> {
     over.abort();
     await ending;
     if (stop.aborted) return { exitCode: null, signal: 'SIGKILL', cause: 'killed' };
-    return endOf(outcome, (await wasOutOfMemory(container)) || (await kills()) > killsBefore);
+    return await endOf(
+      outcome,
+      async () => (await wasOutOfMemory(container)) || (await kills()) > killsBefore,
+    );
   } finally {
     over.abort();
     stop.removeEventListener('abort', onAbort);

@@ -20,7 +20,8 @@ export interface StepEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   /**
-   * `killed`: by the abort signal of `run`. `out-of-memory`: by the kernel, for the memory it took. `disk-full`:
+   * `killed`: by the abort signal of `run`. `out-of-memory`: the kernel killed it, or something of it, for the memory it
+   * took; an exit code that is there tells whether it came through all the same. `disk-full`:
    * its output could not be written. `vanished`: it is gone and nobody saw how, as after a start of the machine.
    */
   readonly cause: 'exit' | 'killed' | 'out-of-memory' | 'disk-full' | 'vanished';

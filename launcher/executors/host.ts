@@ -109,7 +109,7 @@ export function createHostExecutor(options: HostOptions): Executor {
         });
         await ending;
         if (stop.aborted) return { exitCode: null, signal: 'SIGKILL', cause: 'killed' };
-        return endOf(outcome, (await kills()) > killsBefore);
+        return await endOf(outcome, async () => (await kills()) > killsBefore);
       } finally {
         stop.removeEventListener('abort', onAbort);
       }

@@ -5,9 +5,9 @@ import type { Clock } from '../clock.js';
 
 export interface Shortage {
   /** It was met; `fault` says by what. Does not throw. */
-  note(fault: PoolwrightError): Promise<void>;
+  readonly note: (fault: PoolwrightError) => Promise<void>;
   /** Throws DISK_FULL while it holds. */
-  check(): Promise<void>;
+  readonly check: () => Promise<void>;
 }
 
 /** `time`: milliseconds after which it may be tried again. `room`: bytes of which it may, too; a small image has them. */

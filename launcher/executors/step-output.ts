@@ -26,6 +26,8 @@ export interface StepOutcome {
   readonly code: number | null;
   /** The output could not be kept: no space, or no right to write it. */
   readonly lost: boolean;
+  /** How many processes of the run the kernel has killed meanwhile for memory; null where nobody has counted. */
+  readonly memoryKills: number | null;
 }
 
 /** Milliseconds. */
@@ -60,7 +62,8 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
         continue;
       }
       const held = endedAt !== undefined && clock.monotonic() - endedAt >= times.held;
-      if (code !== undefined && (closed || lost || held)) return { code, lost };
+      if (code !== undefined && (closed || lost || held))
+        return { code, lost, memoryKills: await readMemoryKills(join(folder, stepFile(step, 'memory'))) };
       const dying = request.stop.aborted;
       if (code === undefined && clock.monotonic() - askedAt >= (dying ? times.dying : times.alive)) {
         askedAt = clock.monotonic();
@@ -68,7 +71,8 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
           // It may have ended in order just before it was asked for.
           code = await readEnd(join(folder, stepFile(step, 'end')));
           await reader.drain();
-          if (code === undefined) return { code: null, lost: lost || (await isFull(folder)) };
+          if (code === undefined)
+            return { code: null, lost: lost || (await isFull(folder)), memoryKills: null };
           continue;
         }
       }
@@ -162,12 +166,23 @@ async function openFile(path: string): Promise<FileHandle | undefined> {
 
 /** The number that is the file's first line, once it is written whole. */
 async function readNumber(path: string): Promise<number | undefined> {
+  const match = /^(\d{1,10})\n/.exec(await readBeginning(path));
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** By how much the count of the kernel's kills has grown; null unless it was taken before the step and after it. */
+async function readMemoryKills(path: string): Promise<number | null> {
+  const match = /^(\d{1,10}) (\d{1,10})\n/.exec(await readBeginning(path));
+  return match === null ? null : Number(match[2]) - Number(match[1]);
+}
+
+/** Empty when there is no such file. */
+async function readBeginning(path: string): Promise<string> {
   const handle = await openFile(path);
-  if (handle === undefined) return undefined;
+  if (handle === undefined) return '';
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(16), 0, 16, 0);
-    const match = /^(\d{1,10})\n/.exec(buffer.toString('latin1', 0, bytesRead));
-    return match === null ? undefined : Number(match[1]);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(32), 0, 32, 0);
+    return buffer.toString('latin1', 0, bytesRead);
   } finally {
     await handle.close();
   }

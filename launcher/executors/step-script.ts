@@ -9,6 +9,10 @@
  * - Output goes through a pipe to `dd`, as it is written, into segments of at most 16 MB. A launcher removes what it
  *   has read; when it does not, the step waits with 24 segments on disk.
  *   A `dd` that somebody kills is followed by another one.
+ * - `memory` holds how many processes of the run the kernel had killed for memory before the step, and after it: as the
+ *   group counts it that the step is in (cgroups(7), of either version), or the nearest one around it that does. Nothing where
+ *   none counts. Taken by the step's own shell: it sees its group wherever the launcher is, and a launcher that was killed
+ *   misses nothing.
  * - `end` holds the exit code, in a place that is taken before the step begins, since that may fill the disk; `closed`
  *   comes when nobody holds the output any more, `lost` when it cannot be kept.
  * - SIGTERM is for the step: what carries its output goes on until there is none.
@@ -16,13 +20,39 @@
  * Files but no programs, except `dd` and `sleep`, are needed: the step's PATH may be anything.
  */
 export const stepScript = `p=$1
+memory_kills() {
+  one= two=
+  while IFS=: read -r id names path; do
+    case $id,$names, in
+      0,,) two=$path ;;
+      *,memory,*) one=$path ;;
+    esac
+  done </proc/self/cgroup
+  for group in "/sys/fs/cgroup/memory$one/memory.oom_control" /sys/fs/cgroup/memory/memory.oom_control; do
+    [ ! -r "$group" ] || memory_kills_in "$group"
+  done
+  while :; do
+    [ ! -r "/sys/fs/cgroup$two/memory.events" ] || memory_kills_in "/sys/fs/cgroup$two/memory.events"
+    [ -n "$two" ] || exit 0
+    two=\${two%/*}
+  done
+}
+memory_kills_in() {
+  while read -r name count; do
+    [ "$name" != oom_kill ] || { echo "$count"; exit 0; }
+  done <"$1"
+}
 (set -C; : >"$p.begun") 2>/dev/null || exit 0
 echo "$$" 2>/dev/null >"$p.begun"
 echo '    ' >"$p.end"
+set -- "$p" "$2" "$(memory_kills 2>/dev/null)"
+echo "$3                     " 2>/dev/null >"$p.memory"
 trap : TERM INT HUP
 { trap : TERM INT HUP
   /bin/sh -e -c "$2" 2>&1 </dev/null
-  echo "$?" 1<>"$p.end"
+  set -- "$?" "$3"
+  echo "$2 $(memory_kills)" 1<>"$p.memory"
+  echo "$1" 1<>"$p.end"
 } 2>/dev/null | { trap '' TERM INT HUP
   PATH=$PATH:/usr/bin:/bin
   umask 077
@@ -42,6 +72,9 @@ trap : TERM INT HUP
 }`;
 
 /** The file of a step below the folder of outputs; `what` as above, or the number of a segment from 1. */
-export function stepFile(step: number, what: 'begun' | 'end' | 'closed' | 'lost' | number): string {
+export function stepFile(
+  step: number,
+  what: 'begun' | 'memory' | 'end' | 'closed' | 'lost' | number,
+): string {
   return `${String(step)}.${typeof what === 'number' ? `${String(what)}.out` : what}`;
 }

@@ -11,11 +11,16 @@ export function stepFailure(
   user: RunUser | null,
 ): PoolwrightError {
   const where = 'Its output is in the log above.';
+  const how =
+    end.exitCode === null
+      ? `was ended by ${end.signal ?? 'a signal'}`
+      : `ended with exit code ${String(end.exitCode)}`;
   switch (end.cause) {
     case 'out-of-memory':
       return new PoolwrightError(
         'OUT_OF_MEMORY',
-        `The step ${name} was ended by the kernel because memory ran out: the machine of this worker has ` +
+        `The step ${name} ${end.signal === 'SIGKILL' ? 'was ended by the kernel' : `${how}, and the kernel had killed a process of it,`} ` +
+          `because memory ran out: the machine of this worker has ` +
           `${String(Math.round(totalmem() / 1024 ** 2))} MB for everything. Use a larger one, or let the step do less at ` +
           `a time. ${where}`,
       );
@@ -33,10 +38,6 @@ export function stepFailure(
     case 'killed':
     case 'exit':
   }
-  const how =
-    end.exitCode === null
-      ? `was ended by ${end.signal ?? 'a signal'}`
-      : `ended with exit code ${String(end.exitCode)}`;
   if (end.exitCode !== 0 && (/exec format error/i.test(lastWords) || readAsScript.test(lastWords))) {
     return new PoolwrightError(
       'WRONG_ARCHITECTURE',

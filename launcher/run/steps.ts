@@ -87,7 +87,7 @@ async function runStep(step: PhaseStep, number: number, options: StepsOptions): 
   );
   journal.endOutput();
   signal.throwIfAborted();
-  const code = end.cause === 'exit' ? end.exitCode : null;
+  const code = end.cause === 'exit' || end.cause === 'out-of-memory' ? end.exitCode : null;
   if (code === null || !(step.success ?? [0]).includes(code)) {
     // What a program said before it failed is what a person needs, also when it was meant to be read by us.
     if (read !== undefined) {

@@ -96,6 +96,19 @@ describe.skipIf(!containers)('a run fails with its cause', { timeout: 90_000 }, 
     );
   });
 
+  it('OUT_OF_MEMORY, when a step ends with a code of its own because the kernel ended what it had started', async () => {
+    const { stack, run, go, container } = await held(
+      'dd if=/dev/zero of=/dev/null bs=200M count=1 || exit 1',
+    );
+    docker('update', '--memory', '24m', '--memory-swap', '24m', container);
+    await go();
+    const { failure } = await plane.reached(stack, run, 'FAILED', 'FINISHED');
+    expect(failure?.code).toBe('OUT_OF_MEMORY');
+    expect(failure?.message).toMatch(
+      /^The step task ended with exit code 1, and the kernel had killed a process of it/,
+    );
+  });
+
   it('RUN_USER_MISSING, when a program asks for the name of the user', async () => {
     const failure = await failureOf('whoami');
     expect(failure?.code).toBe('RUN_USER_MISSING');

@@ -127,6 +127,9 @@ export function openBridge(options: BridgeOptions): Bridge {
       }
       if (word.cause === 'memory' && word.code === 137)
         return { exitCode: 137, signal: 'SIGKILL', cause: 'out-of-memory' };
+      // What lost a child by the kernel often ends with a code of its own.
+      if (word.cause === 'memory' && word.code !== 0)
+        return { exitCode: word.code, signal: null, cause: 'out-of-memory' };
       return { exitCode: word.code, signal: null, cause: 'exit' };
     } finally {
       over.abort();

@@ -29,11 +29,13 @@ signal_steps() {
 # How many processes of this container the kernel has ended for want of memory.
 memory_kills() {
   kills=0
-  if [ -r /sys/fs/cgroup/memory.events ]; then
+  # cgroups(7) of the second version, and of the first.
+  for counts in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$counts" ] || continue
     while read -r name count; do
       [ "$name" = oom_kill ] && kills=$count
-    done </sys/fs/cgroup/memory.events
-  fi
+    done <"$counts"
+  done
   echo "$kills"
 }
 

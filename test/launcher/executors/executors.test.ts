@@ -24,7 +24,7 @@ import { hasRunnerImage, runnerImage } from '../../support/runner-image.js';
 import { available } from '../../support/skips.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { until } from '../support/until.js';
-import { containerSettings } from './support/containers.js';
+import { containerSettings, machineDocker } from './support/containers.js';
 
 const path = process.env['PATH'] ?? '/usr/bin:/bin';
 const never = new AbortController().signal;
@@ -357,6 +357,21 @@ describe.skipIf(!hasRunnerImage('the docker executor'))('the docker executor', (
     expect(output.split('\n').slice(0, 2)).toEqual(['1983', '1983']);
     expect(output).toMatch(/NoNewPrivs:\s+1/);
   });
+
+  it(
+    'tells a step that lost a process for want of memory, and not the one after it',
+    { timeout: 30_000 },
+    async () => {
+      const { run, life } = await open(docker);
+      const container = machineDocker('ps', '--quiet', '--filter', `label=poolwright.life=${life}`);
+      machineDocker('update', '--memory', '24m', '--memory-swap', '24m', container);
+      const large = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
+      expect(await run(`${large} || exit 1`)).toMatchObject({ exitCode: 1, cause: 'out-of-memory' });
+      expect(await run(`${large} || echo went on`)).toMatchObject({ exitCode: 0, cause: 'exit' });
+      expect(await run('exit 1')).toMatchObject({ exitCode: 1, cause: 'exit' });
+      expect(await run('kill -9 $$')).toMatchObject({ signal: 'SIGKILL', cause: 'exit' });
+    },
+  );
 
   it('gives files to the run that were there before', async () => {
     const { run, workspace } = await open(docker);

@@ -148,6 +148,18 @@ describe.each(there)('a worker in %s', (shell) => {
     });
   });
 
+  test.runIf(shell.startsWith('a container'))(
+    'tells a step that lost a process for want of memory, and not the one after it',
+    async () => {
+      const { bridge, folder } = await start();
+      execFileSync('docker', ['update', '--memory', '24m', '--memory-swap', '24m', containerOf(folder)]);
+      const large = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
+      expect(await run(bridge, `${large} || exit 1`)).toMatchObject({ exitCode: 1, cause: 'out-of-memory' });
+      expect(await run(bridge, `${large} || echo went on`)).toMatchObject({ exitCode: 0, cause: 'exit' });
+      expect(await run(bridge, 'exit 1')).toMatchObject({ exitCode: 1, cause: 'exit' });
+    },
+  );
+
   test('ends a step with all that it started, first in order, then at once', async () => {
     const { bridge } = await start();
     const stop = new AbortController();

@@ -73,6 +73,25 @@ describe('the cause of a failure', () => {
     expect(result()).toMatchObject({ code: 'COMMAND_FAILED' });
   });
 
+  it('is memory that ran out, whatever exit code a step made of it', async () => {
+    const end: StepEnd = { exitCode: 1, signal: null, cause: 'out-of-memory' };
+    const { attempt, result } = await attemptIn({ run: () => Promise.resolve(end) });
+    await attempt.done;
+    expect(result()).toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      message: expect.stringMatching(
+        /^The step plan ended with exit code 1, and the kernel had killed a process of it, because memory ran out: the machine/,
+      ) as string,
+    });
+  });
+
+  it('is none when the step came through all the same', async () => {
+    const end: StepEnd = { exitCode: 2, signal: null, cause: 'out-of-memory' };
+    const { attempt, result } = await attemptIn({ run: () => Promise.resolve(end), success: [0, 2] });
+    await attempt.done;
+    expect(result()).toMatchObject({ outcome: 'finished', code: null });
+  });
+
   it('is told by the next process, which finds nothing else any more', async () => {
     const { attempt, result } = await attemptIn({
       run: () => Promise.reject(new Error('no step may run')),

@@ -35,6 +35,8 @@ export async function attemptIn(options: {
   readonly prepareSource?: (request: SourceRequest) => Promise<unknown>;
   readonly open?: (request: WorldRequest) => Promise<unknown>;
   readonly begin?: () => Promise<void>;
+  /** Exit codes of the step that are none of a failure. Default: 0. */
+  readonly success?: readonly number[];
   readonly keepWorkspace?: (request: KeepRequest) => Promise<void>;
 }) {
   const life = await temporaryFolder();
@@ -86,7 +88,9 @@ export async function attemptIn(options: {
     environment: {},
     policy: null,
     greeting: 'hello',
-    phasesOf: () => [{ state: 'PLANNING', steps: [{ name: 'plan', script: 'exit 9' }] }],
+    phasesOf: () => [
+      { state: 'PLANNING', steps: [{ name: 'plan', script: 'exit 9', success: options.success ?? [0] }] },
+    ],
     async prepareSource(request: SourceRequest) {
       await options.prepareSource?.(request);
       return { commit: null };
