@@ -83,6 +83,7 @@ async function openTogether(
         privateKey,
         vcsMappings,
         proxies,
+        environment: deps.environment,
         fetchObject: (object, file) => limits.apart(() => api.fetchObject(object, file, signal)),
         onLine,
         onProgress: () => {

@@ -1,5 +1,6 @@
 // The text of `launcher --help` on variables, made from the table that is read.
 import { families } from './families.js';
+import { sharedVariables } from './shared-variables.js';
 import { variables } from './variables.js';
 
 const width = 100;
@@ -11,6 +12,10 @@ export function describeVariables(): string {
     ...Object.values(variables).map(({ name, meaning, ...variable }) => ({
       name,
       text: `${meaning} ${defaultOf(variable)}`,
+    })),
+    ...sharedVariables.map(({ name, meaning, otherwise }) => ({
+      name,
+      text: `${meaning} Default: ${otherwise}.`,
     })),
     ...Object.values(families).map(({ name, meaning }) => ({ name, text: meaning })),
   ];

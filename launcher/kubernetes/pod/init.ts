@@ -116,6 +116,7 @@ async function fill(container: Container, journal: Journal, signal: AbortSignal)
     privateKey,
     vcsMappings,
     proxies: container.proxies,
+    environment: process.env,
     fetchObject: (object, file) => api.fetchObject(object, file, signal),
     onLine: (line) => {
       journal.line(line);

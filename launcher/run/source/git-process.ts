@@ -18,12 +18,19 @@ export interface GitEnd {
 /** Characters of git's own words that are kept: what it says of its progress is among them. */
 const kept = 4000;
 
-/** Throws the system's error when it cannot be started, or the signal's reason: then nothing of it is left. */
+/**
+ * `authorities`: see gitAuthorities. Throws the system's error when it cannot be started, or the signal's reason: then
+ * nothing of it is left.
+ */
 export async function startGit(
   args: readonly string[],
-  request: Pick<SourceRequest, 'folder' | 'scratch' | 'mark' | 'proxies' | 'onProgress' | 'signal'>,
+  request: Pick<
+    SourceRequest,
+    'folder' | 'scratch' | 'mark' | 'proxies' | 'environment' | 'onProgress' | 'signal'
+  >,
+  authorities: Readonly<Record<string, string>>,
 ): Promise<GitEnd> {
-  const { folder, scratch, mark, proxies, onProgress, signal } = request;
+  const { folder, scratch, mark, proxies, environment, onProgress, signal } = request;
   signal.throwIfAborted();
   // Nothing goes on in the background.
   const settings = ['core.hooksPath=/dev/null', 'advice.detachedHead=false', 'gc.auto=0'];
@@ -32,14 +39,13 @@ export async function startGit(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: {
-      PATH: process.env['PATH'],
+      PATH: environment['PATH'],
       HOME: scratch,
       LANG: 'C.UTF-8',
-      SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'],
-      GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'],
+      SSH_AUTH_SOCK: environment['SSH_AUTH_SOCK'],
+      GIT_SSH_COMMAND: environment['GIT_SSH_COMMAND'],
       ...proxyEnvironment(proxies),
-      SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
-      GIT_SSL_CAINFO: process.env['GIT_SSL_CAINFO'],
+      ...authorities,
       GIT_CONFIG_NOSYSTEM: '1',
       // Nobody is there to be asked.
       GIT_TERMINAL_PROMPT: '0',

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import type { Source } from '../../../protocol/messages.js';
 import type { VcsMapping } from '../../settings/settings.js';
-import { startGit } from './git-process.js';
+import { gitAuthorities } from './git-authorities.js';
+import { startGit, type GitEnd } from './git-process.js';
 import type { SourceRequest } from './source.js';
 
 type GitSource = Extract<Source, { kind: 'git' }>;
@@ -16,7 +17,10 @@ export async function checkOut(request: SourceRequest, source: GitSource): Promi
   if (!/^[\w./@+-]+$/.test(source.branch) || source.branch.startsWith('-')) {
     throw unavailable(address, `${JSON.stringify(source.branch)} is not the name of a branch`);
   }
-  const git = (...args: string[]) => runGit(args, request, address);
+  const authorities = await gitAuthorities(request.environment, request.scratch).catch((error: unknown) => {
+    throw unavailable(address, error);
+  });
+  const git = async (...args: string[]) => answerOf(startGit(args, request, authorities), address);
   onLine(`Fetching ${withoutPassword(address)} at ${source.commit ?? `the branch ${source.branch}`}.`);
   await git('init', '--quiet', folder);
   await git('remote', 'add', 'origin', '--', address);
@@ -69,8 +73,8 @@ export function addressOf(repository: string, mappings: readonly VcsMapping[]): 
   throw unavailable(repository, 'expected an address with https, ssh, git or file, or user@host:path');
 }
 
-async function runGit(args: readonly string[], request: SourceRequest, address: string): Promise<string> {
-  const { code, answer, words } = await startGit(args, request).catch((error: unknown) => {
+async function answerOf(ending: Promise<GitEnd>, address: string): Promise<string> {
+  const { code, answer, words } = await ending.catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
       throw unavailable(address, 'git is not installed on this worker');
     throw error;

@@ -19,6 +19,8 @@ export interface SourceRequest {
   readonly privateKey: KeyObject;
   readonly vcsMappings: readonly VcsMapping[];
   readonly proxies: ProxySettings;
+  /** The launcher's own: where programs are found, keys, and whom Git trusts. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Writes an object (sealed bytes) of the assignment into a new file. Retries by itself. */
   readonly fetchObject: (object: string, file: string) => Promise<void>;
   /** Gets lines for the run's log. */

@@ -27,6 +27,11 @@ const limits = process(
 const azure = process(
   'POOLWRIGHT_AZURE_CLIENT_ID is the identity by which it protects its machine, unless POOLWRIGHT_SCALE_IN_PROTECTION is false',
 );
+const git = (test: string): Effect => ({ file: 'launcher/run/source/git.test.ts', test });
+const authority = git('whose authority %s names is trusted, and no other one');
+const ssh = git(
+  'by ssh is fetched with the command that GIT_SSH_COMMAND names, and the agent of SSH_AUTH_SOCK',
+);
 const quiet = process(
   'without SPACELIFT_DEBUG and SPACELIFT_RUN_LOGS_ON_STANDARD_OUTPUT_ENABLED prints neither commands nor run logs',
 );
@@ -97,4 +102,17 @@ export const own: Readonly<Record<string, Effect>> = {
   HTTPS_PROXY: proxy,
   HTTP_PROXY: proxy,
   NO_PROXY: { ...proxy, test: 'keeps what it names from the proxy, and nothing else' },
+  DOCKER_HOST: {
+    file: 'engine/causes.test.ts',
+    test: 'but waits, and says why, while no worker has an engine that answers',
+  },
+  NODE_EXTRA_CA_CERTS: authority,
+  SSL_CERT_FILE: authority,
+  GIT_SSL_CAINFO: authority,
+  GIT_SSH_COMMAND: ssh,
+  SSH_AUTH_SOCK: ssh,
+  POOLWRIGHT_POLICY_ENGINE: {
+    file: 'launcher/policy/policy.test.ts',
+    test: 'check tries a policy on an input',
+  },
 };

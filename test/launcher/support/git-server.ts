@@ -1,7 +1,8 @@
-// Git over HTTP by git's own `http-backend`, with one repository of one file.
+// Git over HTTP, or HTTPS, by git's own `http-backend`, with one repository of one file.
 import { execFile, spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,8 +16,14 @@ export interface GitServer {
   close(): Promise<void>;
 }
 
-/** Serves `repository.git`, whose branch main has the file `greeting`. `folder` is an empty one. */
-export async function startGitServer(folder: string): Promise<GitServer> {
+/**
+ * Serves `repository.git`, whose branch main has the file `greeting`. `folder` is an empty one. `tls`: certificate and key
+ * (PEM) of an HTTPS server.
+ */
+export async function startGitServer(
+  folder: string,
+  tls?: { readonly certificate: string; readonly privateKey: string },
+): Promise<GitServer> {
   const work = join(folder, 'work');
   const git = (...args: string[]) => run('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args]);
   await git('init', '--quiet', '--initial-branch=main', work);
@@ -25,7 +32,7 @@ export async function startGitServer(folder: string): Promise<GitServer> {
   await git('-C', work, 'commit', '--quiet', '-m', 'first');
   await git('clone', '--quiet', '--bare', work, join(folder, 'repository.git'));
   const asked: string[] = [];
-  const server = http.createServer((request, response) => {
+  const answer: http.RequestListener = (request, response) => {
     const url = new URL(request.url ?? '/', 'http://git');
     asked.push(url.pathname);
     const backend = spawn('git', ['http-backend'], {
@@ -45,16 +52,20 @@ export async function startGitServer(folder: string): Promise<GitServer> {
     request.pipe(backend.stdin);
     void backend.stdout.toArray().then((parts: Buffer[]) => {
       // A CGI answer (RFC 3875): header lines, an empty line, the body.
-      const answer = Buffer.concat(parts);
-      const border = answer.indexOf('\r\n\r\n');
-      for (const line of answer.subarray(0, border).toString().split('\r\n')) {
+      const text = Buffer.concat(parts);
+      const border = text.indexOf('\r\n\r\n');
+      for (const line of text.subarray(0, border).toString().split('\r\n')) {
         const [, name = '', value = ''] = /^([^:]+): *(.*)$/.exec(line) ?? [];
         if (name.toLowerCase() === 'status') response.statusCode = Number(value.slice(0, 3));
         else if (name !== '') response.setHeader(name, value);
       }
-      response.end(answer.subarray(border + 4));
+      response.end(text.subarray(border + 4));
     });
-  });
+  };
+  const server =
+    tls === undefined
+      ? http.createServer(answer)
+      : https.createServer({ cert: tls.certificate, key: tls.privateKey }, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,

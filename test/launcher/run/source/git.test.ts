@@ -1,5 +1,6 @@
-// Repositories: behind a VCS agent pool at the address that the mapping gives, and what is left of git when it is ended.
-import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+// Repositories: at the address that a mapping gives, by https with own authorities, by ssh; and what is left of git when it
+// is ended.
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -27,11 +28,16 @@ const mark = `git-test.${String(process.pid)}.1.source`;
 
 async function fetchFrom(
   repository: string,
-  name: string,
+  name = '',
   {
     onProgress = () => undefined,
     signal = new AbortController().signal,
-  }: { readonly onProgress?: () => void; readonly signal?: AbortSignal } = {},
+    environment = {},
+  }: {
+    readonly onProgress?: () => void;
+    readonly signal?: AbortSignal;
+    readonly environment?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<{ folder: string; lines: string[] }> {
   const at = await mkdtemp(join(folder, 'run-'));
   await mkdir(join(at, 'workspace'));
@@ -49,6 +55,7 @@ async function fetchFrom(
       privateKey: (await makePool()).key,
       vcsMappings: [{ name, baseEndpoint: `http://127.0.0.1:${String(server.port)}` }],
       proxies: withoutProxies,
+      environment: { PATH: process.env['PATH'], ...environment },
       fetchObject: () => Promise.reject(new Error('there are no objects')),
       onLine: (line) => lines.push(line),
       onProgress,
@@ -92,6 +99,60 @@ test('the last words of git are its reason, and not how far it was', () => {
     'Receiving objects:  12% (361/3002), 5.63 MiB | 11.23 MiB/s\rfatal: early EOF\nfatal: fetch-pack: invalid index-pack output\n';
   expect(lastWords(words)).toBe('fatal: early EOF\nfatal: fetch-pack: invalid index-pack output');
   expect(lastWords(`${'x'.repeat(2000)} at its end`)).toMatch(/^x+ at its end$/);
+});
+
+describe('a repository', () => {
+  test.each(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'GIT_SSL_CAINFO'])(
+    'whose authority %s names is trusted, and no other one',
+    async (variable) => {
+      const [own, other] = await Promise.all([makePool(), makePool()]);
+      const at = await mkdtemp(join(folder, 'tls-'));
+      await mkdir(join(at, 'server'));
+      const secure = await startGitServer(join(at, 'server'), own.server);
+      const fetched = async (authority: string) => {
+        const file = join(at, 'authority.pem');
+        await writeFile(file, authority);
+        const address = `https://127.0.0.1:${String(secure.port)}/repository.git`;
+        return fetchFrom(address, '', { environment: { [variable]: file } });
+      };
+      try {
+        const { folder: files } = await fetched(own.authority.certificate);
+        expect(await readFile(join(files, 'greeting'), 'utf8')).toBe('hello from the repository\n');
+        await expect(fetched(other.authority.certificate)).rejects.toMatchObject({
+          code: 'SOURCE_UNAVAILABLE',
+          message: expect.stringMatching(/certificate/) as string,
+        });
+      } finally {
+        await secure.close();
+      }
+    },
+  );
+
+  test('of a server is not asked for while a file with authorities cannot be read', async () => {
+    const missing = { NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem' };
+    await expect(fetchFrom('https://127.0.0.1:1/x', '', { environment: missing })).rejects.toMatchObject({
+      code: 'SOURCE_UNAVAILABLE',
+      message: expect.stringContaining('/nowhere/ca.pem') as string,
+    });
+  });
+
+  test('by ssh is fetched with the command that GIT_SSH_COMMAND names, and the agent of SSH_AUTH_SOCK', async () => {
+    const said = join(folder, 'agent');
+    const command = join(folder, 'ssh');
+    // Git gives host and command; this one has the repository itself.
+    await writeFile(
+      command,
+      `#!/bin/sh\necho "$SSH_AUTH_SOCK" >${said}\nfor last; do :; done\nexec sh -c "$last"\n`,
+      { mode: 0o755 },
+    );
+    const { folder: files } = await fetchFrom(
+      `ssh://git@git.example.com${join(folder, 'server', 'repository.git')}`,
+      '',
+      { environment: { GIT_SSH_COMMAND: command, SSH_AUTH_SOCK: '/run/agent.sock' } },
+    );
+    expect(await readFile(join(files, 'greeting'), 'utf8')).toBe('hello from the repository\n');
+    expect(await readFile(said, 'utf8')).toBe('/run/agent.sock\n');
+  });
 });
 
 describe('git that is ended while its server says nothing', () => {
