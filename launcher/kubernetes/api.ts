@@ -240,3 +240,13 @@ function refusal(status: number, text: string): KubeError {
 export function isConflict(error: unknown, reason: 'AlreadyExists' | 'Conflict'): boolean {
   return error instanceof KubeError && error.status === 409 && error.reason === reason;
 }
+
+/** The API server has judged it, and would judge it the same again: forbidden, invalid, and the like. */
+export function isRefusal(error: unknown): error is KubeError {
+  return (
+    error instanceof KubeError &&
+    error.status >= 400 &&
+    error.status < 500 &&
+    ![409, 429].includes(error.status)
+  );
+}

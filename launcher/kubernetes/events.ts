@@ -14,6 +14,7 @@ export const eventReasons = {
     'WorkerPoolCannotRegister',
     'WorkerPoolNotUpdated',
     'WorkerPoolLost',
+    'WorkerPoolNotRemoved',
     'WorkerCannotConnect',
     'CredentialsChanged',
     'ScaledUp',

@@ -160,3 +160,33 @@ export async function updatePool(
     z.unknown(),
   );
 }
+
+/**
+ * `certificate`: of the pool's token as it is known here; with another one the pool is somebody else's by now, and left to
+ * them. Undefined: none is known.
+ */
+export async function removePool(
+  call: Call,
+  id: string,
+  certificate: string | undefined,
+): Promise<'removed' | 'left'> {
+  const { workerPool } = await call(
+    'query ($id: ID!) { workerPool(id: $id) { config } }',
+    { id },
+    z.object({ workerPool: z.object({ config: z.string().nullish() }).nullable() }),
+  );
+  if (workerPool === null) return 'removed';
+  const there = certificateIn(workerPool.config ?? '');
+  if (certificate !== undefined && there !== undefined && there !== certificate) return 'left';
+  await call('mutation ($id: ID!) { workerPoolDelete(id: $id) { id } }', { id }, z.unknown());
+  return 'removed';
+}
+
+/** Of a token; undefined when it is none. */
+export function certificateIn(tokenText: string): string | undefined {
+  try {
+    return decodeToken(tokenText).certificate;
+  } catch {
+    return undefined;
+  }
+}

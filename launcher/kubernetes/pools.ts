@@ -1,15 +1,14 @@
 // Brings one WorkerPool in order: credentials, workers, status, and no more old pods than it keeps. Looks at what is there
 // and does what is missing, however it came to that.
-import { messageOf, PoolwrightError } from '../../protocol/errors.js';
 import { finalizer, labels } from '../../protocol/kubernetes/names.js';
 import type { WorkerPoolSpec, WorkerPoolStatus } from '../../protocol/kubernetes/resources.js';
-import { paths } from './api.js';
+import { createFarewell } from './farewell.js';
 import { createFleet, type FleetOptions, type PoolOfWorkers } from './fleet.js';
 import type { PoolFigures } from './metrics.js';
-import { keyOf, specOf, type Pod, type Secret, type Worker, type WorkerPool } from './objects.js';
+import { specOf, type Pod, type Secret, type Worker, type WorkerPool } from './objects.js';
 import { createOwnership } from './ownership.js';
 import { createCredentialsKeeper } from './pool-credentials.js';
-import { deregister, registrationSecret, type RegistrationOptions } from './registration.js';
+import type { RegistrationOptions } from './registration.js';
 import { prune } from './retention.js';
 import { pathOf } from './workers.js';
 
@@ -44,7 +43,7 @@ export interface Pools {
 const lookAtLast = 1_000;
 
 export function createPools(options: PoolsOptions): Pools {
-  const { api, caches, recorder, clock, log } = options;
+  const { api, caches, recorder, clock } = options;
   const fleet = createFleet({ ...options, runSecretsOf: caches.runSecretsOf, noteWorker: caches.noteWorker });
   const keeper = createCredentialsKeeper({
     ...options,
@@ -54,6 +53,7 @@ export function createPools(options: PoolsOptions): Pools {
   });
 
   const ownership = createOwnership(options);
+  const takeLeave = createFarewell(options);
 
   async function reconcile(key: string): Promise<void> {
     const [namespace = '', name = ''] = key.split('/');
@@ -76,7 +76,10 @@ export function createPools(options: PoolsOptions): Pools {
         ...own(),
       ]);
       if (workers().length > 0) options.requeue(key, lookAtLast);
-      else if (pool !== undefined) await takeLeave(key, pool, spec);
+      else if (pool !== undefined) {
+        await takeLeave(pool, spec);
+        keeper.forget(key);
+      }
       return;
     }
     const { credentials, fault } = await keeper.current(key, pool, spec);
@@ -118,23 +121,6 @@ export function createPools(options: PoolsOptions): Pools {
     });
     recorder.record('WorkerPool', pool, 'Normal', 'WorkerPoolRegistered', `This is the worker pool ${id}.`);
     return patched ?? pool;
-  }
-
-  // ——— the end
-
-  async function takeLeave(key: string, pool: WorkerPool, spec: WorkerPoolSpec): Promise<void> {
-    if (spec.token === undefined) {
-      await deregister(options, pool, spec).catch((error: unknown) => {
-        // Thrown, so that the queue tries again: once the object is gone, nobody would remove the pool.
-        if (error instanceof PoolwrightError && error.code === 'UNAVAILABLE') throw error;
-        log.warn(`The pool of ${keyOf(pool)} could not be removed at the control plane: ${messageOf(error)}`);
-      });
-      await api.remove(`${paths.secrets(pool.metadata.namespace)}/${registrationSecret(pool)}`);
-    }
-    await api.patch(pathOf(pool), {
-      metadata: { finalizers: pool.metadata.finalizers?.filter((other) => other !== finalizer) ?? [] },
-    });
-    keeper.forget(key);
   }
 
   // ——— status

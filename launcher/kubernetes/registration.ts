@@ -9,9 +9,11 @@ import { apiKeyOf, type ApiKeyOptions } from './api-key.js';
 import { withPlane } from './plane-api.js';
 import {
   areSame,
+  certificateIn,
   createPool,
   findOwn,
   poolSettingsSchema,
+  removePool,
   resetPool,
   settingsOf,
   updatePool,
@@ -179,21 +181,22 @@ export async function adoptToken(
   await api.patch(secretPath(pool), { stringData: { token } });
 }
 
-/** Removes the pool at the control plane. No error when it is gone. */
+/**
+ * Removes the pool at the control plane, unless somebody else has it by now: `left`. No error when it is gone. Throws
+ * NOT_FOUND, INVALID_SETTINGS, UNAUTHORIZED, CONFLICT, UNAVAILABLE.
+ */
 export async function deregister(
   options: RegistrationOptions,
   pool: WorkerPool,
   spec: WorkerPoolSpec,
-): Promise<void> {
+): Promise<'removed' | 'left'> {
   const secret = await options.api.get<Secret>(secretPath(pool));
+  const text = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
   // The Secret goes before the pool where a whole namespace is deleted.
-  const id =
-    secret?.data?.['id'] === undefined
-      ? (pool.metadata.labels?.[labels.pool] ?? '')
-      : Buffer.from(secret.data['id'], 'base64').toString('utf8');
-  if (id === '') return;
-  await withPlane(await apiKeyOf(options, pool, spec), options.proxies, (call) =>
-    call('mutation ($id: ID!) { workerPoolDelete(id: $id) { id } }', { id }, z.unknown()),
+  const id = text('id') === '' ? (pool.metadata.labels?.[labels.pool] ?? '') : text('id');
+  if (id === '') return 'removed';
+  return withPlane(await apiKeyOf(options, pool, spec), options.proxies, (call) =>
+    removePool(call, id, certificateIn(text('token'))),
   );
 }
 

@@ -126,6 +126,7 @@ export const events: Readonly<Record<string, Effect>> = {
     'that is refused is told by event and status, tried again, and keeps no worker from its work',
   ),
   WorkerPoolLost: ownership('takes a pool that was reset back when nobody uses it, and says so before'),
+  WorkerPoolNotRemoved: registeredPools('waits for five minutes, says why, and comes all the same: %s'),
   WorkerCannotConnect: pools('says that workers cannot connect after as many tries as it allows'),
   CredentialsChanged: life('has its workers connect again when its credentials change'),
   ScaledUp: eventful,

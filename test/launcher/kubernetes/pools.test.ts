@@ -41,7 +41,9 @@ it('stays until the control plane has been asked to remove the pool, and then go
     }
     request.setEncoding('utf8').on('data', (text: string) => {
       asked.push(text);
-      response.end(JSON.stringify({ data: { apiKeyUser: { jwt: 'j' }, workerPoolDelete: { id: 'p' } } }));
+      response.end(
+        JSON.stringify({ data: { apiKeyUser: { jwt: 'j' }, workerPool: {}, workerPoolDelete: { id: 'p' } } }),
+      );
     });
   }).listen(0, '127.0.0.1');
   await once(controlPlane, 'listening');

@@ -1,6 +1,8 @@
 // Pools that the controller has registered: what is said on them when the control plane or the API server does not do what
 // it is asked.
 import { beforeAll, describe, expect, it } from 'vitest';
+import { KubeError } from '../../../launcher/kubernetes/api.js';
+import { encodeToken } from '../../../protocol/token.js';
 import { makePool, type TestPool } from '../support/pool.js';
 import { openRegisteredPool } from './support/registered-pool.js';
 
@@ -61,5 +63,79 @@ describe('a change of space, description or drift limits', () => {
     await world.later();
     expect(world.asked.filter((field) => field === 'workerPoolUpdate')).toHaveLength(2);
     expect(world.message()).toBe('');
+  });
+});
+
+describe('the end of a pool that was registered', () => {
+  const open = () => openRegisteredPool(made, { deleted: true });
+  const minute = 60_000;
+
+  it.each([
+    ['the API key is gone', /nor is there a Secret key/],
+    ['stacks use it', /graphql answers: Stacks use the pool/],
+    ['the API key is refused', /refuses the API credentials/],
+    ['the Secret with the API key may not be read', /secrets "key" is forbidden/],
+  ])('waits for five minutes, says why, and comes all the same: %s', async (what, words) => {
+    const world = await open();
+    world.answers['workerPool'] = () => ({ config: world.token });
+    world.answers['workerPoolDelete'] = () => {
+      throw new Error('Stacks use the pool');
+    };
+    if (what.endsWith('gone')) world.secrets.delete('key');
+    if (what.endsWith('read'))
+      world.refusals['key'] = new KubeError(403, 'Forbidden', 'secrets "key" is forbidden');
+    if (what.endsWith('refused'))
+      world.answers['apiKeyUser'] = () => {
+        throw new Error('unauthorized');
+      };
+    await expect(world.reconcile()).rejects.toThrow(words);
+    await expect(world.later(4 * minute)).rejects.toThrow(words);
+    expect(world.finalizers()).toHaveLength(1);
+    expect(world.secrets.has('builds-registration')).toBe(true);
+    expect(world.events.at(-1)).toMatch(/^Warning WorkerPoolNotRemoved: .* again for 5 minutes/);
+    expect(world.events.at(-1)).toMatch(words);
+    await world.later(minute);
+    expect(world.finalizers()).toEqual([]);
+    expect(world.secrets.has('builds-registration')).toBe(false);
+    expect(world.events.at(-1)).toMatch(/The pool stays at the control plane: .*; remove the pool there/);
+    expect(world.events.at(-1)).toMatch(words);
+  });
+
+  it('waits for an hour for a control plane that does not answer', async () => {
+    const world = await open();
+    world.serving.on = false;
+    await expect(world.reconcile()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(world.later(59 * minute)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(world.events.at(-1)).toMatch(/again for 60 minutes/);
+    await world.later(minute);
+    expect(world.finalizers()).toEqual([]);
+  });
+
+  it('waits for as long as the API server does not answer', async () => {
+    const world = await open();
+    world.refusals['builds-registration'] = new Error('connect ECONNREFUSED');
+    for (let tries = 0; tries < 3; tries += 1)
+      await expect(world.later(60 * minute)).rejects.toThrow('ECONNREFUSED');
+    expect(world.finalizers()).toHaveLength(1);
+    expect(world.events).toEqual([]);
+  });
+
+  it('comes at once when the pool is gone at the control plane, or is of somebody who has reset it', async () => {
+    const gone = await open();
+    gone.answers['workerPool'] = () => null;
+    await gone.reconcile();
+    expect(gone.asked).toEqual(['workerPool']);
+    expect(gone.finalizers()).toEqual([]);
+    expect(gone.events).toEqual([]);
+
+    const other = await makePool();
+    const left = await open();
+    left.answers['workerPool'] = () => ({ config: encodeToken(other.token(9)) });
+    await left.reconcile();
+    expect(left.asked).toEqual(['workerPool']);
+    expect(left.finalizers()).toEqual([]);
+    expect(left.events).toEqual([
+      expect.stringMatching(/WorkerPoolNotRemoved: .*somebody else has reset it/),
+    ]);
   });
 });
