@@ -37,7 +37,7 @@ export async function apiKeyOf(
   const { key } = reference ?? {};
   if (key !== undefined && key in (secret.data ?? {})) {
     const json = await readSecretKey(api, namespace, { name, key });
-    if (json.startsWith('{')) value = JSON.parse(json);
+    if (json.startsWith('{')) value = objectIn(json, `the key ${key} of the Secret ${name}`);
   }
   const parsed = apiKeySchema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -45,4 +45,16 @@ export async function apiKeyOf(
     'INVALID_SETTINGS',
     `the Secret ${name} needs keyId, keySecret and endpoint: ${parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`,
   );
+}
+
+/** The parser's own words would show what is in the Secret. */
+function objectIn(json: string, where: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw new PoolwrightError(
+      'INVALID_SETTINGS',
+      `${where} is no JSON: expected an object with keyId, keySecret and endpoint`,
+    );
+  }
 }

@@ -4,6 +4,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
+import { isRefusal } from './api.js';
 import { apiKeyOf } from './api-key.js';
 import { cannotRegister, type PoolCredentials } from './credentials.js';
 import type { Recorder } from './events.js';
@@ -124,9 +125,10 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       const key = await apiKeyOf(options, object, spec);
       return await withPlane(key, options.proxies, (call) => standingOf(call, credentials));
     } catch (error) {
-      if (!(error instanceof PoolwrightError)) throw error;
+      const isAway = error instanceof PoolwrightError && error.code === 'UNAVAILABLE';
+      if (!(error instanceof PoolwrightError) && !isRefusal(error)) throw error;
       // A control plane that is away is why the workers are out of contact, and they say so.
-      if (error.code !== 'UNAVAILABLE')
+      if (!isAway)
         recorder.record('WorkerPool', object, 'Warning', 'WorkerPoolCannotRegister', cannotRegister(error));
       log.warn(cannotRegister(error), { pool: keyOf(object) });
       return undefined;

@@ -106,7 +106,17 @@ function dataOf<Schema extends z.ZodType>(
   schema: Schema,
 ): z.output<Schema> {
   const [first] = errors;
-  if (first === undefined) return schema.parse(data);
+  if (first === undefined) {
+    const parsed = schema.safeParse(data);
+    if (parsed.success) return parsed.data;
+    const faults = parsed.error.issues.map(
+      ({ path, message }) => `${['data', ...path].join('.')}: ${message}`,
+    );
+    throw new PoolwrightError(
+      'UNAVAILABLE',
+      `${url} answers in another shape than expected, as another version or another program does: ${faults.join('; ')}`,
+    );
+  }
   if (first.message === 'unauthorized')
     throw new PoolwrightError('UNAUTHORIZED', `${url} refuses the API credentials of the pool`);
   throw new PoolwrightError('CONFLICT', `${url} answers: ${first.message}`);

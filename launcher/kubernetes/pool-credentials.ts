@@ -4,6 +4,7 @@ import { PoolwrightError } from '../../protocol/errors.js';
 import type { WorkerPoolSpec } from '../../protocol/kubernetes/resources.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
+import { isRefusal } from './api.js';
 import {
   cannotRegister,
   cannotUpdate,
@@ -99,7 +100,7 @@ export function createCredentialsKeeper(options: CredentialsKeeperOptions): Cred
       const credentials = inUse(registration, before);
       return { credentials, fault: await settingsFault(pool, spec, registration) };
     } catch (error) {
-      if (!(error instanceof PoolwrightError)) throw error;
+      if (!isTold(error)) throw error;
       // Workers that are connected stay so: what is wrong is the Secret, not the pool.
       return {
         credentials: before,
@@ -127,7 +128,7 @@ export function createCredentialsKeeper(options: CredentialsKeeperOptions): Cred
       await bringSettings(options, pool, spec, registration);
       return '';
     } catch (error) {
-      if (!(error instanceof PoolwrightError)) throw error;
+      if (!isTold(error)) throw error;
       return complain(pool, 'WorkerPoolNotUpdated', cannotUpdate(error));
     }
   }
@@ -159,4 +160,9 @@ export function createCredentialsKeeper(options: CredentialsKeeperOptions): Cred
       if (known.get(key)?.uid !== uid) known.delete(key);
     },
   };
+}
+
+/** What a person has to mend. While the API server does not answer there is nobody to tell, and it is tried again sooner. */
+function isTold(error: unknown): boolean {
+  return error instanceof PoolwrightError || isRefusal(error);
 }

@@ -139,3 +139,68 @@ describe('the end of a pool that was registered', () => {
     ]);
   });
 });
+
+describe('a pool that cannot be registered says why by event and status', () => {
+  const open = async (spec: object = {}) => {
+    const world = await openRegisteredPool(made, { spec });
+    world.secrets.delete('builds-registration');
+    return world;
+  };
+  type World = Awaited<ReturnType<typeof open>>;
+  const json = { spaceliftAPICredentials: { secretKeyRef: { name: 'json', key: 'all' } } };
+
+  it.each<[string, object, (world: World) => void, RegExp]>([
+    [
+      'broken JSON in the key of its API credentials',
+      json,
+      ({ secrets }) => secrets.set('json', { all: '{"keyId": "k", "keySecret": s3cret}' }),
+      /the key all of the Secret json is no JSON: expected an object with keyId, keySecret and endpoint/,
+    ],
+    [
+      'a Secret that the controller may not read',
+      {},
+      ({ refusals }) => (refusals['key'] = new KubeError(403, 'Forbidden', 'secrets "key" is forbidden')),
+      /secrets "key" is forbidden/,
+    ],
+    [
+      'an answer of another shape',
+      {},
+      ({ answers }) => (answers['apiKeyUser'] = () => ({ token: 's3cret' })),
+      /graphql answers in another shape than expected, .*: data\.apiKeyUser\.jwt: /,
+    ],
+  ])('%s', async (_, spec, disturb, words) => {
+    const world = await open(spec);
+    // So that no key is made here, which takes its time.
+    if (spec !== json) world.secrets.set('builds-registration', { privateKey: 'key', request: 'request' });
+    disturb(world);
+    await world.reconcile();
+    expect(world.events).toEqual([expect.stringMatching(/^Warning WorkerPoolCannotRegister: /)]);
+    expect(world.events[0]).toMatch(words);
+    expect(world.message()).toMatch(words);
+    expect(JSON.stringify([world.events, world.message(), world.log.lines])).not.toContain('s3cret');
+  });
+
+  it('while one that is registered keeps its workers, and says it, too', async () => {
+    const world = await openRegisteredPool(made, { spec: { poolSize: 1 } });
+    world.answers['workerPool'] = () => ({ name: 'builds', config: world.token, workersCount: 0 });
+    await world.reconcile();
+    world.refusals['builds-registration'] = new KubeError(403, 'Forbidden', 'secrets are forbidden');
+    await world.later();
+    expect(world.workers).toHaveLength(1);
+    expect(world.message()).toMatch(/secrets are forbidden/);
+    // Not with every look at the pool.
+    const told = world.events.length;
+    await world.reconcile();
+    expect(world.events).toHaveLength(told);
+    delete world.refusals['builds-registration'];
+    await world.later();
+    expect(world.message()).not.toMatch(/forbidden/);
+  });
+
+  it('but an API server that does not answer is only tried again', async () => {
+    const world = await open();
+    world.refusals['builds-registration'] = new KubeError(503, '', 'away');
+    await expect(world.reconcile()).rejects.toThrow('away');
+    expect(world.events).toEqual([]);
+  });
+});
