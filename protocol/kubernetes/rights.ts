@@ -10,24 +10,19 @@ export interface Rule {
 
 /** What the controller does in the namespaces of its pools. */
 export const poolRules: Rule[] = [
-  { apiGroups: [''], resources: ['events'], verbs: ['create', 'get', 'list', 'patch'] },
+  { apiGroups: [''], resources: ['events'], verbs: ['create', 'list', 'patch'] },
   { apiGroups: [''], resources: ['pods'], verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'delete', 'get', 'list', 'patch', 'watch'] },
-  {
-    apiGroups: [group],
-    resources: ['workerpools', 'workers'],
-    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-  },
+  // People make pools and delete them; the controller marks them.
+  { apiGroups: [group], resources: ['workerpools'], verbs: ['list', 'patch', 'watch'] },
+  { apiGroups: [group], resources: ['workers'], verbs: ['create', 'delete', 'list', 'patch', 'watch'] },
+  // To own objects whose owner waits for them: workers and the registration Secret, run pods and their Secrets.
   {
     apiGroups: [group],
     resources: ['workerpools/finalizers', 'workers/finalizers'],
     verbs: ['update'],
   },
-  {
-    apiGroups: [group],
-    resources: ['workerpools/status', 'workers/status'],
-    verbs: ['get', 'patch', 'update'],
-  },
+  { apiGroups: [group], resources: ['workerpools/status', 'workers/status'], verbs: ['patch'] },
 ];
 
 /** In its own namespace: the lease by which one of several replicas leads, and its own API key. */

@@ -154,6 +154,12 @@ describe.runIf(hasApiServer('the component on Kubernetes'))('the component on a 
     expect(await may('builds-1a2b3c4d', 'create', 'pods')).toBe(true);
     expect(await may('builds-1a2b3c4d', 'update', 'leases.coordination.k8s.io')).toBe(true);
     expect(await may('builds-1a2b3c4d', 'create', 'deployments.apps')).toBe(false);
+    const pools = 'workerpools.workers.spacelift.io';
+    expect(await may('builds-1a2b3c4d', 'patch', pools)).toBe(true);
+    for (const verb of ['create', 'delete', 'deletecollection', 'update'])
+      expect(await may('builds-1a2b3c4d', verb, pools)).toBe(false);
+    expect(await may('builds-1a2b3c4d', 'delete', 'workers.workers.spacelift.io')).toBe(true);
+    expect(await may('builds-1a2b3c4d', 'update', 'workers.workers.spacelift.io')).toBe(false);
     expect(await may('default', 'get', 'secrets')).toBe(false);
     expect(await may('default', 'list', 'workerpools.workers.spacelift.io')).toBe(false);
   });
