@@ -67,6 +67,9 @@ export interface PodRun {
   readonly done: Promise<void>;
 }
 
+/** Milliseconds that a pod has to end by itself when its attempt no longer counts: one that has told its result is about to. */
+const endsItself = 5_000;
+
 export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): PodRun {
   const { api, clock, log, recorder, metrics } = deps;
   const { worker, secret, resumed, now } = request;
@@ -80,6 +83,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
   let wake: () => void = () => undefined;
   let begun = resumed;
   let ending: RunEnd | undefined;
+  let staleSince = Infinity;
   let removing = false;
   let givenBack = false;
   let seenRunning = resumed;
@@ -96,7 +100,10 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     end(end) {
       if (ending?.kind === 'stale') return;
       ending = end.kind === 'stale' ? end : (ending ?? end);
-      if (end.kind === 'stale') cut.abort(stale());
+      if (end.kind === 'stale') {
+        staleSince = clock.monotonic();
+        cut.abort(stale());
+      }
       wake();
     },
     podChanged() {
@@ -151,7 +158,7 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     const { last, forced, problem } = await untilOver({
       look: () => again(objects.pod),
       remove: () => again(removePod),
-      ending: () => ending !== undefined,
+      ending: () => ending?.kind === 'stop' || clock.monotonic() - staleSince >= endsItself,
       onWake: (next) => (wake = next),
       observe,
       delayed: watchDelay({ ...deps, ...{ run, line, record, resumed, now }, signal: cut.signal }),

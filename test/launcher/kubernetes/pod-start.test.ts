@@ -83,3 +83,23 @@ test('a run whose pod cannot be made because the namespace is being deleted is f
   expect(results).toEqual([]);
   expect([...there]).toEqual([]);
 });
+
+test('a pod that ends as nothing of it counts any more is kept, and one that does not end is removed', async () => {
+  const word = JSON.stringify({ delivered: true, outcome: 'finished' });
+  const server = { name: 'launcher-grpc', state: { terminated: { exitCode: 0, message: word } } };
+  for (const ends of [true, false]) {
+    const { steps, run, passing, clock, podBecomes } = await start({ podEnds: null });
+    await passing(() => run.begun, 'the pod to run');
+    run.end({ kind: 'stale' });
+    for (let second = 0; second < 3; second += 1) {
+      clock.advance(1000);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(steps).not.toContain('remove pods');
+    if (ends) podBecomes({ phase: 'Succeeded', containerStatuses: [server] });
+    let over = false;
+    void run.done.then(() => (over = true));
+    await passing(() => over, 'the end');
+    expect(steps.includes('remove pods')).toBe(!ends);
+  }
+});

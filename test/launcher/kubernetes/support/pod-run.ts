@@ -21,7 +21,7 @@ export async function openRun(pool: TestPool, how: Partial<World>, resumed = fal
       metadata: {},
       greeting: '',
     },
-    spec: workerPoolSpec.parse({}),
+    spec: workerPoolSpec.parse({ keepSuccessfulPods: true }),
     resumed,
     now: () => world.clock.now(),
   });

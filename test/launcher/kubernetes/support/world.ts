@@ -163,6 +163,8 @@ export async function openWorld(how: Partial<World>) {
     noted,
     state,
     there,
+    /** As its node says it. */
+    podBecomes: (status: object) => (made = { ...made, status }),
     release: () => {
       state.holding = [];
       for (const go of held) go();
