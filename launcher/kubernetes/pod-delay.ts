@@ -5,7 +5,7 @@ import { containers } from '../../protocol/kubernetes/names.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import type { WorkerApi } from '../run/worker-api.js';
-import type { KubeApi } from './api.js';
+import { paths, type KubeApi } from './api.js';
 import { wordsOfEvents, type EventReason } from './events.js';
 import type { Pod } from './objects.js';
 import { statusOf, type PodEnd } from './pod-end.js';
@@ -111,6 +111,7 @@ export function watchDelay(options: DelayOptions): (pod: Pod) => Promise<PodEnd 
       : '';
     const text = `${withoutStop(delay.text)}.${words}`;
     if (isOver) {
+      if (!(await stillWaits(pod))) return undefined;
       const minutes = patience.begin / 60_000;
       const within = Number.isInteger(minutes)
         ? `${String(minutes)} min`
@@ -129,6 +130,16 @@ export function watchDelay(options: DelayOptions): (pod: Pod) => Promise<PodEnd 
     }
     return undefined;
   };
+
+  /** What is in memory may be old: the API server may have been away for all that time. */
+  async function stillWaits({ metadata }: Pod): Promise<boolean> {
+    const path = `${paths.pods(metadata.namespace)}/${metadata.name}`;
+    const now = await options.api.get<Pod>(path).catch((error: unknown) => {
+      log.warn(`Run ${run}: pod ${metadata.name} cannot be looked at: ${messageOf(error)}`, { run });
+      return undefined;
+    });
+    return now !== undefined && delayOf(now) !== undefined;
+  }
 
   /** No more than half of what it may wait: the API server's clock may be another one. */
   function waitedBefore({ metadata }: Pod): number {

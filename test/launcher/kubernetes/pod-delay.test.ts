@@ -183,6 +183,23 @@ describe('a run whose pod does not start', () => {
     expect(all.clock.now() - Date.now()).toBeLessThan(12 * minute);
   });
 
+  test('is not ended by what was last heard of it before the API server was away', async () => {
+    const all = await start({ podStatus: unplaced('no node'), node: 'node-1' });
+    const { state, passing, pass, over, results } = all;
+    await made(all);
+    await passing(() => all.lines.length > 0, 'the line');
+    state.podNow = {
+      ...worker,
+      status: { containerStatuses: [running('launcher-grpc'), running('worker')] },
+    };
+    await pass(25 * minute);
+    expect(results).toEqual([]);
+    expect(all.steps).not.toContain('remove pods');
+    state.podNow = undefined;
+    state.podStatus = undefined;
+    await passing(over, 'the end of the run');
+  });
+
   test('may prepare for as long as it takes', async () => {
     const running = { phase: 'Pending', initContainerStatuses: [{ name: 'init', state: { running: {} } }] };
     const all = await start({ podStatus: running });

@@ -40,6 +40,8 @@ export interface World {
   readonly node: string;
   /** What the API server says of the pod instead. */
   podStatus: object | undefined;
+  /** What it says of it to whoever asks, when its watch is behind. */
+  podNow: object | undefined;
   /** Of the pod. */
   events: readonly object[];
 }
@@ -61,6 +63,7 @@ export async function openWorld(how: Partial<World>) {
     pod: undefined,
     node: '',
     podStatus: undefined,
+    podNow: undefined,
     events: [],
     ...how,
   };
@@ -92,6 +95,8 @@ export async function openWorld(how: Partial<World>) {
 
   const there = new Set<string>();
   let made = state.pod;
+  const seen = (): Pod | undefined =>
+    made === undefined ? undefined : { ...made, status: state.podStatus ?? endedBy(state.podEnds) };
   const kindOf = (path: string) => (path.includes('/secrets') ? 'secrets' : 'pods');
   const answer = (kind: 'secrets' | 'pods', write = false) => {
     if (state[kind] === 'away') throw new Error('connect ECONNREFUSED');
@@ -106,8 +111,9 @@ export async function openWorld(how: Partial<World>) {
         steps.push('look at events');
         return Promise.resolve({ items: state.events } as never);
       }
-      answer(kindOf(path));
-      return Promise.resolve(undefined);
+      const kind = kindOf(path);
+      answer(kind);
+      return Promise.resolve((kind === 'pods' ? (state.podNow ?? seen()) : undefined) as object as never);
     },
     list: () => Promise.reject(new Error('not used here')),
     async create(path, body) {
@@ -143,8 +149,7 @@ export async function openWorld(how: Partial<World>) {
     random: () => 0.5,
     log: recordedLog(),
     pods: {
-      get: () =>
-        made === undefined ? undefined : { ...made, status: state.podStatus ?? endedBy(state.podEnds) },
+      get: seen,
       note: (pod) => (made = { ...pod, spec: { ...pod.spec, nodeName: state.node } }),
     },
     launcherImage: 'launcher',
