@@ -5,7 +5,9 @@ import type { RunWithHistory } from '../../control-plane/cli/api/runs.js';
 import { until } from '../launcher/support/until.js';
 import { logOf } from '../support/control-plane.js';
 import { hasRunnerImage } from '../support/runner-image.js';
+import { actPods } from './support/acted-pods.js';
 import { hasApiServer } from './support/api-server.js';
+import { createClient } from './support/client.js';
 import { startCluster, type Cluster } from './support/cluster.js';
 import type { Fate } from './support/kubelet.js';
 
@@ -36,6 +38,12 @@ const running = (name: string) => ({
   state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
 });
 const initDone = [ended('init', 0, 'Completed')];
+const preempted = {
+  type: 'DisruptionTarget',
+  status: 'True',
+  reason: 'PreemptionByScheduler',
+  message: 'default-scheduler: preempting to accommodate a higher priority pod',
+};
 const unplaced = {
   phase: 'Pending',
   conditions: [
@@ -195,6 +203,39 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
       /EvictionByEvictionAPI/,
     ],
     [
+      'is preempted',
+      (pod, node) => node.setStatus(pod, { phase: 'Failed', conditions: [preempted] }),
+      /ended by the cluster \(PreemptionByScheduler\): default-scheduler: preempting to accommodate a higher priority pod/,
+    ],
+    [
+      'is on a node that does not answer any more',
+      async (pod, node) => {
+        await node.setStatus(pod, { phase: 'Pending' });
+        await node.remove(pod);
+      },
+      /its node node-1 does not answer any more/,
+    ],
+    [
+      'is taken from a node that is gone',
+      async (pod, node) => {
+        const taint = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager' };
+        await node.setStatus(pod, {
+          phase: 'Pending',
+          conditions: [{ ...taint, message: 'Taint manager: deleting' }],
+        });
+        await node.remove(pod);
+      },
+      /ended by the cluster \(DeletionByTaintManager\): Taint manager: deleting/,
+    ],
+    [
+      'is lost with its node',
+      async (pod, node) => {
+        await node.setStatus(pod, { phase: 'Unknown', reason: 'NodeLost' });
+        await node.remove(pod);
+      },
+      /its node node-1 does not answer any more/,
+    ],
+    [
       'is removed by force',
       async (pod, node) => {
         await node.setStatus(pod, { phase: 'Pending' });
@@ -307,6 +348,28 @@ describe.runIf(there)('a run whose pod', { timeout: 120_000 }, () => {
     ]);
     const run = await cluster.reached(made, 'FAILED');
     expect(notesOf(run)).toMatch(/Pod default\/.*it was deleted/);
+  });
+
+  const inMidRun = [
+    ['is on a node that is gone', { answers: false }, /its node node-1 does not answer any more/],
+    [
+      'is preempted',
+      { answers: true, conditions: [preempted] },
+      /\(PreemptionByScheduler\): default-scheduler/,
+    ],
+  ] as const;
+  test.each(inMidRun)('%s in mid-run: fails, and is not run twice', async (name, how, message) => {
+    const pods = actPods(createClient(cluster.server));
+    cluster.kubelet.fate = () => pods.deletedInMidRun(how);
+    const made = await cluster.triggerRun({ name });
+    const run = await cluster.reached(made, 'FAILED');
+    expect(notesOf(run)).toMatch(message);
+    const log = ['PREPARING', 'INITIALIZING'].map((state) =>
+      logOf(cluster.plane, made.stack, made.run, state),
+    );
+    expect((await Promise.all(log)).join('')).toMatch(message);
+    expect(pods.seen('default')).toHaveLength(1);
+    await cluster.noRunSecrets();
   });
 
   test('goes on while the controller is killed and another one takes over', async () => {

@@ -9,7 +9,7 @@ import { containers } from '../../../protocol/kubernetes/names.js';
 import { until } from '../../launcher/support/until.js';
 import { recordedLog } from '../../launcher/support/log.js';
 import type { Client, TestPod } from './client.js';
-import type { Kubelet } from './kubelet.js';
+import type { Act, Kubelet } from './kubelet.js';
 
 /** How far a pod has got. `running`: the run has begun; `ending`: its result is told; `over`: its containers have ended. */
 export const points = ['pending', 'running', 'ending', 'over'] as const;
@@ -18,10 +18,12 @@ export type Point = (typeof points)[number];
 export interface ActedPods {
   /** For the kubelet, of which it needs no more. */
   readonly fate: (pod: TestPod, node: Pick<Kubelet, 'setStatus'>) => Promise<void>;
-  /** Pods of the namespace get that far from now on. Default: to their end. */
-  letGo(namespace: string, upTo: Point): void;
-  /** Waits until a pod of the namespace has got there. */
-  reached(namespace: string, point: Point): Promise<void>;
+  /** The same for pods that are deleted in mid-run. `answers`: whether their node says that it has ended them. */
+  deletedInMidRun(how: { readonly answers: boolean; readonly conditions?: readonly object[] }): Act;
+  /** Pods of the namespace, or the pod of that name, get that far from now on. Default: to their end. */
+  letGo(which: string, upTo: Point): void;
+  /** Waits until one of them has got there. */
+  reached(which: string, point: Point): Promise<void>;
   /** Names, in the order in which they came. */
   seen(namespace: string): readonly string[];
 }
@@ -36,6 +38,8 @@ class Deleted extends Error {
 export function actPods(client: Client): ActedPods {
   const allowed = new Map<string, Point>();
   const got = new Map<string, Point>();
+  /** Names of those whose node does not answer any more. */
+  const silent = new Set<string>();
   const seen: TestPod[] = [];
   const untilDeleted = lookingAt(client);
 
@@ -49,9 +53,13 @@ export function actPods(client: Client): ActedPods {
       if (reason !== undefined) deleted.abort(reason);
     });
     const at = { point: 'pending' as Point };
-    const get = (point: Point) => got.set(namespace, (at.point = point));
+    const get = (point: Point) => {
+      at.point = point;
+      got.set(namespace, point).set(name, point);
+    };
+    const upTo = () => allowed.get(name) ?? allowed.get(namespace) ?? 'over';
     const may = async (point: Point) => {
-      while (points.indexOf(allowed.get(namespace) ?? 'over') < points.indexOf(point)) {
+      while (points.indexOf(upTo()) < points.indexOf(point)) {
         signal.throwIfAborted();
         await sleep(10);
       }
@@ -84,20 +92,34 @@ export function actPods(client: Client): ActedPods {
     } catch (error) {
       const reason = signal.aborted ? (signal.reason as Error) : error;
       // Whoever deletes by force does not wait for the node, and the node says nothing more.
-      if (reason instanceof Deleted && reason.atOnce) return;
+      if (reason instanceof Deleted && (reason.atOnce || silent.has(name))) return;
       await node.setStatus(pod, { phase: 'Failed', ...lastWords(reason, at.point) });
     } finally {
       over.abort();
     }
   }
 
+  async function reached(which: string, point: Point): Promise<void> {
+    const there = () => points.indexOf(got.get(which) ?? 'pending') >= points.indexOf(point);
+    await until(() => got.has(which) && there(), `a pod of ${which} to be ${point}`, 120_000);
+  }
+
   return {
     fate: act,
-    letGo: (namespace, upTo) => allowed.set(namespace, upTo),
-    async reached(namespace, point) {
-      const there = () => points.indexOf(got.get(namespace) ?? 'pending') >= points.indexOf(point);
-      await until(() => got.has(namespace) && there(), `a pod of ${namespace} to be ${point}`, 120_000);
-    },
+    deletedInMidRun:
+      ({ answers, conditions }) =>
+      async (pod, node) => {
+        const { name } = pod.metadata;
+        allowed.set(name, 'running');
+        if (!answers) silent.add(name);
+        const over = act(pod, node);
+        await reached(name, 'running');
+        if (conditions !== undefined) await node.setStatus(pod, { conditions });
+        await node.remove(pod);
+        await over;
+      },
+    letGo: (which, upTo) => allowed.set(which, upTo),
+    reached,
     seen: (namespace) =>
       seen.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name),
   };

@@ -32,6 +32,8 @@ export interface Client {
   configMap(namespace: string, name: string): Promise<Readonly<Record<string, string>>>;
   /** Base64 by key. */
   secret(namespace: string, name: string): Promise<Readonly<Record<string, string>>>;
+  /** In order: its node has the last word. */
+  remove(pod: TestPod): Promise<void>;
   removeNow(pod: TestPod): Promise<void>;
 }
 
@@ -117,6 +119,9 @@ export function createClient(server: ApiServer): Client {
         data?: Record<string, string>;
       };
       return found.data ?? {};
+    },
+    async remove(pod) {
+      await call('DELETE', pathOf(pod)).catch(ignoreMissing);
     },
     async removeNow(pod) {
       await call('DELETE', pathOf(pod), { gracePeriodSeconds: 0 }).catch(ignoreMissing);

@@ -10,7 +10,7 @@ import { createClient, type Client, type TestPod } from './client.js';
 
 const run = promisify(execFile);
 
-type Act = (pod: TestPod, node: Kubelet) => Promise<void>;
+export type Act = (pod: TestPod, node: Kubelet) => Promise<void>;
 
 /**
  * What becomes of a pod; `run`: its containers are executed. Anything else is a status that is written to it; `unplaced`:
@@ -29,6 +29,8 @@ export interface Kubelet {
   event(pod: TestPod, reason: string, message: string): Promise<void>;
   /** What a container has written to its standard output, as `kubectl logs` would show it. */
   logs(pod: string, container: string): string;
+  /** Deletes a pod, as whoever controls a cluster does. */
+  remove(pod: TestPod): Promise<void>;
   /** Confirms the end of a pod that is being deleted, as a kubelet does. */
   confirm(pod: TestPod): Promise<void>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
     setStatus: (pod, status) => client.patchStatus(pod, status),
     event: (pod, reason, message) => client.event(pod, reason, message),
     logs: (pod, container) => pods.get(pod)?.said.get(container) ?? '',
+    remove: (pod) => client.remove(pod),
     async confirm(pod) {
       await client.removeNow(pod);
     },

@@ -169,7 +169,7 @@ export async function openWorld(how: Partial<World>) {
     state,
     there,
     /** As its node says it. */
-    podBecomes: (status: object) => (made = { ...made, status }),
+    podBecomes: (status: object) => (state.podStatus = status),
     release: () => {
       state.holding = [];
       for (const go of held) go();
