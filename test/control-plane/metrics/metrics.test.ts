@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decideRun } from '../../../control-plane/cli/api/runs.js';
 import { startControlPlane, type TestPlane } from '../../support/control-plane.js';
 import { loadedOfTraces } from '../../support/loaded.js';
 
@@ -47,6 +49,28 @@ describe('/metrics', () => {
     const waits = `worker_pool_id="${plane.pool}"`;
     expect(valueOf(text, 'poolwright_run_queue_wait_seconds_count', waits)).toBeGreaterThanOrEqual(1);
   });
+
+  it(
+    'has the waits for a worker alone, not the time in which a person thinks about a plan',
+    { timeout: 120_000 },
+    async () => {
+      const labels = `worker_pool_id="${plane.pool}"`;
+      const wait = async (what: 'count' | 'sum') =>
+        valueOf(await scrape(), `poolwright_run_queue_wait_seconds_${what}`, labels) || 0;
+      const [count, sum] = [await wait('count'), await wait('sum')];
+      const begun = performance.now();
+      const { stack, run } = await plane.triggerRun({ planCommands: ['sleep 2'], applyCommands: ['true'] });
+      await plane.reached(stack, run, 'UNCONFIRMED');
+      const thought = performance.now();
+      await sleep(5000);
+      await decideRun(plane.client, 'confirm', stack, run);
+      const waited = performance.now() - thought;
+      await plane.reached(stack, run, 'FINISHED');
+      expect(await wait('count')).toBe(count + 2);
+      // One after the other in what is left of the time, together with the plan's two seconds.
+      expect((await wait('sum')) - sum).toBeLessThan((performance.now() - begun - waited) / 1000 - 1.9);
+    },
+  );
 
   it('is all that is told where nobody asked for traces: nothing that sends them is loaded', () => {
     expect(loadedOfTraces()).toBe(0);
