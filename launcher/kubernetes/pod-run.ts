@@ -67,7 +67,7 @@ export interface PodRun {
   readonly done: Promise<void>;
 }
 
-/** Milliseconds that a pod has to end by itself when its attempt no longer counts: one that has told its result is about to. */
+/** Milliseconds that a pod has to end by itself when its run no longer counts: one that has told its result is about to. */
 const endsItself = 5_000;
 
 export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): PodRun {
@@ -158,7 +158,9 @@ export function startPodRun(deps: PodRunDependencies, request: PodRunRequest): P
     const { last, forced, problem } = await untilOver({
       look: () => again(objects.pod),
       remove: () => again(removePod),
-      ending: () => ending?.kind === 'stop' || clock.monotonic() - staleSince >= endsItself,
+      ending: () =>
+        ending !== undefined &&
+        (ending.kind === 'stop' || !begun || clock.monotonic() - staleSince >= endsItself),
       onWake: (next) => (wake = next),
       observe,
       delayed: watchDelay({ ...deps, ...{ run, line, record, resumed, now }, signal: cut.signal }),
