@@ -9,6 +9,7 @@ import { stopRun } from '../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../control-plane/cli/api/stacks.js';
 import { setVariable } from '../../control-plane/cli/api/variables.js';
 import { markedProcesses } from '../../launcher/executors/host-processes.js';
+import { historyFile } from '../../launcher/status/history.js';
 import { logOf, startControlPlane, type TestLauncher, type TestPlane } from '../support/control-plane.js';
 import { hasRunnerImage, runnerImage } from '../support/runner-image.js';
 import { hangingGitServer } from './support/hanging-git.js';
@@ -87,8 +88,10 @@ describe.each(executors)('a launcher that is killed and started again, with %s',
       executor === 'docker'
         ? execFileSync('docker', ['ps', '-aq', '--filter', filter], { encoding: 'utf8' })
         : '';
-    // Which way to the control plane worked is for the next launcher.
-    const folders = (await readdir(state)).filter((name) => !name.startsWith('route.'));
+    // Which way to the control plane worked is for the next launcher, and which runs there were for who looks.
+    const folders = (await readdir(state)).filter(
+      (name) => !name.startsWith('route.') && name !== historyFile,
+    );
     return { folders, containers };
   };
 
