@@ -52,6 +52,7 @@ export const entries: Readonly<Record<string, number>> = {
   'Stack.proposedRuns': runsAtOnce,
   'Stack.tasks': runsAtOnce,
   'Run.history': 20,
+  'RuntimeConfig.environment': 10,
   'RunLogs.messages': logPage.records,
   'StringMap.entries': 10,
 };
