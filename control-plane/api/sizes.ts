@@ -4,7 +4,7 @@ import { limits } from '../../protocol/limits.js';
 import { runsAtOnce } from '../runs/runs.js';
 import { logPage } from '../runs/visits.js';
 import { largestPage, usualPage } from '../store/search.js';
-import { most as mostSchedules } from '../stacks/schedules.js';
+import { scheduleLimits } from '../stacks/schedules.js';
 import { mostWebhooks } from '../webhooks/webhooks.js';
 
 export type Variables = Readonly<Record<string, unknown>>;
@@ -32,10 +32,10 @@ export const entries: Readonly<Record<string, number>> = {
   'Stack.isDependedOnBy': 10,
   'Stack.outputs': limits.outputs,
   'Stack.webhooks': mostWebhooks,
-  'Stack.scheduledRuns': mostSchedules.schedules,
-  'Stack.scheduledTasks': mostSchedules.schedules,
-  'ScheduledRun.cronSchedule': mostSchedules.expressions,
-  'ScheduledTask.cronSchedule': mostSchedules.expressions,
+  'Stack.scheduledRuns': scheduleLimits.schedules,
+  'Stack.scheduledTasks': scheduleLimits.schedules,
+  'ScheduledRun.cronSchedule': scheduleLimits.expressions,
+  'ScheduledTask.cronSchedule': scheduleLimits.expressions,
   'Stack.beforeInit': 10,
   'Stack.afterInit': 10,
   'Stack.beforePlan': 10,

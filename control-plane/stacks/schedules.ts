@@ -28,7 +28,7 @@ export interface ScheduleFields {
 }
 
 /** Schedules of one stack, expressions of one schedule. */
-export const most = { schedules: 20, expressions: 10 } as const;
+export const scheduleLimits = { schedules: 20, expressions: 10 } as const;
 
 interface Reference {
   readonly stack: string;
@@ -52,10 +52,10 @@ export async function createSchedule(
       .select('id')
       .where('stack_id', '=', stack)
       .execute();
-    if (others.length >= most.schedules) {
+    if (others.length >= scheduleLimits.schedules) {
       throw new PoolwrightError(
         'CONFLICT',
-        `The stack ${stack} has ${String(most.schedules)} schedules already. Delete one that is not used any more.`,
+        `The stack ${stack} has ${String(scheduleLimits.schedules)} schedules already. Delete one that is not used any more.`,
       );
     }
     const made = await tx
@@ -175,12 +175,15 @@ function check(
     faults.push({ path: 'name', reason: 'expected one line of up to 255 characters' });
   if ((cron.length === 0) === (at === null))
     faults.push({ path: 'cronSchedule', reason: 'expected either this or timestampSchedule' });
-  if (cron.length > most.expressions)
-    faults.push({ path: 'cronSchedule', reason: `expected up to ${String(most.expressions)} expressions` });
+  if (cron.length > scheduleLimits.expressions)
+    faults.push({
+      path: 'cronSchedule',
+      reason: `expected up to ${String(scheduleLimits.expressions)} expressions`,
+    });
   const known = isTimeZone(timezone);
   if (!known)
     faults.push({ path: 'timezone', reason: 'expected the name of a time zone, such as Europe/Berlin' });
-  for (const [index, expression] of cron.slice(0, most.expressions).entries()) {
+  for (const [index, expression] of cron.slice(0, scheduleLimits.expressions).entries()) {
     const path = `cronSchedule.${String(index)}`;
     const read = readCron(expression, known ? timezone : 'UTC');
     if (typeof read === 'string') faults.push({ path, reason: read });
