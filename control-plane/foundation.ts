@@ -7,12 +7,9 @@ import { packageFile } from './cli/package-file.js';
 import { randomIds, systemClock } from './clock.js';
 import { createEvents, type Events } from './events.js';
 import { openDatabase } from './store/database.js';
-import { relayEvents } from './store/event-relay.js';
 import { createFileLogStore, type LogStore } from './store/logs.js';
 import { createFileObjectStore, type ObjectStore } from './store/objects.js';
 import { openObjectPlaces } from './store/object-places.js';
-import { openPostgres } from './store/postgres.js';
-import { enterDatabase } from './store/presence.js';
 import type { Database } from './store/schema.js';
 import { createSharedLogs } from './store/shared-logs.js';
 import { createSecretBox } from './store/secret-box.js';
@@ -80,6 +77,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     return { db, secrets, events: local, ...stores, shared: false, concurrent: false, lost: never };
   }
   const url = options.databaseUrl;
+  // Only here, like all that speaks to PostgreSQL: an embedded start does not load its client.
+  const { openPostgres } = await import('./store/postgres.js');
   const shared =
     options.presence === undefined && options.brokerUrl !== undefined && options.objectStoreUrl !== undefined;
   const db = await openPostgres({
@@ -102,6 +101,8 @@ export async function openFoundation(options: FoundationOptions): Promise<Founda
     concurrent: true,
   };
   if (options.presence === 'none') return { ...standing, events: local, lost: never };
+  const { enterDatabase } = await import('./store/presence.js');
+  const { relayEvents } = await import('./store/event-relay.js');
   const presence = await enterDatabase({ url, shared, log, ...progress });
   onClose(() => presence.close());
   const events = relayEvents(local, { db, presence, process: randomIds.next(), log });

@@ -6,7 +6,7 @@ import { PoolwrightError, messageOf } from '../../protocol/errors.js';
 import type { Places } from '../foundation.js';
 import type { AuthorityFiles } from '../pools/authority.js';
 import type { Broker } from './broker.js';
-import { connectBroker, type RemoteBrokerOptions } from './remote.js';
+import type { RemoteBrokerOptions } from './remote.js';
 
 /** The common name that the broker's access rules give its rights to. */
 export const controlPlaneName = 'control-plane';
@@ -42,6 +42,8 @@ export async function connectElsewhere(
     brokerCertFile === undefined || brokerKeyFile === undefined
       ? await issueClientCertificate({ authority: files.authority, name: controlPlaneName, now })
       : { certificate: await read(brokerCertFile), privateKey: await read(brokerKeyFile) };
+  // Only here: an embedded start does not load the client.
+  const { connectBroker } = await import('./remote.js');
   return connectBroker({
     ...rest,
     url: brokerUrl,

@@ -1,8 +1,6 @@
 // Opens the embedded database in a folder: unpacked from the built template at a first start, else as it was left.
 import { existsSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { brotliDecompress } from 'node:zlib';
+import { rename, rm } from 'node:fs/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresDialect, type Kysely } from 'kysely';
 import { PoolwrightError, messageOf } from '../../protocol/errors.js';
@@ -10,6 +8,7 @@ import { migrate } from './migrations.js';
 import { pglitePool } from './pglite-pool.js';
 import { RetryingDatabase } from './retrying.js';
 import type { Database } from './schema.js';
+import { readTemplate, unpackTemplate } from './template.js';
 
 export interface OpenDatabaseOptions {
   /** Made when it is not there. Not given: in memory, for tests. */
@@ -24,9 +23,10 @@ export interface OpenDatabaseOptions {
 
 /** Opens and migrates. The caller closes it with `destroy()`. Throws DATA_DIR_UNUSABLE. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Kysely<Database>> {
-  const pglite = await open(options);
+  const { pglite, templated } = await open(options);
   const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
   try {
+    if (templated) await db.updateTable('schema_migrations').set({ applied_at: options.now }).execute();
     await migrate(db, options.now);
   } catch (error) {
     await db.destroy();
@@ -35,14 +35,22 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Kysely
   return db;
 }
 
-async function open({ folder, template, onProgress }: OpenDatabaseOptions): Promise<PGlite> {
-  const useTemplate = template !== undefined && existsSync(template);
+interface Opened {
+  readonly pglite: PGlite;
+  /** Whether it has just been made of the template. */
+  readonly templated: boolean;
+}
+
+async function open({ folder, template, onProgress }: OpenDatabaseOptions): Promise<Opened> {
+  const usable = template !== undefined && existsSync(template) ? template : undefined;
+  const templated = usable !== undefined && (folder === undefined || !existsSync(folder));
   if (folder === undefined) {
-    return PGlite.create(useTemplate ? { loadDataDir: await blob(template) } : {});
+    const tar = usable === undefined ? undefined : new Blob([await readTemplate(usable)]);
+    return { pglite: await PGlite.create(tar === undefined ? {} : { loadDataDir: tar }), templated };
   }
-  if (!existsSync(folder)) await create(folder, useTemplate ? template : undefined, onProgress);
+  if (!existsSync(folder)) await create(folder, usable, onProgress);
   try {
-    return await PGlite.create({ dataDir: folder });
+    return { pglite: await PGlite.create({ dataDir: folder }), templated };
   } catch (error) {
     throw new PoolwrightError(
       'DATA_DIR_UNUSABLE',
@@ -61,19 +69,13 @@ async function create(
 ): Promise<void> {
   const unfinished = `${folder}.new`;
   await rm(unfinished, { recursive: true, force: true });
-  onProgress?.(
-    template === undefined ? 'creating the database (some seconds, once)' : 'creating the database',
-  );
-  const database = await PGlite.create({
-    dataDir: unfinished,
-    ...(template === undefined ? {} : { loadDataDir: await blob(template) }),
-  });
-  await database.close();
+  if (template === undefined) {
+    onProgress?.('creating the database (some seconds, once)');
+    const database = await PGlite.create({ dataDir: unfinished });
+    await database.close();
+  } else {
+    onProgress?.('creating the database');
+    await unpackTemplate(template, unfinished);
+  }
   await rename(unfinished, folder);
-}
-
-const unpacked = promisify(brotliDecompress);
-
-async function blob(file: string): Promise<Blob> {
-  return new Blob([await unpacked(await readFile(file))], { type: 'application/x-tar' });
 }

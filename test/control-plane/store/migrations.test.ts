@@ -1,7 +1,6 @@
 // A database of every earlier version is brought to the newest one with all that is in it, and works.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { brotliDecompressSync } from 'node:zlib';
 import { PGlite } from '@electric-sql/pglite';
 import { PostgresDialect, sql, type Kysely } from 'kysely';
 import pg from 'pg';
@@ -16,7 +15,6 @@ import { expectFiguresToHold } from '../support/figures.js';
 import { hasPostgres, startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const fixture = readFileSync(fileURLToPath(new URL('version-1.sql', import.meta.url)), 'utf8');
-const template = fileURLToPath(new URL('../../../dist/database-template.tar.br', import.meta.url));
 const earlier = Array.from({ length: newestVersion - 1 }, (_, index) => index + 1);
 
 async function fillAt(db: Kysely<Database>, version: number): Promise<void> {
@@ -64,9 +62,15 @@ async function check(db: Kysely<Database>): Promise<void> {
 }
 
 describe('a database of an earlier version', () => {
+  let empty: Blob;
+  beforeAll(async () => {
+    const cluster = await PGlite.create();
+    empty = await cluster.dumpDataDir('none');
+    await cluster.close();
+  });
+
   it.each(earlier)('%s is brought up to date, embedded', async (version) => {
-    const empty = brotliDecompressSync(readFileSync(template));
-    const pglite = await PGlite.create({ loadDataDir: new Blob([empty], { type: 'application/x-tar' }) });
+    const pglite = await PGlite.create({ loadDataDir: empty });
     const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
     onTestFinished(() => db.destroy());
     await fillAt(db, version);

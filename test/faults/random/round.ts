@@ -10,6 +10,7 @@ import {
   type RunWithHistory,
 } from '../../../control-plane/cli/api/runs.js';
 import { createStack } from '../../../control-plane/cli/api/stacks.js';
+import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import { idle, type Fleet } from './fleet.js';
 import { inject } from './inject/inject.js';
@@ -40,8 +41,11 @@ export interface RoundReport {
   readonly violations: readonly string[];
 }
 
-/** Milliseconds that all runs of a round have after its last fault is over. */
-const endWithin = 240_000;
+/**
+ * Milliseconds that all runs of a round have after its last fault is over. When faults happen to hit most of a pool at
+ * once, runs of workers that are gone are left as they are for as long as the alarm says.
+ */
+const endWithin = 240_000 + massLossPatience;
 
 /** Milliseconds between two questions after a run: every one costs the control plane about as much as a step of a run. */
 const polled = 500;
