@@ -7,11 +7,8 @@ import { openAlarm, raiseAlarm } from '../pools/alarms.js';
 import { endRunOf } from '../pools/loss.js';
 import { lastContact, noticedAt } from '../pools/workers.js';
 import type { AlarmRow, WorkerRow } from '../store/schema.js';
-import { cutBy, judge, type Missed, type PoolContacts } from './mass-loss.js';
+import { cutBy, judge, massLossPatience, type Missed, type PoolContacts } from './mass-loss.js';
 import { oneByOne } from './one-by-one.js';
-
-/** How long such workers may stay away before they count as lost after all, in milliseconds. */
-export const massLossPatience = 10 * 60 * 1000;
 
 type Due = Pick<WorkerRow, 'id' | 'pool_id' | 'leaving' | 'executor' | 'lost_at' | 'last_contact_at'>;
 

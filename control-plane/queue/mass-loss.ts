@@ -5,6 +5,9 @@ import { rhythm } from '../../protocol/limits.js';
 /** Fewer workers than this can be gone for reasons of their own. */
 const manyAtOnce = 3;
 
+/** How long workers that went together may stay away before they count as lost after all, in milliseconds. */
+export const massLossPatience = 10 * 60 * 1000;
+
 /** A worker that is out of contact. Times in Unix milliseconds. */
 export interface Missed {
   /** When something was heard of it last. */

@@ -2,6 +2,7 @@
 import type { Context } from '../context.js';
 import { isWrite, transitions } from '../runs/transitions.js';
 import type { RunRow } from '../store/schema.js';
+import { awayReasons } from './away-reason.js';
 import { minuteOf } from './minute.js';
 import { limitReason, poolReason } from './pool-reason.js';
 import { positionsOf } from './position.js';
@@ -16,8 +17,8 @@ export async function queuePosition(context: Pick<Context, 'db'>, run: RunRow): 
 }
 
 /**
- * A sentence for people, without a full stop; null for a run that works or has ended. `spaces`: stacks of others are
- * not named; null: all are.
+ * A sentence for people, without a full stop; null for a run that has ended, and for one that works and whose worker is
+ * in contact. `spaces`: stacks of others are not named; null: all are.
  */
 export async function waitReason(
   context: Reading,
@@ -25,14 +26,17 @@ export async function waitReason(
   spaces: readonly string[] | null = null,
 ): Promise<string | null> {
   const reason = await whyItWaits(context, run, spaces);
-  if (reason === null || run.deadline_at === null) return reason;
-  return `${reason}; ${endOf(run)} at ${minuteOf(run.deadline_at)}`;
+  const end = endOf(run);
+  if (reason === null || end === '' || run.deadline_at === null) return reason;
+  return `${reason}; ${end} at ${minuteOf(run.deadline_at)}`;
 }
 
-/** What happens at the deadline of a run: `ends as FAILED`. Empty without one. */
-export function endOf({ state, deadline_at }: RunRow): string {
+/** What happens at the deadline of a wait: `ends as FAILED`. Empty without one, and for a run that works. */
+export function endOf(run: RunRow): string {
+  const { state, deadline_at } = run;
   const { then } = transitions[state];
   if (deadline_at === null || then === null) return '';
+  if (ownReason(run) === null && !waitsForWorker(run)) return '';
   return then === 'requeue' ? 'goes back to the queue' : `ends as ${then}`;
 }
 
@@ -55,9 +59,11 @@ export async function whyTheyWait(
   const facts = waiting.length === 0 ? undefined : await stackFacts(context, waiting);
   const pools = new Map<string, Promise<string>>();
   const limits = new Map<string, Promise<string | null>>();
+  const away = await awayReasons(context, runs);
   const reasons = new Map<string, string>();
   for (const run of runs) {
     const reason =
+      away.get(run.id) ??
       ownReason(run) ??
       (facts === undefined || !waitsForWorker(run)
         ? null

@@ -63,7 +63,7 @@ export async function RunPage({ context, run, stack, rights }: RunPageProperties
               {position === null ? '' : ` Place ${placeText(position)} in the queue.`}
             </p>
           )}
-          {run.deadline_at === null || reason === null ? null : (
+          {run.deadline_at === null || reason === null || endOf(run) === '' ? null : (
             <p class="facts">
               {sentence(endOf(run), '')} <Time at={run.deadline_at} /> if nothing changes.
             </p>

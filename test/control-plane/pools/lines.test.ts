@@ -4,7 +4,7 @@ import { createInbox } from '../../../control-plane/broker/inbox.js';
 import { listWorkers, setDrained } from '../../../control-plane/pools/workers.js';
 import { assignNext } from '../../../control-plane/queue/assign.js';
 import { poolReason } from '../../../control-plane/queue/pool-reason.js';
-import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
+import { massLossPatience } from '../../../control-plane/queue/mass-loss.js';
 import { sweep } from '../../../control-plane/queue/reconciler.js';
 import { allowReturn } from '../../../control-plane/queue/return-time.js';
 import type { WorkerRow } from '../../../control-plane/store/schema.js';

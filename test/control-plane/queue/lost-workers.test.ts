@@ -2,7 +2,7 @@
 // alarm and no loss, one among many is lost in time.
 import { describe, expect, it, vi } from 'vitest';
 import { listAlarms } from '../../../control-plane/pools/alarms.js';
-import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
+import { massLossPatience } from '../../../control-plane/queue/mass-loss.js';
 import { createLook } from '../../../control-plane/queue/reconciler.js';
 import { rhythm } from '../../../protocol/limits.js';
 import { eachWithRules, makeWorker, type Rules, type SimulatedWorker } from '../support/rules.js';

@@ -10,7 +10,7 @@ import {
   type RunWithHistory,
 } from '../../../control-plane/cli/api/runs.js';
 import { createStack } from '../../../control-plane/cli/api/stacks.js';
-import { massLossPatience } from '../../../control-plane/queue/lost-workers.js';
+import { massLossPatience } from '../../../control-plane/queue/mass-loss.js';
 import { messageOf, PoolwrightError } from '../../../protocol/errors.js';
 import { idle, type Fleet } from './fleet.js';
 import { inject } from './inject/inject.js';
