@@ -17,10 +17,10 @@
  *   comes when nobody holds the output any more, `lost` when it cannot be kept.
  * - SIGTERM is for the step: what carries its output goes on until there is none.
  *
- * Files but no programs, except `dd` and `sleep`, are needed: the step's PATH may be anything.
+ * Files but no programs, except `dd` and `sleep`, are needed: the step's PATH may be anything. No variable is set in the
+ * shell that starts the step: one of the same name in the run's environment would be another one then.
  */
-export const stepScript = `p=$1
-memory_kills() {
+export const stepScript = `memory_kills() {
   one= two=
   while IFS=: read -r id names path; do
     case $id,$names, in
@@ -42,33 +42,33 @@ memory_kills_in() {
     [ "$name" != oom_kill ] || { echo "$count"; exit 0; }
   done <"$1"
 }
-(set -C; : >"$p.begun") 2>/dev/null || exit 0
-echo "$$" 2>/dev/null >"$p.begun"
-echo '    ' >"$p.end"
-set -- "$p" "$2" "$(memory_kills 2>/dev/null)"
-echo "$3                     " 2>/dev/null >"$p.memory"
+(set -C; : >"$1.begun") 2>/dev/null || exit 0
+echo "$$" 2>/dev/null >"$1.begun"
+echo '    ' >"$1.end"
+set -- "$1" "$2" "$(memory_kills 2>/dev/null)"
+echo "$3                     " 2>/dev/null >"$1.memory"
 trap : TERM INT HUP
 { trap : TERM INT HUP
   /bin/sh -e -c "$2" 2>&1 </dev/null
-  set -- "$?" "$3"
-  echo "$2 $(memory_kills)" 1<>"$p.memory"
-  echo "$1" 1<>"$p.end"
+  set -- "$1" "$?" "$3"
+  echo "$3 $(memory_kills)" 1<>"$1.memory"
+  echo "$2" 1<>"$1.end"
 } 2>/dev/null | { trap '' TERM INT HUP
   PATH=$PATH:/usr/bin:/bin
   umask 077
   n=1
   while :; do
-    dd of="$p.$n.out" bs=16384 count=1024 2>/dev/null
+    dd of="$1.$n.out" bs=16384 count=1024 2>/dev/null
     r=$?
     if [ "$r" = 0 ]; then
-      [ -s "$p.$n.out" ] || { : >"$p.closed"; exit; }
+      [ -s "$1.$n.out" ] || { : >"$1.closed"; exit; }
     elif [ "$r" -le 128 ]; then
       break
     fi
     n=$((n+1))
-    while [ -e "$p.$((n-24)).out" ]; do sleep 1; done
+    while [ -e "$1.$((n-24)).out" ]; do sleep 1; done
   done
-  : >"$p.lost"
+  : >"$1.lost"
 }`;
 
 /** The file of a step below the folder of outputs; `what` as above, or the number of a segment from 1. */

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chromium, hasChromium } from '../support/skips.js';
 import { browserArguments } from './support/browser.js';
 import { startControlPlane, type TestPlane } from '../support/control-plane.js';
+import { until } from '../launcher/support/until.js';
 
 /** Milliseconds for what takes many pages, on a machine that does other things as well. */
 const long = 120_000;
@@ -131,6 +132,36 @@ describe.skipIf(!hasChromium('pages'))('the pages', () => {
     await at('/pools');
     await plane.createPool('made elsewhere');
     await page.getByRole('link', { name: 'made elsewhere' }).waitFor();
+  });
+
+  it('ask again for what they follow, when that was refused', async () => {
+    /** Refuses the first request; the second one and others go through. Answers how many there were. */
+    const refuseOnce = async (pattern: string | RegExp) => {
+      let asked = 0;
+      await page.route(pattern, (route) => {
+        asked += 1;
+        return asked === 1 ? route.fulfill({ status: 429 }) : route.continue();
+      });
+      return () => asked;
+    };
+    const asked = await refuseOnce('**/live?*');
+    await page.goto(`${plane.url}/pools`);
+    await until(() => asked() > 1, 'the page asks again');
+    await plane.createPool('made after a refusal');
+    await page.getByRole('link', { name: 'made after a refusal' }).waitFor();
+
+    const { stack, run } = await plane.triggerRun(
+      { planCommands: ['echo a line of a log'] },
+      { runType: 'PROPOSED' },
+    );
+    await plane.reached(stack, run, 'FINISHED');
+    await refuseOnce(/\/log$/);
+    await page.goto(`${plane.url}/stacks/${stack}/runs/${run}`);
+    await page.getByText('has refused the log for now').waitFor();
+    await page.getByText('a line of a log', { exact: true }).waitFor();
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    expect(faults.length).toBeGreaterThan(0);
+    faults = faults.filter((fault) => !fault.includes('429'));
   });
 
   it('show the log of a run as it is written, and let a plan be confirmed by keyboard', async () => {

@@ -2,6 +2,7 @@
 import { Idiomorph } from 'idiomorph';
 import { duration } from '../words.js';
 import { followLog } from './log.js';
+import { openStream } from './stream.js';
 
 function tellTimes(root: ParentNode): void {
   for (const time of root.querySelectorAll<HTMLTimeElement>('time[data-relative]')) {
@@ -67,12 +68,19 @@ function followView(view: string): void {
     looking = true;
     for (let first = true; first || again; first = false) {
       again = false;
-      // A look that fails is made up for by the next one: the connection below comes back by itself.
+      // A look that fails is made up for by the next one: the stream below comes back by itself.
       await lookAgain(known).catch(() => undefined);
     }
     looking = false;
   };
-  new EventSource(`/live?view=${encodeURIComponent(view)}`).addEventListener('changed', () => void look());
+  openStream({
+    address: () => `/live?view=${encodeURIComponent(view)}`,
+    on: { changed: () => void look() },
+    // Who is signed out by now sees the page that says so.
+    onFault: (refused) => {
+      if (refused) void look();
+    },
+  });
 }
 
 tellTimes(document);

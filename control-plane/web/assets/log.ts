@@ -4,6 +4,7 @@ import { Lines, mostLines } from './log/lines.js';
 import { drawRow } from './log/row.js';
 import { Search } from './log/search.js';
 import { Viewport } from './log/viewport.js';
+import { openStream } from './stream.js';
 
 /** Records that follow each other in one phase of one attempt, each with its time (Unix milliseconds) and text. */
 interface LogEvent {
@@ -114,20 +115,27 @@ export function followLog(container: HTMLElement, source: string): void {
   }
 
   let arrived = false;
-  const events = new EventSource(source);
-  events.addEventListener('message', ({ data }: MessageEvent<string>) => {
-    append(JSON.parse(data) as LogEvent);
-    if (!arrived) toAddress();
-    arrived ||= current !== undefined;
-  });
-  events.addEventListener('end', () => {
-    events.close();
-    container.classList.add('ended');
-    if (lines.count === 0) say('The run has written no line.');
-  });
-  events.addEventListener('error', () => {
-    if (events.readyState !== EventSource.CLOSED)
-      say('The line to the control plane is broken; trying again …');
+  const close = openStream({
+    address: (last) => (last === '' ? source : `${source}?after=${encodeURIComponent(last)}`),
+    on: {
+      message({ data }) {
+        append(JSON.parse(data) as LogEvent);
+        if (!arrived) toAddress();
+        arrived ||= current !== undefined;
+      },
+      end() {
+        close();
+        container.classList.add('ended');
+        if (lines.count === 0) say('The run has written no line.');
+      },
+    },
+    onFault(refused) {
+      say(
+        refused
+          ? 'The control plane has refused the log for now; asking again …'
+          : 'The line to the control plane is broken; trying again …',
+      );
+    },
   });
 
   window.addEventListener('hashchange', toAddress);
