@@ -3,9 +3,11 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { startGitServer } from '../launcher/support/git-server.js';
 import { until } from '../launcher/support/until.js';
 import { logOf } from '../support/control-plane.js';
 import { hasRunnerImage } from '../support/runner-image.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { hasApiServer } from './support/api-server.js';
 import { startCluster, type Cluster } from './support/cluster.js';
 import { disturbedWay, type DisturbedWay } from './support/disturbed-way.js';
@@ -103,6 +105,41 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
       /denies the run:\s+no secrets in commands/,
     );
     await cluster.reached(allowed, 'UNCONFIRMED');
+  });
+
+  test('has its init container fetch from where that finds a VCS agent pool', async () => {
+    const git = await startGitServer(await temporaryFolder());
+    onTestFinished(() => git.close());
+    const env = [
+      { name: 'SPACELIFT_PRIVATEVCS_MAPPING_NAME_0', value: 'gitlab-pool' },
+      {
+        name: 'SPACELIFT_PRIVATEVCS_MAPPING_BASE_ENDPOINT_0',
+        value: `http://127.0.0.1:${String(git.port)}`,
+      },
+    ];
+    await patched({ pod: { initContainer: { env } } }, { pod: { initContainer: null } });
+    const made = await cluster.triggerRun({
+      name: 'mapped',
+      repository: 'private://gitlab-pool/repository.git',
+      branch: 'main',
+      planCommands: ['cat greeting'],
+    });
+    await cluster.logHas(made, 'PLANNING', 'hello from the repository');
+    await cluster.reached(made, 'UNCONFIRMED');
+    expect(git.asked).toContain('/repository.git/info/refs');
+  });
+
+  test.each([
+    ['SPACELIFT_LAUNCHER_RUN_TIMEOUT', '8s', 'RUN_TIMED_OUT', 'while :; do echo on; sleep 0.2; done'],
+    ['SPACELIFT_LAUNCHER_LOGS_TIMEOUT', '3s', 'RUN_SILENT', 'sleep 90'],
+  ])('ends runs by the %s of its worker container', async (name, value, code, command) => {
+    await patched({ pod: { workerContainer: { env: [{ name, value }] } } }, { pod: { workerContainer: null } });
+    const made = await cluster.triggerRun({ name: 'limited', planCommands: [command] });
+    const { failure, history } = await cluster.reached(made, 'FAILED', 'UNCONFIRMED');
+    expect(failure).toMatchObject({ code });
+    expect(failure?.message).toContain(name);
+    expect(history.map(({ state }) => state)).toContain('PLANNING');
+    await until(async () => (await podsOf(made.run)).length === 0, 'its pod to go', 30_000);
   });
 
   test('has run pods with every setting that it names', async () => {

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decideRun } from '../../control-plane/cli/api/runs.js';
 import type { StackInput } from '../../control-plane/cli/api/stacks.js';
 import { nextFreePort } from '../../control-plane/local/ports.js';
@@ -54,7 +54,7 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
     await ended;
   }
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'poolwright-fault-'));
     // Below what the system gives to outgoing connections, so that both are free when it comes back to them.
     const api = await nextFreePort('127.0.0.1', 20_000 + Math.floor(Math.random() * 12_000));
@@ -74,10 +74,15 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
       close: killServer,
     };
     plane = await aroundControlPlane(folder, controlPlane, { launchers: 1 });
-  });
-  afterEach(async () => {
+  }, 90_000);
+  afterAll(async () => {
     await plane.close();
     await rm(folder, { recursive: true });
+  });
+  beforeEach(async () => {
+    // A test that failed in the middle may have left none.
+    if (server.exitCode !== null || server.signalCode !== null) await startServer();
+    await plane.idle(1);
   });
 
   const lines = (count: number) => Array.from({ length: count }, (_, index) => `line ${String(index)}`);
@@ -113,21 +118,6 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
     expect(done.failure).toBeNull();
     expect(done.attempt).toBe(state === 'APPLYING' ? 2 : 1);
     expect(await printed(id, run, state)).toEqual(lines(150));
-  });
-
-  it('while a worker prepares: it goes on preparing, and the run is not given to another one', async () => {
-    const hanging = await hangingGitServer();
-    const { stack, run } = await plane.triggerRun({ repository: hanging.repository });
-    await plane.reached(stack, run, 'PREPARING');
-    await until(() => hanging.connections() > 0, 'git to connect');
-    await plane.startLauncher();
-    await killServer();
-    await startServer();
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    expect(await plane.run(stack, run)).toMatchObject({ state: 'PREPARING', attempt: 1 });
-    hanging.close();
-    const done = await plane.reached(stack, run, 'FAILED');
-    expect(done).toMatchObject({ attempt: 1, failure: { code: 'SOURCE_UNAVAILABLE' } });
   });
 
   it('again and again during one run: still no line is lost or doubled', async () => {
@@ -170,5 +160,21 @@ describe('a control plane that is killed', { timeout: 90_000 }, () => {
     await decideRun(plane.client, 'confirm', stack, run);
     await plane.reached(stack, run, 'FINISHED');
     expect(await logOf(plane, stack, run, 'APPLYING')).toBe('kept\n');
+  });
+
+  // The last one: its second launcher stays.
+  it('while a worker prepares: it goes on preparing, and the run is not given to another one', async () => {
+    const hanging = await hangingGitServer();
+    const { stack, run } = await plane.triggerRun({ repository: hanging.repository });
+    await plane.reached(stack, run, 'PREPARING');
+    await until(() => hanging.connections() > 0, 'git to connect');
+    await plane.startLauncher();
+    await killServer();
+    await startServer();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(await plane.run(stack, run)).toMatchObject({ state: 'PREPARING', attempt: 1 });
+    hanging.close();
+    const done = await plane.reached(stack, run, 'FAILED');
+    expect(done).toMatchObject({ attempt: 1, failure: { code: 'SOURCE_UNAVAILABLE' } });
   });
 });

@@ -14,7 +14,7 @@ const names = [
   ...new Set([
     ...[...stepScript.matchAll(/\b([a-z_]+)=/g)].map(([, name = '']) => name),
     ...(/read -r ([a-z ]+);/.exec(stepScript)?.[1] ?? '').split(' '),
-    ...'abcdefghijklmnopqrstuvwxyz',
+    ...Array.from({ length: 26 }, (_, index) => String.fromCharCode(97 + index)),
     'group',
     'count',
   ]),
