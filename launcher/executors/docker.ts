@@ -167,7 +167,7 @@ export function createDockerExecutor(options: DockerOptions): Executor {
             grace,
             outage,
           });
-          if (end.cause === 'vanished') throw await gone();
+          if (end.cause === 'vanished' || end.cause === 'not-begun') throw await gone();
           return end;
         } catch (error) {
           const fault = await causeOf(error).catch((unknown: unknown) => unknown);

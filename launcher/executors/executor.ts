@@ -21,10 +21,11 @@ export interface StepEnd {
   readonly signal: string | null;
   /**
    * `killed`: by the abort signal of `run`. `out-of-memory`: the kernel killed it, or something of it, for the memory it
-   * took; an exit code that is there tells whether it came through all the same. `disk-full`:
-   * its output could not be written. `vanished`: it is gone and nobody saw how, as after a start of the machine.
+   * took; an exit code that is there tells whether it came through all the same. `disk-full`: its output could not be
+   * written. `vanished`: it is gone and nobody saw how, as after a start of the machine. `not-begun`: the same, and nothing
+   * of it was executed.
    */
-  readonly cause: 'exit' | 'killed' | 'out-of-memory' | 'disk-full' | 'vanished';
+  readonly cause: 'exit' | 'killed' | 'out-of-memory' | 'disk-full' | 'vanished' | 'not-begun';
 }
 
 /** A place in the output of a step, which is kept in segments that are numbered from 1. */

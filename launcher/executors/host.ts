@@ -79,18 +79,23 @@ export function createHostExecutor(options: HostOptions): Executor {
       const killsBefore = await kills();
       const script = ['/bin/sh', '-c', stepScript, 'step', join(outputs, String(step.number)), step.script];
       const [program = '', ...words] = inGroup(group, script);
-      const child = spawn(program, words, {
-        cwd: step.workingDirectory,
-        env: { ...base, ...step.environment, [markVariable]: mark },
-        stdio: 'ignore',
-        detached: true,
-      });
-      await once(child, 'spawn');
-      // A launcher that ends does not wait for it: whoever goes on with the run does.
-      child.unref();
+      let processGroup: number | undefined;
+      const start = async () => {
+        const child = spawn(program, words, {
+          cwd: step.workingDirectory,
+          env: { ...base, ...step.environment, [markVariable]: mark },
+          stdio: 'ignore',
+          detached: true,
+        });
+        await once(child, 'spawn');
+        // A launcher that ends does not wait for it: whoever goes on with the run does.
+        child.unref();
+        processGroup = child.pid;
+      };
+      await start();
       let ending: Promise<unknown> | undefined;
       const onAbort = () => {
-        ending = endTraced({ ...traces, processGroup: child.pid }, clock, grace);
+        ending = endTraced({ ...traces, processGroup }, clock, grace);
       };
       stop.addEventListener('abort', onAbort, { once: true });
       if (stop.aborted) onAbort();
@@ -102,9 +107,10 @@ export function createHostExecutor(options: HostOptions): Executor {
           clock,
           stop,
           alive: async () => (await tracedProcesses(traces)).length > 0,
+          startAgain: start,
           onEnd: async () => {
             await ending;
-            await endTraced({ ...traces, processGroup: child.pid }, clock, leftoverGrace);
+            await endTraced({ ...traces, processGroup }, clock, leftoverGrace);
           },
         });
         await ending;

@@ -23,7 +23,7 @@ const signals = new Map(Object.entries(constants.signals).map(([name, number]) =
  * `somebodyKilled` is asked where that is not known: whether the kernel has killed somebody for memory while the step ran.
  */
 export async function endOf(
-  { code, lost, memoryKills }: StepOutcome,
+  { begun, code, lost, memoryKills }: StepOutcome,
   somebodyKilled: () => Promise<boolean>,
 ): Promise<StepEnd> {
   const signal = code === null || code <= 128 ? null : (signals.get(code - 128) ?? null);
@@ -32,6 +32,6 @@ export async function endOf(
   if (ranOut && killed) return { exitCode: null, signal: 'SIGKILL', cause: 'out-of-memory' };
   if (ranOut) return { exitCode: signal === null ? code : null, signal, cause: 'out-of-memory' };
   if (lost) return { exitCode: code, signal: null, cause: 'disk-full' };
-  if (code === null) return { exitCode: null, signal: null, cause: 'vanished' };
+  if (code === null) return { exitCode: null, signal: null, cause: begun ? 'vanished' : 'not-begun' };
   return { exitCode: signal === null ? code : null, signal, cause: 'exit' };
 }

@@ -17,11 +17,18 @@ export interface FollowRequest {
   readonly alive: () => Promise<boolean>;
   /** It is being ended: its end is looked for more often. */
   readonly stop: AbortSignal;
+  /**
+   * Starts its shell once more, where that can be done: for one that went, or was not seen, before it had begun. A step that
+   * is started twice runs once.
+   */
+  readonly startAgain?: () => Promise<void>;
   /** Called once when the step's own process has ended, while what it started may still hold its output. */
   readonly onEnd?: () => Promise<void>;
 }
 
 export interface StepOutcome {
+  /** False when nothing of it was executed. */
+  readonly begun: boolean;
   /** As the shell tells it: 128 and the signal's number for a signal. Null when everything was gone without a word. */
   readonly code: number | null;
   /** The output could not be kept: no space, or no right to write it. */
@@ -41,6 +48,9 @@ const times = {
   held: 1000,
 } as const;
 
+/** How often a shell is started in the place of one that did not begin its step. */
+const furtherStarts = 2;
+
 /** Resolves when the step has ended and its output was handed over. Removes no more than the sink lets it. */
 export async function followStep(request: FollowRequest): Promise<StepOutcome> {
   const { folder, step, clock, sink } = request;
@@ -49,6 +59,7 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
   let endedAt: number | undefined;
   let askedAt = clock.monotonic();
   let code: number | undefined;
+  let startedAgain = 0;
   try {
     for (;;) {
       // Asked before the reading: what was written before the step closed is read after it.
@@ -63,7 +74,12 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
       }
       const held = endedAt !== undefined && clock.monotonic() - endedAt >= times.held;
       if (code !== undefined && (closed || lost || held))
-        return { code, lost, memoryKills: await readMemoryKills(join(folder, stepFile(step, 'memory'))) };
+        return {
+          begun: true,
+          code,
+          lost,
+          memoryKills: await readMemoryKills(join(folder, stepFile(step, 'memory'))),
+        };
       const dying = request.stop.aborted;
       if (code === undefined && clock.monotonic() - askedAt >= (dying ? times.dying : times.alive)) {
         askedAt = clock.monotonic();
@@ -71,9 +87,14 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
           // It may have ended in order just before it was asked for.
           code = await readEnd(join(folder, stepFile(step, 'end')));
           await reader.drain();
-          if (code === undefined)
-            return { code: null, lost: lost || (await isFull(folder)), memoryKills: null };
-          continue;
+          if (code !== undefined) continue;
+          const begun = await wasBegun(folder, step);
+          if (!begun && !dying && request.startAgain !== undefined && startedAgain < furtherStarts) {
+            startedAgain += 1;
+            await request.startAgain();
+            continue;
+          }
+          return { begun, code: null, lost: lost || (await isFull(folder)), memoryKills: null };
         }
       }
       await changes.next(endedAt !== undefined ? 50 : dying ? times.dying : times.look);

@@ -35,6 +35,12 @@ export function stepFailure(
         `The run was cut off: the processes of the step ${name} are gone, and nobody saw how they ended. What they ` +
           'had changed by then stays changed; look there before you trigger it anew.',
       );
+    case 'not-begun':
+      return new PoolwrightError(
+        'RUN_INTERRUPTED',
+        `The run was cut off: the shell of the step ${name} was gone before it began, each time that it was started. Nothing ` +
+          "of the step was executed. Look for what ends processes there, and whether /bin/sh starts with the run's variables.",
+      );
     case 'killed':
     case 'exit':
   }

@@ -133,7 +133,10 @@ describe.runIf(there)('a pool on Kubernetes', { timeout: 120_000 }, () => {
     ['SPACELIFT_LAUNCHER_RUN_TIMEOUT', '8s', 'RUN_TIMED_OUT', 'while :; do echo on; sleep 0.2; done'],
     ['SPACELIFT_LAUNCHER_LOGS_TIMEOUT', '3s', 'RUN_SILENT', 'sleep 90'],
   ])('ends runs by the %s of its worker container', async (name, value, code, command) => {
-    await patched({ pod: { workerContainer: { env: [{ name, value }] } } }, { pod: { workerContainer: null } });
+    await patched(
+      { pod: { workerContainer: { env: [{ name, value }] } } },
+      { pod: { workerContainer: null } },
+    );
     const made = await cluster.triggerRun({ name: 'limited', planCommands: [command] });
     const { failure, history } = await cluster.reached(made, 'FAILED', 'UNCONFIRMED');
     expect(failure).toMatchObject({ code });

@@ -26,7 +26,11 @@ describe.each(shells)('a step that %s starts', (program = '', ...words) => {
     const prefix = join(await temporaryFolder(), '1');
     const environment = Object.fromEntries(names.map((name) => [name, `value of ${name}`]));
     const step = names.map((name) => `echo "${name}=$${name}"`).join('\n');
-    execFileSync(program, [...words, '-c', stepScript, 'step', prefix, step], { env: environment });
+    execFileSync(program, [...words, '-c', stepScript, 'step', prefix, step], {
+      env: environment,
+      // A bash that has a socket there takes itself for a login.
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const told = await readFile(`${prefix}.1.out`, 'utf8');
     expect(told.trim().split('\n')).toEqual(names.map((name) => `${name}=value of ${name}`));
     expect((await readFile(`${prefix}.end`, 'utf8')).trim()).toBe('0');

@@ -83,7 +83,7 @@ describe.each(shells)('the kills of a step as %s counts them', (...shell) => {
 
 describe('a step', () => {
   const end = async (code: number | null, memoryKills: number | null, somebody = false) =>
-    endOf({ code, lost: false, memoryKills }, () => Promise.resolve(somebody));
+    endOf({ begun: true, code, lost: false, memoryKills }, () => Promise.resolve(somebody));
 
   it.each([1, 2, 143])('for which a process was killed and that ends with %i lacked memory', async (code) => {
     expect(await end(code, 1)).toMatchObject({
