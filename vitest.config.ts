@@ -4,12 +4,16 @@ import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.js';
 
 /**
- * Suites that share a process and its modules with those before them, which saves each of them some seconds: they set nothing
- * that holds for a whole process, as a stand-in for the Pulumi engine or the database of other suites would.
+ * Suites that have a process of their own, because they set or measure what a whole process has: a stand-in for the Pulumi
+ * engine, the database of other suites, the modules that are loaded, memory. The others share one with those before them,
+ * which saves each of them the seconds in which modules are loaded.
  */
-const sharing = ['{cli,engine,faults,launcher,local,protocol,web}', 'control-plane/!(postgres)'].map(
-  (room) => `test/${room}/**/*.test.{ts,tsx}`,
-);
+const apart = [
+  '{boot,cluster,components,examples,pulumi}/**/*',
+  'control-plane/{metrics,postgres,traces}/*',
+  'launcher/kubernetes/fleet',
+  'protocol/sealing/streams',
+].map((suites) => `test/${suites}.test.{ts,tsx}`);
 
 const components = fileURLToPath(new URL('./components', import.meta.url));
 
@@ -21,8 +25,11 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
   test: {
     projects: [
-      { extends: true, test: { name: 'sharing', include: sharing, isolate: false } },
-      { extends: true, test: { name: 'apart', include: ['test/**/*.test.{ts,tsx}'], exclude: sharing } },
+      { extends: true, test: { name: 'apart', include: apart } },
+      {
+        extends: true,
+        test: { name: 'sharing', include: ['test/**/*.test.{ts,tsx}'], exclude: apart, isolate: false },
+      },
     ],
     // Two copies of the graphql module must not meet: the server's import goes the same way as ours.
     server: { deps: { inline: [/graphql-http/] } },
