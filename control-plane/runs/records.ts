@@ -128,8 +128,18 @@ function ended(row: RunRow, result: ResultRecord): RunChange {
           `Run ${row.id} has not begun; its worker reports that it finished.`,
         );
       }
-      return finished(row, result, set);
+      return following(row, finished(row, result, set));
   }
+}
+
+/** Throws CONFLICT for an end that the run's state cannot have, as a plan before there was one. */
+function following(row: RunRow, change: RunChange): RunChange {
+  const { state } = change;
+  if (state === undefined || state === row.state || mayFollow(row.state, state)) return change;
+  throw new PoolwrightError(
+    'CONFLICT',
+    `Run ${row.id} is ${row.state}; by what its worker reports it would be ${state}, which cannot follow.`,
+  );
 }
 
 /** Stopped on request, or because the launcher itself was told to stop at once. */
