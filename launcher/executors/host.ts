@@ -107,7 +107,11 @@ export function createHostExecutor(options: HostOptions): Executor {
           clock,
           stop,
           alive: async () => (await tracedProcesses(traces)).length > 0,
-          startAgain: start,
+          startAgain: async () => {
+            await start();
+            // One that was stopped while it was being started is ended like the first.
+            if (stop.aborted) onAbort();
+          },
           onEnd: async () => {
             await ending;
             await endTraced({ ...traces, processGroup }, clock, leftoverGrace);

@@ -89,9 +89,11 @@ export async function followStep(request: FollowRequest): Promise<StepOutcome> {
           await reader.drain();
           if (code !== undefined) continue;
           const begun = await wasBegun(folder, step);
-          if (!begun && !dying && request.startAgain !== undefined && startedAgain < furtherStarts) {
+          const { stop, startAgain } = request;
+          // Asked anew: it may have been stopped since, and whoever ends it has found nobody then.
+          if (!begun && !stop.aborted && startAgain !== undefined && startedAgain < furtherStarts) {
             startedAgain += 1;
-            await request.startAgain();
+            await startAgain();
             continue;
           }
           return { begun, code: null, lost: lost || (await isFull(folder)), memoryKills: null };
