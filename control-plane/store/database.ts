@@ -23,10 +23,9 @@ export interface OpenDatabaseOptions {
 
 /** Opens and migrates. The caller closes it with `destroy()`. Throws DATA_DIR_UNUSABLE. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Kysely<Database>> {
-  const { pglite, templated } = await open(options);
+  const pglite = await open(options);
   const db = new RetryingDatabase<Database>({ dialect: new PostgresDialect({ pool: pglitePool(pglite) }) });
   try {
-    if (templated) await db.updateTable('schema_migrations').set({ applied_at: options.now }).execute();
     await migrate(db, options.now);
   } catch (error) {
     await db.destroy();
@@ -35,22 +34,14 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Kysely
   return db;
 }
 
-interface Opened {
-  readonly pglite: PGlite;
-  /** Whether it has just been made of the template. */
-  readonly templated: boolean;
-}
-
-async function open({ folder, template, onProgress }: OpenDatabaseOptions): Promise<Opened> {
+async function open({ folder, template, onProgress }: OpenDatabaseOptions): Promise<PGlite> {
   const usable = template !== undefined && existsSync(template) ? template : undefined;
-  const templated = usable !== undefined && (folder === undefined || !existsSync(folder));
   if (folder === undefined) {
-    const tar = usable === undefined ? undefined : new Blob([await readTemplate(usable)]);
-    return { pglite: await PGlite.create(tar === undefined ? {} : { loadDataDir: tar }), templated };
+    return PGlite.create(usable === undefined ? {} : { loadDataDir: new Blob([await readTemplate(usable)]) });
   }
   if (!existsSync(folder)) await create(folder, usable, onProgress);
   try {
-    return { pglite: await PGlite.create({ dataDir: folder }), templated };
+    return await PGlite.create({ dataDir: folder });
   } catch (error) {
     throw new PoolwrightError(
       'DATA_DIR_UNUSABLE',

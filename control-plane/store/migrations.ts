@@ -216,6 +216,8 @@ async function applyMissing(db: Kysely<Database>, now: number, upTo: number): Pr
     number integer primary key,
     applied_at bigint not null
   )`.execute(db);
+  // Those of the template, which were applied when the program was built.
+  await db.updateTable('schema_migrations').set({ applied_at: now }).where('applied_at', '=', 0).execute();
   const applied = await db.selectFrom('schema_migrations').select('number').execute();
   const known = new Set(applied.map(({ number }) => number));
   const newest = Math.max(0, ...known);
