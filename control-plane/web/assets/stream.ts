@@ -1,7 +1,7 @@
 // A stream of events that comes back. After a broken line a browser does that by itself; after an answer that is a
 // refusal, as of too many requests, it never would.
 
-/** Milliseconds. */
+/** Milliseconds; up to half as much more, so that pages which were refused together do not come back together. */
 const pauseAfterRefusal = 5000;
 
 export interface StreamOptions {
@@ -28,7 +28,7 @@ export function openStream({ address, on, onFault }: StreamOptions): () => void 
     }
     source.addEventListener('error', () => {
       const refused = source.readyState === EventSource.CLOSED;
-      if (refused) timer = setTimeout(open, pauseAfterRefusal);
+      if (refused) timer = setTimeout(open, pauseAfterRefusal * (1 + Math.random() / 2));
       onFault?.(refused);
     });
   };
